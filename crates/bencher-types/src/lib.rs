@@ -1,0 +1,25 @@
+//! The vocabulary of the system: ids, validated names, wire messages and the pure rules of a job's life.
+//!
+//! Data and rules only. This crate knows no I/O, no SQL, no HTTP and no clock; everything that reads the outside
+//! world lives in the crates that depend on it.
+
+pub mod id;
+pub mod job;
+pub mod name;
+pub mod oci;
+pub mod quantity;
+mod schema;
+pub mod secret;
+pub mod time;
+pub mod wire;
+
+pub use id::{
+    BenchmarkUuid, BranchUuid, HeadUuid, JobUuid, MeasureUuid, MetricUuid, OrganizationUuid, ProjectUuid, ReportIdempotencyKey,
+    ReportUuid, RunnerUuid, ServerUuid, SpecUuid, TestbedUuid, UserKeyUuid, UserUuid,
+};
+pub use job::{JobEvent, JobStatus, Transition, TransitionDenied};
+pub use name::{BenchmarkName, BranchName, Email, GitHash, InvalidName, NameId, ResourceId, ResourceName, Slug, UserName};
+pub use oci::{digest::Digest, reference::ImageRef};
+pub use quantity::{Cpu, DiskBytes, InvalidQuantity, MemoryBytes, Timeout};
+pub use secret::{InvalidKey, Jwt, KeyHash, RunnerKey, Secret, UserKey};
+pub use time::DateTime;

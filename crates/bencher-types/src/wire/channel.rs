@@ -1,0 +1,93 @@
+//! Messages of the runner channel (`GET /v0/runners/{runner}/channel`): one JSON object per text frame, tagged by `event`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use super::{job::JobConfig, spec::Spec};
+use crate::{DateTime, JobUuid, Jwt, Timeout};
+
+/// Runner to server.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum FromRunner {
+    /// The runner is idle and wants a job.
+    Ready {
+        /// Seconds to wait for a job before `no_job`; 1 to 900, 30 when absent.
+        poll_timeout: Option<u32>,
+        /// What the runner is. Makes a v0.6 server offer updates, so ours sends it only with `product`.
+        runner: Option<RunnerMetadata>,
+    },
+    /// The runner works on its job.
+    Running { job: Option<JobUuid> },
+    /// The runner is alive and works on its job.
+    Heartbeat { job: Option<JobUuid> },
+    /// The job's results.
+    Completed { job: JobUuid, results: Vec<IterationOutput> },
+    /// The job failed; what there is of results comes along.
+    Failed {
+        job: JobUuid,
+        #[serde(default)]
+        results: Vec<IterationOutput>,
+        error: String,
+    },
+    /// The runner stopped the job because it was told to.
+    Canceled { job: JobUuid },
+}
+
+/// Server to runner.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ToRunner {
+    /// A message was stored; always names the job.
+    Ack { job: Option<JobUuid> },
+    /// Work.
+    Job(Box<ClaimedJob>),
+    /// There was no work within the poll's time.
+    NoJob,
+    /// Stop the job.
+    Cancel,
+    /// A newer runner can be fetched.
+    Update { version: String, url: String, checksum: String },
+}
+
+/// What a runner is.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunnerMetadata {
+    pub os: String,
+    pub arch: String,
+    pub version: String,
+    pub channel: Option<String>,
+    pub checksum: Option<String>,
+    /// Names this product, where the runner is ours.
+    pub product: Option<String>,
+}
+
+/// A job as the runner that claimed it gets it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimedJob {
+    pub uuid: JobUuid,
+    pub spec: Spec,
+    pub config: JobConfig,
+    /// Pulls the job's image, and nothing else, from the registry.
+    pub oci_token: Jwt,
+    /// How long one iteration may take.
+    pub timeout: Timeout,
+    pub created: DateTime,
+}
+
+/// What one iteration printed and wrote.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonIterationOutput)]
+pub struct IterationOutput {
+    pub exit_code: i32,
+    pub stdout: Option<String>,
+    pub stderr: Option<String>,
+    /// Files by path.
+    pub output: Option<BTreeMap<String, String>>,
+}

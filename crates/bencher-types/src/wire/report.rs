@@ -1,0 +1,81 @@
+//! Reports: the results of one run.
+
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use super::{
+    adapter::Adapter,
+    auth::PubUser,
+    dimension::{Benchmark, Branch, Measure, Testbed},
+    project::Project,
+};
+use crate::{DateTime, JobUuid, MetricUuid, ReportUuid};
+
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReport)]
+pub struct Report {
+    pub uuid: ReportUuid,
+    pub user: Option<PubUser>,
+    pub project: Project,
+    pub branch: Branch,
+    pub testbed: Testbed,
+    pub adapter: Adapter,
+    pub start_time: DateTime,
+    pub end_time: DateTime,
+    /// One list per iteration.
+    pub results: Option<Vec<Vec<ReportResult>>>,
+    /// Alerts are raised by thresholds.
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub alerts: Option<Vec<serde_json::Value>>,
+    pub counts: Option<ReportCounts>,
+    pub job: Option<JobUuid>,
+    pub created: DateTime,
+}
+
+/// What one benchmark measured in one iteration.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReportResult)]
+pub struct ReportResult {
+    pub iteration: u32,
+    pub benchmark: Benchmark,
+    pub measures: Vec<ReportMeasure>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReportMeasure)]
+pub struct ReportMeasure {
+    pub measure: Measure,
+    pub metric: Metric,
+}
+
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonMetric)]
+pub struct Metric {
+    pub uuid: MetricUuid,
+    pub value: f64,
+    pub lower_value: Option<f64>,
+    pub upper_value: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReportCounts)]
+pub struct ReportCounts {
+    pub results: Vec<IterationCounts>,
+    pub alerts: AlertCounts,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReportIterationCounts)]
+pub struct IterationCounts {
+    pub benchmarks: u32,
+    pub measures: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReportAlertsCounts)]
+pub struct AlertCounts {
+    pub total: u32,
+    pub active: u32,
+}

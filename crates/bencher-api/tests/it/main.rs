@@ -1,0 +1,5 @@
+//! The server over real HTTP, on both databases.
+
+mod server;
+mod specs;
+mod support;

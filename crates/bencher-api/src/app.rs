@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bencher_types::ServerUuid;
 
+use object_store::{ObjectStore, local::LocalFileSystem};
+
 use crate::{
+    channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
     store::{Store, StoreError},
@@ -16,6 +19,9 @@ use crate::{
 pub struct App {
     pub config: Config,
     pub store: Store,
+    /// Image blobs and job output.
+    pub blobs: Arc<dyn ObjectStore>,
+    pub hub: Hub,
     pub clock: Clock,
     pub tokens: Tokens,
     pub server: ServerUuid,
@@ -34,6 +40,12 @@ pub enum StartError {
     },
     #[error("could not open the database")]
     Store(#[source] StoreError),
+    #[error("could not open the blob store in {}", path.display())]
+    Blobs {
+        path: std::path::PathBuf,
+        #[source]
+        source: object_store::Error,
+    },
 }
 
 impl App {
@@ -46,10 +58,21 @@ impl App {
         if let crate::store::DatabaseLocation::Sqlite(file) = &location {
             make_parent(file)?;
         }
+        let blobs = open_blobs(config.blob_folder())?;
         let store = Store::open(&location).await.map_err(StartError::Store)?;
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
         let tokens = Tokens::new(&config.security.secret_key, config.issuer());
-        Ok(Arc::new(Self { config, store, clock, tokens, server }))
+        Ok(Arc::new(Self { config, store, blobs, hub: Hub::default(), clock, tokens, server }))
+    }
+}
+
+fn open_blobs(path: std::path::PathBuf) -> Result<Arc<dyn ObjectStore>, StartError> {
+    if let Err(source) = std::fs::create_dir_all(&path) {
+        return Err(StartError::Folder { path, source });
+    }
+    match LocalFileSystem::new_with_prefix(&path) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(source) => Err(StartError::Blobs { path, source }),
     }
 }
 

@@ -279,6 +279,22 @@ CREATE INDEX job_unprocessed ON job (id) WHERE status = 3;
 CREATE INDEX job_project_created ON job (project_id, created);
 CREATE INDEX job_runner ON job (runner_id);
 
+-- Every time that a job was handed to a runner.
+CREATE TABLE job_attempt (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id BIGINT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+    attempt BIGINT NOT NULL,
+    runner_id BIGINT NOT NULL REFERENCES runner (id) ON DELETE RESTRICT,
+    claimed BIGINT NOT NULL,
+    ended BIGINT,
+    -- How it ended: the status it gave the job, `released`, or `superseded` where a later attempt was under way.
+    outcome TEXT,
+    -- What the runner delivered, where the job's result is another attempt's.
+    output_key TEXT,
+    UNIQUE (job_id, attempt)
+);
+CREATE INDEX job_attempt_runner ON job_attempt (runner_id);
+
 -- Blobs are shared by all repositories; a repository holds a blob only through oci_repository_blob.
 CREATE TABLE oci_blob (
     digest TEXT PRIMARY KEY,

@@ -1,0 +1,3 @@
+//! The runner channel: one WebSocket per runner, over which it gets jobs and delivers results.
+
+pub mod hub;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use bencher_types::ServerUuid;
 
 use object_store::{ObjectStore, local::LocalFileSystem};
+use tokio::{sync::Notify, task::JoinSet};
 
 use crate::{
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
+    queue,
     store::{Store, StoreError},
     token::Tokens,
 };
@@ -22,6 +24,10 @@ pub struct App {
     /// Image blobs and job output.
     pub blobs: Arc<dyn ObjectStore>,
     pub hub: Hub,
+    /// A job was claimed: its lease has to be watched.
+    pub lease_taken: Notify,
+    /// Results wait to be turned into metrics.
+    pub results_arrived: Notify,
     pub clock: Clock,
     pub tokens: Tokens,
     pub server: ServerUuid,
@@ -62,7 +68,41 @@ impl App {
         let store = Store::open(&location).await.map_err(StartError::Store)?;
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
         let tokens = Tokens::new(&config.security.secret_key, config.issuer());
-        Ok(Arc::new(Self { config, store, blobs, hub: Hub::default(), clock, tokens, server }))
+        Ok(Arc::new(Self {
+            config,
+            store,
+            blobs,
+            hub: Hub::default(),
+            lease_taken: Notify::new(),
+            results_arrived: Notify::new(),
+            clock,
+            tokens,
+            server,
+        }))
+    }
+}
+
+/// What the server does beside answering requests, for as long as this lives.
+#[must_use = "dropping this stops the tasks"]
+#[derive(Debug)]
+pub struct Background {
+    _tasks: JoinSet<()>,
+}
+
+impl App {
+    /// Takes up the jobs that were in flight when the server stopped, and follows them and all later ones.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn start_background(self: &Arc<Self>) -> Result<Background, StoreError> {
+        // Nobody listened to the runners meanwhile: they get their time again.
+        let in_flight = self.store.extend_leases(self.config.heartbeat_timeout(), self.clock.now()).await?;
+        if in_flight > 0 {
+            tracing::info!(jobs = in_flight, "waiting for the runners of jobs in flight");
+        }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(queue::watch_leases(self.clone()));
+        Ok(Background { _tasks: tasks })
     }
 }
 

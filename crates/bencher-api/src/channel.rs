@@ -2,3 +2,4 @@
 
 pub mod hub;
 pub mod session;
+pub(crate) mod socket;

@@ -2,6 +2,7 @@
 //!
 //! A handler takes a request apart, makes one call and wraps the answer; decisions live in the domain modules.
 
+pub mod channel;
 pub mod extract;
 pub mod page;
 pub mod request;
@@ -15,7 +16,7 @@ use tower::Layer as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{app::App, error::ApiError, openapi};
+use crate::{app::App, error::ApiError, limits, openapi};
 
 /// State of every handler.
 pub type AppState = Arc<App>;
@@ -28,6 +29,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(server::openapi_spec))
         .routes(routes!(server::console))
         .routes(routes!(specs::list, specs::create))
+        .routes(routes!(channel::channel))
 }
 
 /// The whole service, ready to be served.
@@ -61,6 +63,23 @@ pub async fn serve(
     app: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let make = tower::make::Shared::new(service(app));
-    axum::serve(listener, make).with_graceful_shutdown(shutdown).await
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let hub = app.hub.clone();
+    let serving = axum::serve(listener, tower::make::Shared::new(service(app))).with_graceful_shutdown(async move {
+        shutdown.await;
+        hub.shut_down();
+        stopping.send(()).ok();
+    });
+    let overdue = async {
+        // An error means that the server ended by itself.
+        stopped.await.ok();
+        tokio::time::sleep(limits::SHUTDOWN_TIMEOUT).await;
+    };
+    tokio::select! {
+        served = async { serving.await } => served,
+        () = overdue => {
+            tracing::warn!("requests that took too long were cut off");
+            Ok(())
+        }
+    }
 }

@@ -9,5 +9,6 @@ pub mod error;
 pub mod http;
 pub mod limits;
 pub mod openapi;
+pub mod queue;
 pub mod store;
 pub mod token;

@@ -28,6 +28,12 @@ pub const DEFAULT_JOB_TIMEOUT_SECS: u32 = 3600;
 /// How long a `ready` runner waits for a job where it names no time.
 pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the requests at hand may take once the server is told to stop.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a frame to a runner may take to leave before the connection counts as gone.
+pub const CHANNEL_SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The largest blob of the registry, in bytes; an admin may change it.
 pub const DEFAULT_MAX_BLOB_BYTES: u64 = 10 << 30;
 /// The largest manifest, in bytes (OCI distribution specification asks for at least this).

@@ -51,7 +51,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = App::open(config, Clock::System).await?;
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))?;
     tracing::info!(address = %listener.local_addr()?, server.uuid = %app.server, "listening");
+    let background = app.start_background().await.context("could not take up the jobs in flight")?;
     http::serve(listener, app.clone(), shutdown_signal()).await?;
+    drop(background);
     app.store.close().await;
     Ok(())
 }

@@ -12,6 +12,7 @@ mod list;
 mod value;
 
 pub mod postgres;
+pub mod queue;
 pub mod server;
 pub mod slug;
 pub mod spec;

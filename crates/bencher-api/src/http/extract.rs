@@ -76,6 +76,19 @@ pub(crate) fn bearer(parts: &Parts) -> Result<Option<&str>, ApiError> {
         .ok_or_else(|| ApiError::unauthorized("expected the header `Authorization: Bearer` and a token or key"))
 }
 
+/// The bearer token that a request must have, for those that do not come from users.
+pub struct Bearer(pub String);
+
+impl FromRequestParts<AppState> for Bearer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+        let token =
+            bearer(parts)?.ok_or_else(|| ApiError::unauthorized("expected the header `Authorization: Bearer` and a key"))?;
+        Ok(Self(token.to_owned()))
+    }
+}
+
 impl FromRequestParts<AppState> for Principal {
     type Rejection = ApiError;
 

@@ -2,7 +2,13 @@
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
-use bencher_api::{app::App, clock::Clock, config::Config, http, store::DatabaseLocation};
+use bencher_api::{
+    app::{App, Background},
+    clock::Clock,
+    config::Config,
+    http,
+    store::DatabaseLocation,
+};
 use bencher_types::Secret;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -13,6 +19,7 @@ pub(crate) struct TestServer {
     pub(crate) app: Arc<App>,
     pub(crate) url: String,
     pub(crate) client: reqwest::Client,
+    _background: Background,
     _shutdown: oneshot::Sender<()>,
     _folder: tempfile::TempDir,
 }
@@ -41,6 +48,7 @@ impl TestServer {
             config.database.url = Some(postgres_database().await?);
         }
         let app = App::open(config, Clock::System).await.expect("the server opens");
+        let background = app.start_background().await.expect("the server starts");
         let (shutdown, stopped) = oneshot::channel::<()>();
         let served = app.clone();
         tokio::spawn(async move {
@@ -51,7 +59,14 @@ impl TestServer {
             .expect("the server serves");
         });
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Some(Self { app, url: format!("http://{address}"), client, _shutdown: shutdown, _folder: folder })
+        Some(Self {
+            app,
+            url: format!("http://{address}"),
+            client,
+            _background: background,
+            _shutdown: shutdown,
+            _folder: folder,
+        })
     }
 
     /// Sends a request and returns the status and the body, `null` where it is not JSON.

@@ -9,6 +9,7 @@ mod process;
 mod setup;
 mod signals;
 mod test;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ enum Command {
     Setup(setup::Args),
     /// Run every test, with a PostgreSQL of its own
     Test(test::Args),
+    /// Check the rules of the house that the compiler does not know
+    Tidy,
     /// Run the tests and accept what they print now: snapshots and openapi.json
     Bless(bless::Args),
 }
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let result = signals::install().and_then(|()| match command {
         Command::Setup(args) => setup::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Tidy => tidy::run(),
         Command::Bless(args) => bless::run(&args),
     });
     match result {

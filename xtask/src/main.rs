@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool talks to a person, not to a log")]
 
 mod bless;
+mod ci;
 mod nextest;
 mod postgres;
 mod process;
@@ -24,6 +25,8 @@ enum Command {
     Setup(setup::Args),
     /// Run every test, with a PostgreSQL of its own
     Test(test::Args),
+    /// Check everything that a change must pass: formatting, lints, house rules, documentation, tests
+    Ci,
     /// Check the rules of the house that the compiler does not know
     Tidy,
     /// Run the tests and accept what they print now: snapshots and openapi.json
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = signals::install().and_then(|()| match command {
         Command::Setup(args) => setup::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Bless(args) => bless::run(&args),
     });

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool talks to a person, not to a log")]
 
 mod bless;
+mod chroot_test;
 mod ci;
 mod nextest;
 mod postgres;
@@ -31,6 +32,8 @@ enum Command {
     Tidy,
     /// Run the tests and accept what they print now: snapshots and openapi.json
     Bless(bless::Args),
+    /// Run `.ci/run` on a bare Debian in a folder and report the cold time (needs root)
+    ChrootTest(chroot_test::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Bless(args) => bless::run(&args),
+        Command::ChrootTest(args) => chroot_test::run(&args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

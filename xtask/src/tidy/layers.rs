@@ -1,5 +1,7 @@
 //! Directions inside a crate: which module may use which, and which outside names a module must not know.
 
+use std::collections::BTreeSet;
+
 use super::{Violation, code, snapshot::TextFile};
 
 /// A group of top-level modules of a crate with the same rule.
@@ -79,27 +81,31 @@ const LAYERS: &[Layer] = &[
 ];
 
 pub(super) fn check(files: &[TextFile]) -> Vec<Violation> {
-    files.iter().filter(|file| file.is_rust() && !file.is_test()).flat_map(check_file).collect()
+    let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    // What is named from a crate's root may also be a macro, a type or a function.
+    let is_module = |package: &str, name: &str| paths.contains(format!("crates/{package}/src/{name}.rs").as_str());
+    files.iter().filter(|file| file.is_rust() && !file.is_test()).flat_map(|file| check_file(file, &is_module)).collect()
 }
 
-fn check_file(file: &TextFile) -> Vec<Violation> {
+fn check_file(file: &TextFile, is_module: &impl Fn(&str, &str) -> bool) -> Vec<Violation> {
     let Some((package, rest)) = file.in_crate() else { return Vec::new() };
     let module = rest.split('/').next().unwrap_or(rest).trim_end_matches(".rs");
     let code = code::code_only(&file.text);
     let mut found = Vec::new();
     for layer in LAYERS.iter().filter(|layer| layer.package == package && layer.has(module)) {
         for (at, used) in own_modules_used(&code, depth(rest)) {
-            if used != module && !layer.has(&used) && !layer.may_use(&used) {
+            if is_module(package, &used) && !layer.has(&used) && !layer.may_use(&used) {
                 let message = format!("{} must not use `crate::{used}`", layer.name);
                 found.push(Violation::line(&file.path, line_of(&code, at), message));
             }
         }
         for unknown in layer.unknown_here {
-            for at in code::words(&code, unknown) {
+            for at in places(&code, unknown) {
                 found.push(Violation::line(&file.path, line_of(&code, at), format!("{} must not know `{unknown}`", layer.name)));
             }
         }
     }
+    found.sort();
     found
 }
 
@@ -124,15 +130,18 @@ fn depth(path: &str) -> usize {
     if path == "lib.rs" || path == "main.rs" { 0 } else { path.split('/').count() }
 }
 
+/// Where a name of another crate stands: `name`, or `std::name` also within `std::{name, …}`.
+fn places(code: &str, name: &str) -> Vec<usize> {
+    match name.strip_prefix("std::") {
+        Some(module) => named_from(code, "std").into_iter().filter(|(_, used)| used == module).map(|(at, _)| at).collect(),
+        None => code::words(code, name).collect(),
+    }
+}
+
 /// Top-level modules named from the root of the crate, by `crate::a`, `crate::{a, b::c}` or enough `super::`.
 fn own_modules_used(code: &str, depth: usize) -> Vec<(usize, String)> {
     let up = "super::".repeat(depth);
-    let mut found = Vec::new();
-    for at in code::words(code, "crate") {
-        if let Some(rest) = code[at..].strip_prefix("crate::") {
-            found.extend(first_segments(rest).into_iter().map(|module| (at, module)));
-        }
-    }
+    let mut found = named_from(code, "crate");
     if depth > 0 {
         for (at, _) in code.match_indices(&up) {
             let continues = code[..at].ends_with("::") || code[at + up.len()..].starts_with("super");
@@ -141,8 +150,17 @@ fn own_modules_used(code: &str, depth: usize) -> Vec<(usize, String)> {
             }
         }
     }
-    // Types and functions at the root are re-exports of `lib.rs`; modules are what begins in lower case.
-    found.retain(|(_, module)| module.starts_with(|first: char| first.is_ascii_lowercase()));
+    found
+}
+
+/// What follows `root::`, and where it stands.
+fn named_from(code: &str, root: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for at in code::words(code, root) {
+        if let Some(rest) = code[at + root.len()..].strip_prefix("::") {
+            found.extend(first_segments(rest).into_iter().map(|name| (at, name)));
+        }
+    }
     found
 }
 

@@ -2,7 +2,13 @@ use super::*;
 
 #[track_caller]
 fn check_one(path: &str, text: &str, expected: &[&str]) {
-    let found = super::check(&[TextFile { path: path.to_owned(), text: text.to_owned() }]);
+    let module = |name: &str| TextFile { path: format!("crates/{name}.rs"), text: String::new() };
+    let api =
+        ["app", "channel", "error", "http", "job", "limits", "store"].map(|name| module(&format!("bencher-api/src/{name}")));
+    let runner = ["job"].map(|name| module(&format!("bencher-runner/src/{name}")));
+    let checked = TextFile { path: path.to_owned(), text: text.to_owned() };
+    let files: Vec<_> = [checked].into_iter().chain(api).chain(runner).collect();
+    let found = super::check(&files);
     assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
 }
 
@@ -26,6 +32,7 @@ fn the_store_uses_nothing_above_it() {
     check_one(path, "use crate::job::claim;", &[&found("job")]);
     check_one(path, "use super::super::channel::Hub;", &[&found("channel")]);
     check_one(path, "use super::report::X;", &[]);
+    check_one(path, "use crate::a_macro;", &[]);
     check_one(
         "crates/bencher-api/src/store.rs",
         "fn f(app: &super::app::App) {}",
@@ -72,7 +79,7 @@ fn a_sandbox_knows_nothing_of_jobs_or_the_network() {
 fn the_vocabulary_reads_no_files_and_never_waits() {
     check_one(
         "crates/bencher-types/src/name.rs",
-        "use std::fs;\nasync fn f() {}",
+        "use std::{fmt, fs};\nasync fn f() {}",
         &[
             "crates/bencher-types/src/name.rs:1: vocabulary must not know `std::fs`",
             "crates/bencher-types/src/name.rs:2: vocabulary must not know `async`",

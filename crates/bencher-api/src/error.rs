@@ -7,7 +7,7 @@ use axum::{
 use bencher_types::wire::error::ErrorBody;
 use http::StatusCode;
 
-use crate::store::StoreError;
+use crate::{chain::chain, store::StoreError};
 
 /// A request that was not served.
 #[derive(Clone, Debug)]
@@ -107,18 +107,6 @@ impl ApiError {
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
-}
-
-/// An error and what caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl From<StoreError> for ApiError {

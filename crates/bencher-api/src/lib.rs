@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod auth;
+mod chain;
 pub mod channel;
 pub mod clock;
 pub mod config;

@@ -20,6 +20,23 @@ pub struct User {
     pub admin: bool,
 }
 
+impl Principal {
+    /// The user's row, where there is one.
+    #[must_use]
+    pub const fn user_id(&self) -> Option<i64> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(user) => Some(user.id),
+        }
+    }
+}
+
+impl From<User> for Principal {
+    fn from(user: User) -> Self {
+        Self::User(user)
+    }
+}
+
 /// A user who administers the server.
 #[derive(Clone, Debug)]
 pub struct Admin(pub User);
@@ -39,7 +56,8 @@ pub async fn authenticate(app: &App, token: &str) -> Result<User, ApiError> {
             .check(token, &[Audience::Client, Audience::ApiKey], now)
             .map_err(|error| ApiError::unauthorized(error.to_string()))?;
         let email = Email::new(claims.sub).map_err(|_| ApiError::unauthorized("the token names no user"))?;
-        app.store.user_by_email(&email).await?
+        let user = app.store.user_by_email(&email).await?;
+        user.filter(|user| claims.iat >= user.tokens_from.0.timestamp().as_second())
     };
     let user = user.ok_or_else(|| ApiError::unauthorized("the token or key belongs to no user, has expired or was revoked"))?;
     if user.locked != 0 {

@@ -2,12 +2,17 @@
 //!
 //! A handler takes a request apart, makes one call and wraps the answer; decisions live in the domain modules.
 
+pub mod accounts;
 pub mod channel;
 pub mod extract;
+pub mod organizations;
 pub mod page;
+pub mod projects;
 pub mod request;
+pub mod runners;
 pub mod server;
 pub mod specs;
+pub mod users;
 
 use std::sync::Arc;
 
@@ -28,8 +33,13 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(server::version))
         .routes(routes!(server::openapi_spec))
         .routes(routes!(server::console))
-        .routes(routes!(specs::list, specs::create))
         .routes(routes!(channel::channel))
+        .merge(accounts::routes())
+        .merge(users::routes())
+        .merge(organizations::routes())
+        .merge(projects::routes())
+        .merge(specs::routes())
+        .merge(runners::routes())
 }
 
 /// The whole service, ready to be served.

@@ -1,5 +1,6 @@
 //! The server: REST API, job queue, runner channel and image registry.
 
+pub mod account;
 pub mod app;
 pub mod auth;
 mod chain;
@@ -10,6 +11,7 @@ pub mod error;
 pub mod http;
 pub mod limits;
 pub mod openapi;
+pub mod permission;
 pub mod queue;
 pub mod store;
 pub mod token;

@@ -25,6 +25,8 @@ pub const DEFAULT_JOB_TIMEOUT_GRACE_PERIOD: Duration = Duration::from_secs(60);
 pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The timeout of an iteration where the job names none, in seconds (the contract's default).
 pub const DEFAULT_JOB_TIMEOUT_SECS: u32 = 3600;
+/// The priority of an organization's jobs, between those of nobody's (0) and of those that an admin puts first (200).
+pub const DEFAULT_JOB_PRIORITY: i64 = 100;
 /// How long a `ready` runner waits for a job where it names no time.
 pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -49,3 +51,5 @@ pub const POSTGRES_CONNECTIONS: u32 = 16;
 pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for another process's lock.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Parameters of one statement. SQLite takes 32,766 and PostgreSQL 65,535; fewer keep statements short enough to plan quickly.
+pub const MAX_STATEMENT_VALUES: usize = 8_000;

@@ -12,6 +12,7 @@ mod list;
 mod value;
 
 pub mod organization;
+pub mod oci;
 pub mod postgres;
 pub mod project;
 pub mod queue;

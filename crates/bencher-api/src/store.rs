@@ -11,8 +11,8 @@ mod error;
 mod list;
 mod value;
 
-pub mod organization;
 pub mod oci;
+pub mod organization;
 pub mod postgres;
 pub mod project;
 pub mod queue;

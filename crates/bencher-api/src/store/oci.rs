@@ -7,9 +7,9 @@ pub mod blob;
 pub mod manifest;
 pub mod upload;
 
-use bencher_types::{DateTime, ProjectUuid, ResourceId, Slug};
+use bencher_types::DateTime;
 
-use super::{Queries, Store, StoreError, Text, Tx, Value};
+use super::{Id, Queries, Store, StoreError, Tx};
 use crate::values;
 
 /// A repository, by its project and what follows the project in its name (empty for the project itself).
@@ -45,41 +45,7 @@ impl Place {
     }
 }
 
-/// A project as far as access to its images goes.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct ProjectAccess {
-    pub id: i64,
-    pub uuid: Text<ProjectUuid>,
-    pub slug: Text<Slug>,
-    pub visibility: String,
-    /// The asking user's role in the project's organization.
-    pub role: Option<String>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Id {
-    id: i64,
-}
-
 impl Store {
-    /// A project that is not deleted, and the role of a user in its organization.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn project_access(&self, project: &ResourceId, user_id: Option<i64>) -> Result<Option<ProjectAccess>, StoreError> {
-        let (column, name): (_, Value) = match project {
-            ResourceId::Uuid(uuid) => ("uuid", uuid.to_string().into()),
-            ResourceId::Slug(slug) => ("slug", slug.into()),
-        };
-        let sql = format!(
-            "SELECT project.id, project.uuid, project.slug, project.visibility, organization_role.role \
-             FROM project JOIN organization ON organization.id = project.organization_id \
-             LEFT JOIN organization_role ON organization_role.organization_id = organization.id AND organization_role.user_id = $2 \
-             WHERE project.{column} = $1 AND project.deleted IS NULL AND organization.deleted IS NULL"
-        );
-        self.read().await?.optional(sql, vec![name, user_id.into()]).await
-    }
-
     /// Whether a repository exists: something was pushed to it once.
     ///
     /// # Errors
@@ -87,16 +53,6 @@ impl Store {
     pub async fn has_oci_repository(&self, repository: &RepositoryKey) -> Result<bool, StoreError> {
         let sql = "SELECT id FROM oci_repository WHERE project_id = $1 AND name = $2";
         let row: Option<Id> = self.read().await?.optional(sql, values![repository.project_id, &*repository.name]).await?;
-        Ok(row.is_some())
-    }
-
-    /// Whether a runner exists and is not archived.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn is_active_runner(&self, runner: bencher_types::RunnerUuid) -> Result<bool, StoreError> {
-        let sql = "SELECT id FROM runner WHERE uuid = $1 AND archived IS NULL";
-        let row: Option<Id> = self.read().await?.optional(sql, values![runner]).await?;
         Ok(row.is_some())
     }
 }

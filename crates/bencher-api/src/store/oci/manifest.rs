@@ -6,7 +6,7 @@ use bencher_types::{DateTime, Digest};
 
 use super::{Place, RepositoryKey, ensure_repository};
 use crate::{
-    store::{Queries, Store, StoreError, Text, Tx},
+    store::{Id, Queries, Store, StoreError, Text, Tx},
     values,
 };
 
@@ -76,11 +76,6 @@ pub struct ReferrerRow {
     pub artifact_type: Option<String>,
     pub size: i64,
     pub content: Vec<u8>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Id {
-    id: i64,
 }
 
 #[derive(sqlx::FromRow)]

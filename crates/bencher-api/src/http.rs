@@ -8,6 +8,7 @@ pub mod extract;
 pub mod organizations;
 pub mod page;
 pub mod projects;
+pub mod registry;
 pub mod request;
 pub mod runners;
 pub mod server;
@@ -40,6 +41,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(projects::routes())
         .merge(specs::routes())
         .merge(runners::routes())
+        .routes(routes!(registry::token::get, registry::token::post))
 }
 
 /// The whole service, ready to be served.
@@ -53,6 +55,7 @@ pub fn service(
     let router: Router = router
         .route("/healthz", axum::routing::get(server::healthz))
         .route("/readyz", axum::routing::get(server::readyz))
+        .merge(registry::router())
         .fallback(async || ApiError::no_route())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(CatchPanicLayer::custom(request::panicked))

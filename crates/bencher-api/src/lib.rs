@@ -13,5 +13,6 @@ pub mod limits;
 pub mod openapi;
 pub mod permission;
 pub mod queue;
+pub mod registry;
 pub mod store;
 pub mod token;

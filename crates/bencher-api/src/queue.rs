@@ -14,11 +14,11 @@ use object_store::{ObjectStoreExt as _, PutPayload, path::Path};
 use crate::{
     app::App,
     chain::chain,
+    registry,
     store::{
         StoreError,
         queue::{Claimed, Ended, Ending, RunnerAuthRow},
     },
-    token::{Audience, OciAccess, OciAction},
 };
 
 /// A runner's claim on a job.
@@ -70,9 +70,7 @@ pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Bo
     };
     let config = job.config()?;
     let held = Held { job: job.uuid.0, attempt: job.attempt, must_end: must_end(app, &config, now) };
-    let access = OciAccess { repository: Some(config.project.to_string()), actions: vec![OciAction::Pull] };
-    let (oci_token, _) =
-        app.tokens.issue(Audience::OciRunner, runner.uuid.0.to_string(), Some(access), now, app.config.fetch_timeout());
+    let oci_token = registry::runner_pull_token(app, runner.uuid.0, config.project, app.config.fetch_timeout());
     let timeout = config.timeout;
     // Somebody follows the lease from now on.
     app.lease_taken.notify_one();

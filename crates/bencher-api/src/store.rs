@@ -11,6 +11,7 @@ mod error;
 mod list;
 mod value;
 
+pub mod oci;
 pub mod organization;
 pub mod postgres;
 pub mod project;

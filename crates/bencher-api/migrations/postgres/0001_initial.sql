@@ -331,6 +331,8 @@ CREATE TABLE oci_manifest (
     media_type TEXT NOT NULL,
     artifact_type TEXT,
     subject TEXT,
+    -- Bytes of the document.
+    size BIGINT NOT NULL,
     -- The document itself, byte for byte; it is small and its digest must stay true.
     content BYTEA NOT NULL,
     created BIGINT NOT NULL,
@@ -348,7 +350,8 @@ CREATE INDEX oci_manifest_reference_digest ON oci_manifest_reference (digest);
 
 CREATE TABLE oci_tag (
     repository_id BIGINT NOT NULL REFERENCES oci_repository (id) ON DELETE CASCADE,
-    name TEXT NOT NULL,
+    -- Tags are listed in the order of their bytes, whatever the database's own collation.
+    name TEXT COLLATE "C" NOT NULL,
     manifest_id BIGINT NOT NULL REFERENCES oci_manifest (id) ON DELETE CASCADE,
     created BIGINT NOT NULL,
     modified BIGINT NOT NULL,
@@ -364,3 +367,4 @@ CREATE TABLE oci_upload (
     created BIGINT NOT NULL,
     modified BIGINT NOT NULL
 );
+CREATE INDEX oci_upload_modified ON oci_upload (modified);

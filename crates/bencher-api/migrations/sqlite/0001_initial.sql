@@ -331,6 +331,8 @@ CREATE TABLE oci_manifest (
     media_type TEXT NOT NULL,
     artifact_type TEXT,
     subject TEXT,
+    -- Bytes of the document.
+    size BIGINT NOT NULL,
     -- The document itself, byte for byte; it is small and its digest must stay true.
     content BLOB NOT NULL,
     created BIGINT NOT NULL,
@@ -364,3 +366,4 @@ CREATE TABLE oci_upload (
     created BIGINT NOT NULL,
     modified BIGINT NOT NULL
 );
+CREATE INDEX oci_upload_modified ON oci_upload (modified);

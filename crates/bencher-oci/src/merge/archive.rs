@@ -19,6 +19,9 @@ use super::{
 const BLOCK: u64 = 512;
 /// Pieces of one sparse file. Real tools write one per hole; the count is held in memory.
 const MAX_SPARSE_PIECES: usize = 65_536;
+/// Attributes that speak to the host's kernel instead of the image's programs: an overlay over the written tree would obey
+/// them, and labels belong to the host's own policy. They are dropped.
+const DROPPED_XATTRS: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"security.selinux"];
 
 /// A member as the archive describes it. Its stored bytes are read from the [`Archive`] next.
 #[derive(Debug)]
@@ -368,7 +371,9 @@ fn meta_of(header: &Header, pax: &mut BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Meta
             if name.is_empty() || name.len() > 255 || name.contains(&0) {
                 return Err(Problem::Archive("an extended attribute has an impossible name".to_owned()));
             }
-            xattrs.insert(name.into(), value.into());
+            if !DROPPED_XATTRS.iter().any(|dropped| name.starts_with(dropped)) {
+                xattrs.insert(name.into(), value.into());
+            }
         }
     }
     Ok(Meta { mode, uid, gid, mtime, xattrs })

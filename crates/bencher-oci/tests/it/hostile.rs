@@ -172,6 +172,18 @@ fn attributes_of_a_link_are_not_set_on_what_it_points_to() {
 }
 
 #[test]
+fn attributes_that_would_command_an_overlay_are_dropped() {
+    let records: [(&str, &[u8]); 3] = [
+        ("SCHILY.xattr.trusted.overlay.redirect", b"/host"),
+        ("SCHILY.xattr.user.overlay.opaque", b"y"),
+        ("SCHILY.xattr.user.kept", b"1"),
+    ];
+    let tree = merge(vec![Layer::new().pax(&records).dir("./", 0o755)]).unwrap();
+    let names: Vec<_> = tree.inode(tree.root()).meta.xattrs.keys().cloned().collect();
+    assert_eq!(names, [b"user.kept".as_slice().into()]);
+}
+
+#[test]
 fn a_target_that_is_a_link_or_not_empty_is_refused() {
     let arena = Arena::new();
     let tree = merge(vec![Layer::new().file("a", "1")]).unwrap();

@@ -2,10 +2,11 @@
 //!
 //! The way of a pulled image: [`RegistryClient`] fetches documents and blobs, [`BlobStore`] keeps the blobs, [`merge`] reads
 //! the layers into one tree in memory, a [`sink`] writes that tree, and [`ImageCache`] keeps what was written. [`Images`]
-//! goes that way in one call. A [`Layout`] is an image as a folder, which the client pushes.
+//! goes that way in one call. The way of a made image: [`assemble`] writes a [`Layout`], and the client pushes it.
 //!
 //! This crate knows nothing of jobs, of runners, or of how an image is executed. It reads no environment.
 
+pub mod assemble;
 pub mod auth;
 pub mod cache;
 pub mod client;

@@ -1,4 +1,11 @@
 //! The benchmark machine's daemon: claims jobs from a server, runs them, and delivers what came of them.
 
 mod channel;
+pub mod cli;
 mod clock;
+pub mod config;
+pub mod data_dir;
+pub mod exit;
+mod job;
+mod size;
+mod spool;

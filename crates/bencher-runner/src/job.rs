@@ -8,6 +8,7 @@
 //! Each phase is a type that the next step consumes, so that no step can be left out or done twice. What a phase holds (an
 //! image's place in the cache) it releases when it is dropped.
 
+pub(crate) mod admit;
 pub(crate) mod delivery;
 pub(crate) mod limits;
-pub(crate) mod outcome;
+pub mod outcome;

@@ -1,11 +1,13 @@
 //! The benchmark machine's daemon: claims jobs from a server, runs them, and delivers what came of them.
 
+pub mod chain;
 mod channel;
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod daemon;
 pub mod data_dir;
 pub mod exit;
-mod job;
+pub mod job;
 mod size;
 mod spool;

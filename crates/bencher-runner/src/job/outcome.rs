@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 /// The end of a job.
 #[derive(Clone, Debug)]
-pub(crate) enum JobOutcome {
+pub enum JobOutcome {
     Completed {
         results: Vec<IterationResult>,
     },
@@ -20,16 +20,16 @@ pub(crate) enum JobOutcome {
 
 /// What one iteration printed and wrote.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct IterationResult {
-    pub(crate) exit_code: i32,
-    pub(crate) stdout: Bytes,
-    pub(crate) stderr: Bytes,
+pub struct IterationResult {
+    pub exit_code: i32,
+    pub stdout: Bytes,
+    pub stderr: Bytes,
     /// What the runner has to say about the iteration, for a person to read; goes after stderr.
-    pub(crate) notes: Vec<String>,
+    pub notes: Vec<String>,
     /// Files by path.
-    pub(crate) files: BTreeMap<String, Bytes>,
+    pub files: BTreeMap<String, Bytes>,
     /// What the runner measured itself, in Bencher Metric Format.
-    pub(crate) metrics: Option<String>,
+    pub metrics: Option<String>,
 }
 
 impl IterationResult {
@@ -41,7 +41,8 @@ impl IterationResult {
 }
 
 impl JobOutcome {
-    pub(crate) fn failed(error: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn failed(error: impl Into<String>) -> Self {
         Self::Failed { results: Vec::new(), error: error.into() }
     }
 }

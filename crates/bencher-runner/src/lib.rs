@@ -1,1 +1,4 @@
-//! placeholder
+//! The runner: takes jobs, runs benchmarks, delivers results.
+
+pub mod limits;
+pub mod sandbox;

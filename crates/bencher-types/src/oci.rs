@@ -2,4 +2,3 @@
 
 pub mod digest;
 pub mod reference;
-

@@ -9,5 +9,7 @@ pub mod daemon;
 pub mod data_dir;
 pub mod exit;
 pub mod job;
+pub mod limits;
+pub mod sandbox;
 mod size;
 mod spool;

@@ -1,0 +1,252 @@
+//! A control group per iteration, on hosts with version 1, version 2 or both.
+//!
+//! Not left to the container runtime: `crun` refuses hosts that have both versions mounted. Every limit that cannot
+//! be applied becomes a warning; the benchmark still runs, and the operator learns what the number is worth.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::sandbox::Resources;
+
+/// Microseconds over which CPU time is counted; the kernel's own default.
+const CPU_PERIOD_MICROS: u64 = 100_000;
+
+/// A controller that a limit of ours needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Controller {
+    Cpu,
+    Memory,
+    Pids,
+}
+
+/// Which hierarchy a controller is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    V1,
+    V2,
+}
+
+#[derive(Clone, Debug)]
+struct Hierarchy {
+    version: Version,
+    mount: PathBuf,
+}
+
+/// The controllers this host has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CgroupHost {
+    hierarchies: BTreeMap<Controller, Hierarchy>,
+    /// Folder below each hierarchy that holds the groups of iterations.
+    parent: String,
+}
+
+impl Controller {
+    const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Pids];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+            Self::Pids => "pids",
+        }
+    }
+}
+
+impl CgroupHost {
+    /// Looks for mounted controllers in the text of `/proc/self/mountinfo`.
+    pub(super) fn detect(mountinfo: &str, parent: &str) -> Self {
+        let mut hierarchies = BTreeMap::new();
+        for (mount, kind, options) in mountinfo.lines().filter_map(mount_line) {
+            let available = match kind {
+                "cgroup" => options.split(',').map(str::to_owned).collect(),
+                "cgroup2" => read_words(&mount.join("cgroup.controllers")),
+                _ => continue,
+            };
+            let version = if kind == "cgroup" { Version::V1 } else { Version::V2 };
+            for controller in Controller::ALL {
+                if available.iter().any(|name| name == controller.name()) {
+                    hierarchies.insert(controller, Hierarchy { version, mount: mount.clone() });
+                }
+            }
+        }
+        Self { hierarchies, parent: parent.to_owned() }
+    }
+
+    /// What limits cannot be applied on this host, in sentences.
+    pub(super) fn shortcomings(&self) -> Vec<String> {
+        let missing = Controller::ALL.into_iter().filter(|controller| !self.hierarchies.contains_key(controller));
+        missing
+            .map(|controller| format!("the host has no {} cgroup controller: that limit is not applied", controller.name()))
+            .collect()
+    }
+
+    /// Makes the group of one iteration and sets its limits. Never fails; what did not take is in the group's warnings.
+    pub(super) fn create(&self, name: &str, resources: &Resources, host_cpus: usize) -> JobCgroup {
+        let mut group = JobCgroup { folders: BTreeMap::new(), warnings: Vec::new() };
+        for controller in Controller::ALL {
+            let wanted = match controller {
+                Controller::Cpu => resources.cpus.is_some_and(|cpus| (cpus as usize) < host_cpus),
+                Controller::Memory => resources.memory_bytes.is_some(),
+                Controller::Pids => resources.pids.is_some(),
+            };
+            if !wanted {
+                continue;
+            }
+            let Some(hierarchy) = self.hierarchies.get(&controller) else {
+                group.warnings.push(format!("no {} limit: the host has no such cgroup controller", controller.name()));
+                continue;
+            };
+            let applied = self.folder(hierarchy, controller, name).and_then(|folder| {
+                group.folders.insert(controller, (hierarchy.version, folder.clone()));
+                apply(controller, hierarchy.version, &folder, resources)
+            });
+            if let Err(error) = applied {
+                group.warnings.push(format!("no {} limit: {error}", controller.name()));
+            }
+        }
+        group
+    }
+
+    /// Removes the group of an iteration whose processes have been killed, if it is there.
+    pub(super) async fn remove_leftover(&self, name: &str) {
+        let folders = self
+            .hierarchies
+            .iter()
+            .map(|(controller, hierarchy)| (*controller, (hierarchy.version, hierarchy.mount.join(&self.parent).join(name))));
+        JobCgroup { folders: folders.collect(), warnings: Vec::new() }.close().await;
+    }
+
+    fn folder(&self, hierarchy: &Hierarchy, controller: Controller, name: &str) -> io::Result<PathBuf> {
+        let parent = hierarchy.mount.join(&self.parent);
+        fs::create_dir_all(&parent)?;
+        if hierarchy.version == Version::V2 {
+            for level in [hierarchy.mount.as_path(), parent.as_path()] {
+                enable(level, controller)?;
+            }
+        }
+        let folder = parent.join(name);
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(folder),
+        }
+    }
+}
+
+/// The group of one iteration.
+#[derive(Debug)]
+#[must_use = "dropping it removes the group"]
+pub(super) struct JobCgroup {
+    folders: BTreeMap<Controller, (Version, PathBuf)>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl JobCgroup {
+    /// Moves a process into the group. To be called while it waits to become the benchmark.
+    pub(super) fn add(&mut self, pid: i32) {
+        for (controller, (_, folder)) in &self.folders {
+            if let Err(error) = write(&folder.join("cgroup.procs"), &pid.to_string()) {
+                self.warnings.push(format!("no {} limit: {error}", controller.name()));
+            }
+        }
+    }
+
+    /// Whether the kernel killed something in the group for want of memory.
+    pub(super) fn oom_killed(&self) -> bool {
+        let Some((version, folder)) = self.folders.get(&Controller::Memory) else { return false };
+        let file = match version {
+            Version::V1 => "memory.oom_control",
+            Version::V2 => "memory.events",
+        };
+        let text = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        text.lines().filter_map(|line| line.split_once(' ')).any(|(key, count)| key == "oom_kill" && count.trim() != "0")
+    }
+
+    /// Removes the group once its processes are gone; the kernel may need a moment to notice.
+    pub(super) async fn close(mut self) {
+        for _ in 0..50 {
+            self.folders.retain(|_, (_, folder)| !removed(folder));
+            if self.folders.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tracing::warn!(groups = ?self.folders, "could not remove the cgroup of an iteration");
+    }
+}
+
+impl Drop for JobCgroup {
+    fn drop(&mut self) {
+        self.folders.retain(|_, (_, folder)| !removed(folder));
+    }
+}
+
+fn removed(folder: &Path) -> bool {
+    match fs::remove_dir(folder) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+fn apply(controller: Controller, version: Version, folder: &Path, resources: &Resources) -> io::Result<()> {
+    let set = |file: &str, value: String| write(&folder.join(file), &value);
+    match (controller, version) {
+        (Controller::Cpu, version) => {
+            let quota = u64::from(resources.cpus.unwrap_or(1)) * CPU_PERIOD_MICROS;
+            match version {
+                Version::V1 => {
+                    set("cpu.cfs_period_us", CPU_PERIOD_MICROS.to_string())?;
+                    set("cpu.cfs_quota_us", quota.to_string())
+                }
+                Version::V2 => set("cpu.max", format!("{quota} {CPU_PERIOD_MICROS}")),
+            }
+        }
+        (Controller::Pids, _) => set("pids.max", resources.pids.unwrap_or(u64::MAX).to_string()),
+        (Controller::Memory, Version::V1) => {
+            let bytes = resources.memory_bytes.unwrap_or(u64::MAX).to_string();
+            set("memory.limit_in_bytes", bytes.clone())?;
+            // Without swap accounting the next best is not to swap while there is anything else to take.
+            set("memory.memsw.limit_in_bytes", bytes).or_else(|_| set("memory.swappiness", "0".to_owned()))
+        }
+        (Controller::Memory, Version::V2) => {
+            set("memory.max", resources.memory_bytes.unwrap_or(u64::MAX).to_string())?;
+            // A benchmark that lost one of its processes measures something else: all or none.
+            set("memory.oom.group", "1".to_owned())?;
+            match set("memory.swap.max", "0".to_owned()) {
+                // A kernel without swap has no such file.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                other => other,
+            }
+        }
+    }
+}
+
+/// Makes a controller available to the groups below `level`.
+fn enable(level: &Path, controller: Controller) -> io::Result<()> {
+    let file = level.join("cgroup.subtree_control");
+    if read_words(&file).iter().any(|name| name == controller.name()) {
+        return Ok(());
+    }
+    write(&file, &format!("+{}", controller.name()))
+}
+
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    let said = |error: io::Error| io::Error::new(error.kind(), format!("{value} to {}: {error}", path.display()));
+    fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(value.as_bytes())).map_err(said)
+}
+
+fn read_words(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// Mount point, file system type and super block options of a line of `mountinfo`.
+fn mount_line(line: &str) -> Option<(PathBuf, &str, &str)> {
+    let (left, right) = line.split_once(" - ")?;
+    let mount = left.split(' ').nth(4)?;
+    let mut right = right.split(' ');
+    Some((PathBuf::from(mount), right.next()?, right.nth(1)?))
+}

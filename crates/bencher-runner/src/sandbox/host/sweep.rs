@@ -1,0 +1,83 @@
+//! What a runner that was killed left in its state folder, and its removal.
+//!
+//! Little can be left: the processes die with the runner and the mounts with the processes. Folders and empty
+//! control groups stay, and a process that hangs in the kernel may take its time.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    mount::{UnmountFlags, unmount},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
+use tokio::time::timeout;
+
+use super::{cgroup::CgroupHost, pidns, process::WatchedProcess};
+use crate::{limits, sandbox::InfrastructureError};
+
+/// How the folders of iterations begin.
+pub(super) const PREFIX: &str = "iteration-";
+
+/// The file in an iteration's folder that says which process is the warden.
+const WARDEN_FILE: &str = "warden";
+
+/// Notes who the warden is, for the case that this process does not live to end it.
+pub(super) fn note_warden(dir: &Path, pid: i32) -> Result<(), InfrastructureError> {
+    let path = dir.join(WARDEN_FILE);
+    let ticks = pidns::start_ticks(pid).unwrap_or_default();
+    fs::write(&path, format!("{pid} {ticks}\n")).map_err(InfrastructureError::io("write", path))
+}
+
+/// Ends and removes what earlier owners of `state_dir` left, and returns the number of iterations found.
+///
+/// The caller holds the folder's lock, so none of it belongs to a living runner.
+pub(super) async fn sweep(state_dir: &Path, cgroups: &CgroupHost) -> Result<usize, InfrastructureError> {
+    let listed = fs::read_dir(state_dir).map_err(InfrastructureError::io("list", state_dir))?;
+    let names = listed.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let leftovers: Vec<String> = names.filter(|name| name.starts_with(PREFIX)).collect();
+    for name in &leftovers {
+        let dir = state_dir.join(name);
+        tracing::warn!(folder = %dir.display(), "removing what an earlier runner left");
+        end_warden(&dir).await?;
+        // Deleting through a mount would delete the image: first there must be none.
+        unmount_below(&dir)?;
+        cgroups.remove_leftover(name).await;
+        fs::remove_dir_all(&dir).map_err(InfrastructureError::io("remove", &dir))?;
+    }
+    Ok(leftovers.len())
+}
+
+async fn end_warden(dir: &Path) -> Result<(), InfrastructureError> {
+    let Ok(text) = fs::read_to_string(dir.join(WARDEN_FILE)) else { return Ok(()) };
+    let mut words = text.split_whitespace();
+    let (pid, ticks) = (words.next().and_then(|word| word.parse().ok()), words.next().and_then(|word| word.parse().ok()));
+    let (Some(pid), Some(ticks)) = (pid, ticks) else { return Ok(()) };
+    let Some(handle) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok()) else { return Ok(()) };
+    // The handle is open, so from here on the number cannot change its owner unnoticed.
+    if pidns::start_ticks(pid) != Some(ticks) {
+        return Ok(());
+    }
+    let _ = pidfd_send_signal(&handle, Signal::KILL);
+    let handle = WatchedProcess::new(handle).map_err(InfrastructureError::kernel("watch a leftover process"))?;
+    match timeout(limits::KILL_TIMEOUT, handle.ended()).await {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            Err(InfrastructureError::TimedOut { step: "the end of an earlier runner's benchmark", after: limits::KILL_TIMEOUT })
+        }
+    }
+}
+
+fn unmount_below(dir: &Path) -> Result<(), InfrastructureError> {
+    let dir = fs::canonicalize(dir).map_err(InfrastructureError::io("find", dir))?;
+    let mountinfo = "/proc/self/mountinfo";
+    let text = fs::read_to_string(mountinfo).map_err(InfrastructureError::io("read", mountinfo))?;
+    let points = text.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+    let mut points: Vec<PathBuf> = points.filter(|point| point.starts_with(&dir)).collect();
+    points.sort_unstable();
+    for point in points.iter().rev() {
+        unmount(point, UnmountFlags::DETACH).map_err(|errno| InfrastructureError::io("unmount", point)(errno.into()))?;
+    }
+    Ok(())
+}

@@ -1,1 +1,56 @@
-fn main() {}
+//! Developer commands: `cargo xtask COMMAND`. One file per command; no crate of the product is linked in, so that
+//! these work while the product does not build.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool talks to a person, not to a log")]
+
+mod bless;
+mod chroot_test;
+mod ci;
+mod nextest;
+mod postgres;
+mod process;
+mod setup;
+mod signals;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Developer commands of this workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Install what this machine lacks: Debian packages and cargo-nextest
+    Setup(setup::Args),
+    /// Run every test, with a PostgreSQL of its own
+    Test(test::Args),
+    /// Check everything that a change must pass: formatting, lints, house rules, documentation, tests
+    Ci,
+    /// Check the rules of the house that the compiler does not know
+    Tidy,
+    /// Run the tests and accept what they print now: snapshots and openapi.json
+    Bless(bless::Args),
+    /// Run `.ci/run` on a bare Debian in a folder and report the cold time (needs root)
+    ChrootTest(chroot_test::Args),
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let result = signals::install().and_then(|()| match command {
+        Command::Setup(args) => setup::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Ci => ci::run(),
+        Command::Tidy => tidy::run(),
+        Command::Bless(args) => bless::run(&args),
+        Command::ChrootTest(args) => chroot_test::run(&args),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            process::exit_code_of(&error)
+        }
+    }
+}

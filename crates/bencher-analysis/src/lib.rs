@@ -1,1 +1,17 @@
-//! placeholder
+//! Harness output text in, metrics out: pure functions that the server runs on what a benchmark printed.
+//!
+//! Knows no I/O, no clock, no storage and no project: which branch, testbed or threshold a metric belongs to is decided
+//! by the caller. The text is foreign input; nothing in here may panic on it or keep more than a short excerpt of it.
+
+pub mod adapter;
+mod decimal;
+mod fold;
+pub mod limits;
+pub mod measure;
+mod metrics;
+mod suffix;
+
+pub use adapter::{AdapterError, parse};
+pub use fold::fold;
+pub use metrics::{BenchmarkMetrics, InvalidMetric, MetricValue, Metrics};
+pub use suffix::{Alerts, split_ignore_suffix};

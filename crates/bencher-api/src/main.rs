@@ -1,1 +1,69 @@
-fn main() {}
+//! `bencher-api`: reads the configuration, opens the database and serves.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use bencher_api::{app::App, clock::Clock, config::Config, http};
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+/// Self-hosted continuous benchmarking: the server.
+#[derive(Debug, Parser)]
+#[command(name = "bencher-api", version)]
+struct Cli {
+    /// The configuration file. Written with defaults and a new secret key where it does not exist yet.
+    #[arg(long, env = "BENCHER_CONFIG_PATH", default_value = bencher_api::config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// The whole configuration as JSON, instead of a file.
+    #[arg(long, env = "BENCHER_CONFIG", hide_env_values = true, conflicts_with = "config")]
+    config_json: Option<String>,
+    /// Listen here instead of at the configured address.
+    #[arg(long, env = "BENCHER_BIND_ADDRESS")]
+    bind: Option<SocketAddr>,
+    /// What to log, such as `info` or `bencher_api=debug`.
+    #[arg(long, env = "BENCHER_LOG", default_value = "info")]
+    log: EnvFilter,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt().with_env_filter(cli.log.clone()).with_writer(std::io::stderr).init();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let mut config = Config::load(cli.config_json.as_deref(), &cli.config)?;
+    if let Some(bind) = cli.bind {
+        config.server.bind_address = bind;
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let address = config.server.bind_address;
+    let app = App::open(config, Clock::System).await?;
+    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))?;
+    tracing::info!(address = %listener.local_addr()?, server.uuid = %app.server, "listening");
+    let background = app.start_background().await.context("could not take up the jobs in flight")?;
+    http::serve(listener, app.clone(), shutdown_signal()).await?;
+    drop(background);
+    app.store.close().await;
+    Ok(())
+}
+
+async fn shutdown_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("a signal handler can be installed at start");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("shutting down");
+}

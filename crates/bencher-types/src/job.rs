@@ -6,6 +6,7 @@
 //!    └─ release ─┤           ├──▶ failed ◀┘ (results that cannot be processed)
 //!                └───────────┴──▶ canceled
 //! failed ──▶ completed: a result that was late, not lost, is worth more than a lost heartbeat.
+//! pending ─▶ completed: the same for a job that was released and that nobody has claimed again.
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -85,8 +86,9 @@ impl JobStatus {
             (Pending, E::Claim) => Ok(To(Claimed)),
             (Claimed, E::Release) => Ok(To(Pending)),
             (Claimed, E::Start) => Ok(To(Running)),
-            // A result also says that the job was started, should that message have been lost.
-            (Claimed | Running | Failed, E::Complete) => Ok(To(Completed)),
+            // A result also says that the job was started, should that message have been lost; and that a job which was taken back,
+            // because nobody seemed to have received it, was received after all.
+            (Pending | Claimed | Running | Failed, E::Complete) => Ok(To(Completed)),
             (Claimed | Running, E::Fail) => Ok(To(Failed)),
             (Pending | Claimed | Running, E::Cancel) => Ok(To(Canceled)),
             (Completed, E::Process) => Ok(To(Processed)),

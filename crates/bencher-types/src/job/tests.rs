@@ -37,6 +37,11 @@ fn a_late_result_completes_a_failed_job() {
 }
 
 #[test]
+fn a_late_result_completes_a_released_job() {
+    check(Pending, Complete, "to completed");
+}
+
+#[test]
 fn a_result_counts_even_where_the_start_was_lost() {
     check(Claimed, Complete, "to completed");
 }
@@ -74,7 +79,7 @@ fn numbers_and_names_round_trip() {
 /// The paths through the states, as written in the contract: where a job may be after it was in another status.
 fn may_follow(from: JobStatus, to: JobStatus) -> bool {
     match from {
-        Pending => matches!(to, Claimed | Canceled),
+        Pending => matches!(to, Claimed | Completed | Canceled),
         Claimed => matches!(to, Pending | Running | Completed | Failed | Canceled),
         Running => matches!(to, Completed | Failed | Canceled),
         Completed => matches!(to, Processed | Failed),

@@ -1,0 +1,124 @@
+//! What every request and task of the server shares.
+
+use std::sync::Arc;
+
+use bencher_types::ServerUuid;
+
+use object_store::{ObjectStore, local::LocalFileSystem};
+use tokio::{sync::Notify, task::JoinSet};
+
+use crate::{
+    channel::hub::Hub,
+    clock::Clock,
+    config::{Config, ConfigError},
+    queue,
+    store::{Store, StoreError},
+    token::Tokens,
+};
+
+/// The running server's parts. Shared as `Arc<App>`; there is one per process.
+#[derive(Debug)]
+pub struct App {
+    pub config: Config,
+    pub store: Store,
+    /// Image blobs and job output.
+    pub blobs: Arc<dyn ObjectStore>,
+    pub hub: Hub,
+    /// A job was claimed: its lease has to be watched.
+    pub lease_taken: Notify,
+    /// Results wait to be turned into metrics.
+    pub results_arrived: Notify,
+    pub clock: Clock,
+    pub tokens: Tokens,
+    pub server: ServerUuid,
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the configuration is not usable")]
+    Config(#[from] ConfigError),
+    #[error("could not create the folder {}", path.display())]
+    Folder {
+        path: std::path::PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("could not open the database")]
+    Store(#[source] StoreError),
+    #[error("could not open the blob store in {}", path.display())]
+    Blobs {
+        path: std::path::PathBuf,
+        #[source]
+        source: object_store::Error,
+    },
+}
+
+impl App {
+    /// Opens the database and makes the parts. Nothing listens yet.
+    ///
+    /// # Errors
+    /// The configuration is not usable, a folder cannot be made, or the database cannot be opened.
+    pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let location = config.database()?;
+        if let crate::store::DatabaseLocation::Sqlite(file) = &location {
+            make_parent(file)?;
+        }
+        let blobs = open_blobs(config.blob_folder())?;
+        let store = Store::open(&location).await.map_err(StartError::Store)?;
+        let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
+        let tokens = Tokens::new(&config.security.secret_key, config.issuer());
+        Ok(Arc::new(Self {
+            config,
+            store,
+            blobs,
+            hub: Hub::default(),
+            lease_taken: Notify::new(),
+            results_arrived: Notify::new(),
+            clock,
+            tokens,
+            server,
+        }))
+    }
+}
+
+/// What the server does beside answering requests, for as long as this lives.
+#[must_use = "dropping this stops the tasks"]
+#[derive(Debug)]
+pub struct Background {
+    _tasks: JoinSet<()>,
+}
+
+impl App {
+    /// Takes up the jobs that were in flight when the server stopped, and follows them and all later ones.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn start_background(self: &Arc<Self>) -> Result<Background, StoreError> {
+        // Nobody listened to the runners meanwhile: they get their time again.
+        let in_flight = self.store.extend_leases(self.config.heartbeat_timeout(), self.clock.now()).await?;
+        if in_flight > 0 {
+            tracing::info!(jobs = in_flight, "waiting for the runners of jobs in flight");
+        }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(queue::watch_leases(self.clone()));
+        Ok(Background { _tasks: tasks })
+    }
+}
+
+fn open_blobs(path: std::path::PathBuf) -> Result<Arc<dyn ObjectStore>, StartError> {
+    if let Err(source) = std::fs::create_dir_all(&path) {
+        return Err(StartError::Folder { path, source });
+    }
+    match LocalFileSystem::new_with_prefix(&path) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(source) => Err(StartError::Blobs { path, source }),
+    }
+}
+
+fn make_parent(file: &std::path::Path) -> Result<(), StartError> {
+    match file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => std::fs::create_dir_all(parent).map_err(|source| StartError::Folder { path: parent.to_owned(), source }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,49 @@
+//! Who is asking: tokens and keys to users.
+
+use bencher_types::{Email, UserKey, UserUuid};
+
+use crate::{app::App, error::ApiError, token::Audience};
+
+/// Whoever sent a request.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    Anonymous,
+    User(User),
+}
+
+/// A user who has shown a valid token or key.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub id: i64,
+    pub uuid: UserUuid,
+    pub email: Email,
+    pub admin: bool,
+}
+
+/// A user who administers the server.
+#[derive(Clone, Debug)]
+pub struct Admin(pub User);
+
+/// The user of a bearer token: a session, or a `bencher_user_…` key.
+///
+/// # Errors
+/// 401: it is neither, or it expired or was revoked, or the user is locked.
+pub async fn authenticate(app: &App, token: &str) -> Result<User, ApiError> {
+    let now = app.clock.now();
+    let user = if token.starts_with(UserKey::PREFIX) {
+        let key: UserKey = token.parse().map_err(|error: bencher_types::InvalidKey| ApiError::unauthorized(error.to_string()))?;
+        app.store.user_by_key(&key.hash(), now).await?
+    } else {
+        let claims = app
+            .tokens
+            .check(token, &[Audience::Client, Audience::ApiKey], now)
+            .map_err(|error| ApiError::unauthorized(error.to_string()))?;
+        let email = Email::new(claims.sub).map_err(|_| ApiError::unauthorized("the token names no user"))?;
+        app.store.user_by_email(&email).await?
+    };
+    let user = user.ok_or_else(|| ApiError::unauthorized("the token or key belongs to no user, has expired or was revoked"))?;
+    if user.locked != 0 {
+        return Err(ApiError::unauthorized("this account is locked; ask an admin of this server"));
+    }
+    Ok(User { id: user.id, uuid: user.uuid.0, email: user.email.0, admin: user.admin != 0 })
+}

@@ -1,0 +1,5 @@
+//! The runner channel: one WebSocket per runner, over which it gets jobs and delivers results.
+
+pub mod hub;
+pub mod session;
+pub(crate) mod socket;

@@ -1,0 +1,214 @@
+//! The shell around a session: moves frames, time and database answers in and out of it.
+
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use bencher_types::{
+    JobEvent,
+    wire::{channel::ToRunner, runner::RunnerState},
+};
+use tracing::Instrument as _;
+
+use super::{
+    hub::Registration,
+    session::{Bounds, Close, Held, Input, Output, Session},
+};
+use crate::{app::App, error::chain, queue, store::queue::RunnerAuthRow};
+
+/// Serves one runner's connection until it ends.
+pub(crate) async fn serve(app: Arc<App>, runner: RunnerAuthRow, socket: WebSocket) {
+    let span = tracing::info_span!("channel", runner.uuid = %runner.uuid.0);
+    let registration = app.hub.register(runner.uuid.0);
+    let session = Session::new(Bounds { heartbeat_timeout: app.config.heartbeat_timeout() }, app.clock.now());
+    let mut shell = Shell { app, runner, socket, registration, session, state: None };
+    async move {
+        tracing::info!("runner connected");
+        shell.run().await;
+        shell.leave().await;
+        tracing::info!("runner disconnected");
+    }
+    .instrument(span)
+    .await;
+}
+
+struct Shell {
+    app: Arc<App>,
+    runner: RunnerAuthRow,
+    socket: WebSocket,
+    registration: Registration,
+    session: Session,
+    /// What was last written of the runner.
+    state: Option<RunnerState>,
+}
+
+/// Why the connection cannot go on.
+#[derive(Debug)]
+enum Broken {
+    /// Nobody is there any more.
+    Gone,
+    /// The database or blob store failed; the runner comes back and says it again.
+    Storage(String),
+}
+
+impl Shell {
+    async fn run(&mut self) {
+        while !self.session.is_closed() {
+            let Some(input) = self.next_input().await else { break };
+            if let Err(broken) = self.handle(input).await {
+                if let Broken::Storage(error) = broken {
+                    tracing::error!(error, "the runner's message could not be stored");
+                    self.close_with(1011, "the server could not store this; try again").await;
+                }
+                break;
+            }
+            self.note_state().await;
+        }
+    }
+
+    /// What happens next; `None` when the connection is over.
+    async fn next_input(&mut self) -> Option<Input> {
+        let wait = self.session.deadline().map(|deadline| deadline.since(self.app.clock.now()));
+        let tick = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            nudge = self.registration.nudges.recv() => nudge.map(Input::Nudge),
+            frame = self.socket.recv() => match frame? {
+                Ok(Message::Text(text)) => Some(serde_json::from_str(&text).map_or(Input::Garbage, Input::Message)),
+                Ok(Message::Binary(_)) => Some(Input::Garbage),
+                // Answered by the library, and no sign of life of the job.
+                Ok(Message::Ping(_) | Message::Pong(_)) => Some(Input::Tick),
+                Ok(Message::Close(_)) => None,
+                Err(error) => {
+                    tracing::info!(error = chain(&error), "the connection broke");
+                    None
+                }
+            },
+            () = tick => Some(Input::Tick),
+        }
+    }
+
+    /// Feeds one input, and the answers to what it leads to, until there is nothing left to do.
+    async fn handle(&mut self, input: Input) -> Result<(), Broken> {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for output in self.session.on(input, self.app.clock.now()) {
+                inputs.extend(self.act(output).await?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn act(&mut self, output: Output) -> Result<Option<Input>, Broken> {
+        let app = self.app.clone();
+        let lease = app.config.heartbeat_timeout();
+        let now = app.clock.now();
+        match output {
+            Output::Send(message) => {
+                self.send(&message).await?;
+                Ok(None)
+            }
+            Output::Close(close) => {
+                self.close(close).await;
+                Ok(None)
+            }
+            Output::Claim => Ok(Some(Input::Claimed(queue::claim(&app, &self.runner).await.map_err(storage)?))),
+            Output::Resume(named) => Ok(Some(Input::Resumed(queue::resume(&app, &self.runner, named).await.map_err(storage)?))),
+            Output::Start(held) => {
+                app.store.start_job(held.job, held.attempt, lease, now).await.map_err(storage)?;
+                Ok(None)
+            }
+            Output::Renew(held) => {
+                // Two more renewals are due before the lease runs out.
+                if let Err(error) = app.store.renew_lease(held.job, held.attempt, lease, now).await {
+                    tracing::warn!(error = chain(&error), job.uuid = %held.job, "could not renew a lease");
+                }
+                Ok(None)
+            }
+            Output::Finish(job, terminal) => {
+                queue::finish(&app, &self.runner, job, terminal).await.map_err(storage)?;
+                Ok(Some(Input::Finished(job)))
+            }
+            Output::Release(held) => {
+                self.release(held).await;
+                Ok(None)
+            }
+            Output::Lost(held, why) => {
+                app.store.end_job(held.job, held.attempt, JobEvent::Fail, why, now).await.map_err(storage)?;
+                tracing::warn!(job.uuid = %held.job, why, "lost a job");
+                Ok(None)
+            }
+            Output::Overrun(held) => {
+                let message = "the job took longer than its image, iterations and timeout allow";
+                app.store.end_job(held.job, held.attempt, JobEvent::Cancel, message, now).await.map_err(storage)?;
+                tracing::warn!(job.uuid = %held.job, "a job overran its time");
+                Ok(Some(Input::Overran(held.job)))
+            }
+        }
+    }
+
+    async fn release(&mut self, held: Held) {
+        match self.app.store.release_job(held.job, held.attempt, self.app.clock.now()).await {
+            Ok(true) => {
+                tracing::warn!(job.uuid = %held.job, "a job that was not received went back to the queue");
+                self.app.hub.wake();
+            }
+            Ok(false) => {}
+            // The lease runs out by itself.
+            Err(error) => tracing::error!(error = chain(&error), job.uuid = %held.job, "could not release a job"),
+        }
+    }
+
+    async fn send(&mut self, message: &ToRunner) -> Result<(), Broken> {
+        let json = serde_json::to_string(message).expect("a message is plain JSON");
+        let sent = tokio::time::timeout(crate::limits::CHANNEL_SEND_TIMEOUT, self.socket.send(Message::Text(json.into()))).await;
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Broken::Gone),
+        }
+    }
+
+    async fn close(&mut self, close: Close) {
+        let (code, reason) = close.frame();
+        tracing::info!(code, reason, "closing the connection");
+        self.close_with(code, reason).await;
+    }
+
+    async fn close_with(&mut self, code: u16, reason: &'static str) {
+        let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+        // The runner may be gone; then there is nobody to tell.
+        tokio::time::timeout(crate::limits::CHANNEL_SEND_TIMEOUT, self.socket.send(frame)).await.ok();
+    }
+
+    /// Writes what the runner is doing, when that changed.
+    async fn note_state(&mut self) {
+        let state = if self.session.held().is_some() { RunnerState::Running } else { RunnerState::Idle };
+        if self.state != Some(state) {
+            self.state = Some(state);
+            self.write_state(state).await;
+        }
+    }
+
+    async fn write_state(&mut self, state: RunnerState) {
+        if let Err(error) = self.app.store.set_runner_state(self.runner.id, state, self.app.clock.now()).await {
+            tracing::warn!(error = chain(&error), "could not write the runner's state");
+        }
+    }
+
+    /// After the connection: a job waits for its runner or goes back, and the runner is offline unless it is back already.
+    async fn leave(&mut self) {
+        if let Err(Broken::Storage(error)) = self.handle(Input::Disconnected).await {
+            tracing::error!(error, "could not write what a lost connection means");
+        }
+        if !self.registration.is_replaced() {
+            self.write_state(RunnerState::Offline).await;
+        }
+    }
+}
+
+fn storage(error: impl std::error::Error) -> Broken {
+    Broken::Storage(chain(&error))
+}

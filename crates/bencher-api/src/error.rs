@@ -1,0 +1,144 @@
+//! The one error type at the HTTP edge: a status for the client, a detail for its user, a cause for our log.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use bencher_types::wire::error::ErrorBody;
+use http::StatusCode;
+
+use crate::store::StoreError;
+
+/// A request that was not served.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    status: ErrorStatus,
+    code: Option<&'static str>,
+    detail: String,
+    /// The chain of causes, for the log only.
+    cause: Option<String>,
+}
+
+/// A status code of a failure: an error cannot carry 200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorStatus(StatusCode);
+
+impl ApiError {
+    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        debug_assert!(status.is_client_error() || status.is_server_error(), "{status} is not an error");
+        Self { status: ErrorStatus(status), code: None, detail: detail.into(), cause: None }
+    }
+
+    /// 400: the request is not valid; the detail says what was expected and what was found.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401: who is asking could not be established.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// 403: who is asking may not do this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// 404: there is no such thing, or none that the caller may know of.
+    pub fn not_found(kind: &str, id: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("{kind} ({id}) not found"))
+    }
+
+    /// 404 for a path that is no route.
+    pub fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not Found")
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    }
+
+    /// 409: the request does not fit what is there.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 413.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
+    /// 500: a defect of ours. The client gets no more than the request's id; the cause goes to the log.
+    pub fn internal(cause: &dyn std::error::Error) -> Self {
+        let mut error = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal error; the server's log has the details under this request id",
+        );
+        error.cause = Some(chain(cause));
+        error
+    }
+
+    /// 503: try again later.
+    pub fn unavailable(detail: impl Into<String>, cause: &dyn std::error::Error) -> Self {
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        error.cause = Some(chain(cause));
+        error
+    }
+
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status.0
+    }
+
+    /// What goes to the client.
+    #[must_use]
+    pub fn body(&self, request_id: String) -> ErrorBody {
+        ErrorBody { request_id, error_code: self.code.map(str::to_owned), message: self.detail.clone() }
+    }
+
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+}
+
+/// An error and what caused it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unique { constraint } => {
+                Self::conflict(format!("this would be a duplicate: {constraint} is taken already"))
+            }
+            StoreError::ForeignKey => Self::conflict("this is still in use, or refers to something that does not exist any more"),
+            StoreError::Unavailable(_) => Self::unavailable("the database is not available; try again shortly", &error),
+            StoreError::Migrate(_) | StoreError::Unexpected(_) | StoreError::Corrupt { .. } => Self::internal(&error),
+        }
+    }
+}
+
+/// The response carries the error itself along; the request middleware writes the body, because only it knows the request's id.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), Json(self.body(String::new()))).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,48 @@
+//! `GET /v0/runners/{runner}/channel`: a runner connects.
+
+use axum::{
+    extract::{State, WebSocketUpgrade},
+    response::Response,
+};
+use bencher_types::{ResourceId, RunnerKey};
+
+use super::{AppState, extract::Bearer, extract::Path};
+use crate::{channel::socket, error::ApiError, store::queue::RunnerAuthRow};
+
+/// Opens the runner channel (WebSocket).
+#[utoipa::path(
+    get,
+    path = "/v0/runners/{runner}/channel",
+    tag = "runners",
+    params(("runner" = ResourceId, Path)),
+    responses((status = 101, description = "The connection is a WebSocket from here on"))
+)]
+pub(crate) async fn channel(
+    State(app): State<AppState>,
+    Path(runner): Path<ResourceId>,
+    bearer: Bearer,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, ApiError> {
+    let runner = authenticate(&app, &runner, &bearer).await?;
+    let limit = app.config.server.request_body_max_bytes;
+    Ok(upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(move |websocket| socket::serve(app, runner, websocket)))
+}
+
+/// The runner that the path names, if the key is its own.
+pub(crate) async fn authenticate(app: &AppState, named: &ResourceId, bearer: &Bearer) -> Result<RunnerAuthRow, ApiError> {
+    let key: RunnerKey =
+        bearer.0.parse().map_err(|error: bencher_types::InvalidKey| ApiError::unauthorized(error.to_string()))?;
+    let refused = || ApiError::unauthorized("this key belongs to no runner of this name: it may have been replaced");
+    let runner = app.store.runner_by_key(&key.hash()).await?.ok_or_else(refused)?;
+    let is_named = match named {
+        ResourceId::Uuid(uuid) => runner.uuid.0.as_uuid() == *uuid,
+        ResourceId::Slug(slug) => runner.slug == slug.as_str(),
+    };
+    if !is_named {
+        return Err(refused());
+    }
+    if runner.archived.is_some() {
+        return Err(ApiError::unauthorized("this runner is archived: unarchive it, or create a new one"));
+    }
+    Ok(runner)
+}

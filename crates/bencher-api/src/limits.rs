@@ -1,0 +1,51 @@
+//! Every bound and default of the server that is not configuration, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Items on a page of a list where the client names no number (the contract's default).
+pub const DEFAULT_PER_PAGE: u8 = 8;
+
+/// The largest request body outside of the registry, and the largest frame of the runner channel, in bytes; an admin may change it.
+pub const DEFAULT_REQUEST_BODY_MAX_BYTES: usize = 4 << 20;
+
+/// How long a sign-up or log-in confirmation is valid.
+pub const CONFIRM_TTL: Duration = Duration::from_secs(30 * 60);
+/// How long a session lasts.
+pub const SESSION_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The lifetime of a key whose creator names none, in seconds (the contract's default, also its maximum).
+pub const DEFAULT_KEY_TTL_SECS: u32 = u32::MAX;
+/// How long a registry token for people and tools is valid.
+pub const OCI_TOKEN_TTL: Duration = Duration::from_secs(300);
+
+/// How long a runner may be silent in a job before the job is failed; an admin may change it.
+pub const DEFAULT_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(90);
+/// What a job may take beyond its timeout before the server stops it; an admin may change it.
+pub const DEFAULT_JOB_TIMEOUT_GRACE_PERIOD: Duration = Duration::from_secs(60);
+/// What a runner may take to fetch and build an image before the benchmark starts; an admin may change it.
+pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// The timeout of an iteration where the job names none, in seconds (the contract's default).
+pub const DEFAULT_JOB_TIMEOUT_SECS: u32 = 3600;
+/// How long a `ready` runner waits for a job where it names no time.
+pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the requests at hand may take once the server is told to stop.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a frame to a runner may take to leave before the connection counts as gone.
+pub const CHANNEL_SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest blob of the registry, in bytes; an admin may change it.
+pub const DEFAULT_MAX_BLOB_BYTES: u64 = 10 << 30;
+/// The largest manifest, in bytes (OCI distribution specification asks for at least this).
+pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
+/// How long an upload may rest before it is forgotten; an admin may change it.
+pub const DEFAULT_UPLOAD_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Connections that read SQLite at once. Reads are short; more only cost memory.
+pub const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL from one server.
+pub const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a request waits for a database connection before it is refused.
+pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long SQLite waits for another process's lock.
+pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);

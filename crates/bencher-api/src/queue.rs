@@ -1,0 +1,166 @@
+//! The job queue's decisions: what a claim, a sign of life and a result of a runner mean for its job.
+
+use std::{sync::Arc, time::Duration};
+
+use bencher_types::{
+    DateTime, JobEvent, JobStatus, JobUuid,
+    wire::{
+        channel::ClaimedJob,
+        job::{JobConfig, JobOutput},
+    },
+};
+use object_store::{ObjectStoreExt as _, PutPayload, path::Path};
+
+use crate::{
+    app::App,
+    channel::session::{Held, Resume, Terminal},
+    store::{
+        StoreError,
+        queue::{Claimed, Ended, Ending, RunnerAuthRow},
+    },
+    token::{Audience, OciAccess, OciAction},
+};
+
+/// A terminal message that could not be stored; the runner has to send it again.
+#[derive(Debug, thiserror::Error)]
+pub enum FinishError {
+    #[error("could not keep the job's output")]
+    Output(#[source] object_store::Error),
+    #[error("could not write how the job ended")]
+    Store(#[source] StoreError),
+}
+
+/// The next job for a runner.
+///
+/// # Errors
+/// The database failed; nothing was claimed.
+pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Box<ClaimedJob>)>, StoreError> {
+    let now = app.clock.now();
+    let Some(Claimed { job, spec }) = app.store.claim_job(runner.id, app.config.heartbeat_timeout(), now).await? else {
+        return Ok(None);
+    };
+    let config = job.config()?;
+    let held = Held { job: job.uuid.0, attempt: job.attempt, must_end: must_end(app, &config, now) };
+    let access = OciAccess { repository: Some(config.project.to_string()), actions: vec![OciAction::Pull] };
+    let (oci_token, _) =
+        app.tokens.issue(Audience::OciRunner, runner.uuid.0.to_string(), Some(access), now, app.config.fetch_timeout());
+    let timeout = config.timeout;
+    // Somebody follows the lease from now on.
+    app.lease_taken.notify_one();
+    Ok(Some((held, Box::new(ClaimedJob { uuid: job.uuid.0, spec, config, oci_token, timeout, created: job.created.0 }))))
+}
+
+/// When the server stops a job: fetching and building the image, then every iteration, each with its grace.
+fn must_end(app: &App, config: &JobConfig, claimed: DateTime) -> DateTime {
+    let iteration = config.timeout.duration() + app.config.job_timeout_grace_period();
+    let iterations = iteration.saturating_mul(config.iter.unwrap_or(1).max(1));
+    claimed.saturating_add(app.config.fetch_timeout().saturating_add(iterations))
+}
+
+/// What a runner that says it works may go on with.
+///
+/// # Errors
+/// The database failed.
+pub async fn resume(app: &App, runner: &RunnerAuthRow, named: Option<JobUuid>) -> Result<Resume, StoreError> {
+    let Some(job) = app.store.job_of_runner(runner.id, named).await? else {
+        return Ok(if named.is_some() { Resume::Stop } else { Resume::Nothing });
+    };
+    if job.status()?.is_in_flight() && job.runner_id == Some(runner.id) {
+        let claimed = job.claimed.map_or(app.clock.now(), |claimed| claimed.0);
+        Ok(Resume::Held(Held { job: job.uuid.0, attempt: job.attempt, must_end: must_end(app, &job.config()?, claimed) }))
+    } else {
+        Ok(Resume::Stop)
+    }
+}
+
+/// Stores how a runner ended a job: first what it delivered, then the status.
+///
+/// # Errors
+/// Not stored; nothing may be acknowledged.
+pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: Terminal) -> Result<Ended, FinishError> {
+    let (event, output, message) = match terminal {
+        Terminal::Completed(results) => (JobEvent::Complete, Some(JobOutput { results, error: None }), None),
+        Terminal::Failed(results, error) => {
+            (JobEvent::Fail, Some(JobOutput { results, error: Some(error.clone()) }), Some(error))
+        }
+        Terminal::Canceled => (JobEvent::Cancel, None, None),
+    };
+    let output_key = match output {
+        Some(output) => Some(keep_output(app, runner, job, &output).await.map_err(FinishError::Output)?),
+        None => None,
+    };
+    let ending = Ending { event, output_key: output_key.clone(), message };
+    let ended = app.store.finish_job(runner.id, job, &ending, app.clock.now()).await.map_err(FinishError::Store)?;
+    match ended {
+        Ended::Now(status) => {
+            tracing::info!(job.uuid = %job, %status, "a runner ended its job");
+            if status == JobStatus::Completed {
+                app.results_arrived.notify_one();
+            }
+        }
+        Ended::Superseded => tracing::warn!(job.uuid = %job, "a late result was kept beside the attempt that is under way"),
+        Ended::Unknown | Ended::Unchanged => {
+            // Nothing refers to what was just written.
+            if let (Ended::Unknown, Some(key)) = (ended, output_key)
+                && let Err(error) = app.blobs.delete(&Path::from(key)).await
+            {
+                tracing::warn!(job.uuid = %job, %error, "could not remove the output of an unknown job");
+            }
+            tracing::debug!(job.uuid = %job, ?ended, "a terminal message changed nothing");
+        }
+    }
+    Ok(ended)
+}
+
+/// Writes what a runner delivered. The key is the same for a repeated message, and another for another runner.
+async fn keep_output(app: &App, runner: &RunnerAuthRow, job: JobUuid, output: &JobOutput) -> Result<String, object_store::Error> {
+    let json = serde_json::to_vec(output).expect("a job's output is plain JSON");
+    let key = format!("jobs/{job}/{}-{}.json", runner.uuid.0, bencher_types::Digest::sha256(&json).hex());
+    app.blobs.put(&Path::from(key.as_str()), PutPayload::from(json)).await?;
+    Ok(key)
+}
+
+/// What a job's runner delivered.
+///
+/// # Errors
+/// The blob store failed, or what it has is not what was written.
+pub async fn output(app: &App, key: &str) -> Result<JobOutput, object_store::Error> {
+    let bytes = app.blobs.get(&Path::from(key)).await?.bytes().await?;
+    serde_json::from_slice(&bytes).map_err(|error| object_store::Error::Generic { store: "job output", source: Box::new(error) })
+}
+
+/// Fails the jobs whose runners were not heard of in time, for as long as the server runs.
+///
+/// Sleeps until a lease runs out; a server without jobs in flight asks the database nothing.
+pub async fn watch_leases(app: Arc<App>) {
+    // How long to wait after the database failed.
+    const RETRY: Duration = Duration::from_secs(5);
+
+    loop {
+        let wait = match expire_leases(&app).await {
+            Ok(Some(next)) => next.since(app.clock.now()),
+            Ok(None) => {
+                app.lease_taken.notified().await;
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(error = crate::error::chain(&error), "could not look for lost runners");
+                RETRY
+            }
+        };
+        // A lease that was taken meanwhile runs out later than the one that is waited for.
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Fails what has expired and says when to look again.
+async fn expire_leases(app: &App) -> Result<Option<DateTime>, StoreError> {
+    let now = app.clock.now();
+    for expired in app.store.expired_leases(now).await? {
+        let message = "the runner was not heard of for too long: it or its connection is down";
+        if app.store.end_job(expired.job, expired.attempt, JobEvent::Fail, message, now).await? {
+            tracing::warn!(job.uuid = %expired.job, "failed a job whose runner was lost");
+        }
+    }
+    app.store.next_lease_expiry().await
+}

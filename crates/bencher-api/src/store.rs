@@ -1,0 +1,117 @@
+//! Everything the server remembers: one store over two databases.
+//!
+//! SQL is written once, with `$n` placeholders and columns of four types only (text, 64-bit integer, double, bytes), which mean the
+//! same to SQLite and PostgreSQL. What differs is in `sqlite.rs` and `postgres.rs`. Functions take a [`ReadConn`] or a [`Tx`], so
+//! that several of them share one transaction.
+//!
+//! The store knows neither HTTP nor who may do what.
+
+mod connection;
+mod error;
+mod list;
+mod value;
+
+pub mod postgres;
+pub mod queue;
+pub mod server;
+pub mod slug;
+pub mod spec;
+pub mod sqlite;
+pub mod user;
+
+pub(crate) use list::{Count, like_pattern};
+
+pub use connection::{Queries, ReadConn, Tx};
+pub use error::StoreError;
+pub use list::{Direction, Page};
+pub use value::{Micros, Text, Value};
+
+use sqlx::{PgPool, SqlitePool};
+
+/// Which database, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseLocation {
+    /// A file; created when it does not exist.
+    Sqlite(std::path::PathBuf),
+    /// A `postgres://` URL. It may hold a password, so it is never logged.
+    Postgres(bencher_types::Secret),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Pool {
+    Sqlite {
+        /// SQLite has one writer; making it one connection keeps writers queueing here instead of failing as busy.
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: Pool,
+}
+
+/// Which SQL a statement is for, where the two differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Store {
+    /// Opens the database, creating and migrating it as needed.
+    ///
+    /// # Errors
+    /// The database cannot be reached, is locked, or was written by a newer version.
+    pub async fn open(location: &DatabaseLocation) -> Result<Self, StoreError> {
+        let pool = match location {
+            DatabaseLocation::Sqlite(path) => sqlite::open(path).await?,
+            DatabaseLocation::Postgres(url) => postgres::open(url).await?,
+        };
+        Ok(Self { pool })
+    }
+
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        match self.pool {
+            Pool::Sqlite { .. } => Dialect::Sqlite,
+            Pool::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// A connection for reading, without a transaction.
+    ///
+    /// # Errors
+    /// No connection became free in time.
+    pub async fn read(&self) -> Result<ReadConn, StoreError> {
+        Ok(match &self.pool {
+            Pool::Sqlite { readers, .. } => ReadConn::Sqlite(readers.acquire().await?),
+            Pool::Postgres(pool) => ReadConn::Postgres(pool.acquire().await?),
+        })
+    }
+
+    /// Begins a transaction that may write. Dropping it without [`Tx::commit`] rolls it back.
+    ///
+    /// # Errors
+    /// No connection became free in time, or the database refuses to begin.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match &self.pool {
+            // Taking the write lock at once makes a conflict with another process wait here, not fail in the middle.
+            Pool::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes every connection, so that SQLite folds its log back into the file.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}

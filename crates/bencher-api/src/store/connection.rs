@@ -1,0 +1,175 @@
+//! One way to run a statement, whichever database and whether in a transaction or not.
+
+use std::{borrow::Cow, future::Future};
+
+use sqlx::{
+    AssertSqlSafe, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction,
+    pool::PoolConnection,
+    postgres::{PgArguments, PgRow},
+    query::{Query, QueryAs},
+    sqlite::{SqliteArguments, SqliteRow},
+};
+
+use super::{StoreError, Value};
+
+/// A connection for reading.
+#[derive(Debug)]
+pub enum ReadConn {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// A transaction. Rolls back unless it is committed.
+#[must_use = "a transaction that is not committed is rolled back"]
+#[derive(Debug)]
+pub enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Tx {
+    /// # Errors
+    /// The database did not accept the transaction; nothing of it was kept.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// A row type that can be read from either database: derive [`sqlx::FromRow`].
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+
+/// Runs statements. `sql` is written by us: values only ever travel as parameters.
+pub trait Queries: Send {
+    /// The underlying connection.
+    fn connection(&mut self) -> Connection<'_>;
+
+    /// Every row.
+    fn all<T: Row>(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: impl Into<Vec<Value>> + Send,
+    ) -> impl Future<Output = Result<Vec<T>, StoreError>> + Send {
+        let (sql, values) = (sql.into(), values.into());
+        async move {
+            Ok(match self.connection() {
+                Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_all(connection).await?,
+                Connection::Postgres(connection) => postgres_as(sql, values).fetch_all(connection).await?,
+            })
+        }
+    }
+
+    /// The first row, if there is one.
+    fn optional<T: Row>(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: impl Into<Vec<Value>> + Send,
+    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send {
+        let (sql, values) = (sql.into(), values.into());
+        async move {
+            Ok(match self.connection() {
+                Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_optional(connection).await?,
+                Connection::Postgres(connection) => postgres_as(sql, values).fetch_optional(connection).await?,
+            })
+        }
+    }
+
+    /// The first row of a statement that always has one (`COUNT`, `RETURNING` after an insert).
+    fn one<T: Row>(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: impl Into<Vec<Value>> + Send,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send {
+        let (sql, values) = (sql.into(), values.into());
+        async move {
+            Ok(match self.connection() {
+                Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_one(connection).await?,
+                Connection::Postgres(connection) => postgres_as(sql, values).fetch_one(connection).await?,
+            })
+        }
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    fn execute(
+        &mut self,
+        sql: impl Into<Cow<'static, str>> + Send,
+        values: impl Into<Vec<Value>> + Send,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        let (sql, values) = (sql.into(), values.into());
+        async move {
+            Ok(match self.connection() {
+                Connection::Sqlite(connection) => sqlite(sql, values).execute(connection).await?.rows_affected(),
+                Connection::Postgres(connection) => postgres(sql, values).execute(connection).await?.rows_affected(),
+            })
+        }
+    }
+}
+
+/// A borrowed connection of either kind.
+#[derive(Debug)]
+pub enum Connection<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl Queries for ReadConn {
+    fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(connection) => Connection::Sqlite(connection),
+            Self::Postgres(connection) => Connection::Postgres(connection),
+        }
+    }
+}
+
+impl Queries for Tx {
+    fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Self::Sqlite(tx) => Connection::Sqlite(tx),
+            Self::Postgres(tx) => Connection::Postgres(tx),
+        }
+    }
+}
+
+macro_rules! bound {
+    ($query:expr, $values:expr) => {{
+        let mut query = $query;
+        for value in $values {
+            query = match value {
+                Value::Integer(integer) => query.bind(integer),
+                Value::Double(double) => query.bind(double),
+                Value::Text(text) => query.bind(text),
+                Value::Bytes(bytes) => query.bind(bytes),
+            };
+        }
+        query
+    }};
+}
+
+fn sqlite(sql: Cow<'static, str>, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
+    bound!(sqlx::query(AssertSqlSafe(sql.into_owned())), values)
+}
+
+fn postgres(sql: Cow<'static, str>, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
+    bound!(sqlx::query(AssertSqlSafe(sql.into_owned())), values)
+}
+
+fn sqlite_as<T: Row>(sql: Cow<'static, str>, values: Vec<Value>) -> QueryAs<'static, Sqlite, T, SqliteArguments> {
+    bound!(sqlx::query_as(AssertSqlSafe(sql.into_owned())), values)
+}
+
+fn postgres_as<T: Row>(sql: Cow<'static, str>, values: Vec<Value>) -> QueryAs<'static, Postgres, T, PgArguments> {
+    bound!(sqlx::query_as(AssertSqlSafe(sql.into_owned())), values)
+}
+
+/// The parameters of a statement, in order: `values![uuid, &name, now]`.
+#[macro_export]
+macro_rules! values {
+    ($($value:expr),* $(,)?) => {
+        vec![$($crate::store::Value::from($value)),*]
+    };
+}

@@ -1,0 +1,68 @@
+//! What can go wrong in the store, as far as a caller would act differently.
+
+/// A failed read or write.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique value is taken: the caller's to report as a conflict.
+    #[error("a row with the same {constraint} exists already")]
+    Unique { constraint: String },
+    /// A row is still referred to, or refers to one that is gone.
+    #[error("the row is in use, or refers to one that does not exist")]
+    ForeignKey,
+    /// Nothing is wrong with the request; the database did not answer in time or is full or gone. May be tried again.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// A migration did not apply.
+    #[error("the database could not be brought up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A defect: bad SQL, or a row that does not hold what it should.
+    #[error("the database answered something unexpected")]
+    Unexpected(#[source] sqlx::Error),
+    /// A row holds a value that its type does not allow.
+    #[error("the column {column} holds a value that cannot be")]
+    Corrupt { column: &'static str },
+}
+
+impl StoreError {
+    pub(crate) const fn corrupt(column: &'static str) -> Self {
+        Self::Corrupt { column }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) if database.is_unique_violation() => {
+                Self::Unique { constraint: constraint_name(database.as_ref()) }
+            }
+            sqlx::Error::Database(database) if database.is_foreign_key_violation() => Self::ForeignKey,
+            sqlx::Error::Database(database) if is_transient(database.as_ref()) => Self::Unavailable(error),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+                Self::Unavailable(error)
+            }
+            _ => Self::Unexpected(error),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migrate(error)
+    }
+}
+
+/// `table.column` as SQLite names it, or the constraint's name as PostgreSQL does.
+fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {
+    error.constraint().map_or_else(|| error.message().rsplit(": ").next().unwrap_or_default().to_owned(), str::to_owned)
+}
+
+/// Whether the database itself says that the same statement may work later: busy, full, shutting down, serialization.
+fn is_transient(error: &dyn sqlx::error::DatabaseError) -> bool {
+    match error.code().as_deref() {
+        // SQLite: busy (5), locked (6), I/O error (10), full (13), and their extended codes.
+        Some(code) if code.len() < 5 => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)),
+        // PostgreSQL classes: connection exception, insufficient resources, operator intervention, serialization failure.
+        Some(code) => ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class)),
+        None => false,
+    }
+}

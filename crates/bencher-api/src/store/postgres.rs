@@ -1,0 +1,38 @@
+//! What is particular to PostgreSQL.
+
+use std::str::FromStr as _;
+
+use bencher_types::Secret;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+use super::{Pool, StoreError};
+use crate::limits;
+
+/// Concurrent claimers pass over a row that another one is taking.
+pub const CLAIM_ROW_LOCK: &str = "FOR UPDATE SKIP LOCKED";
+
+pub(super) async fn open(url: &Secret) -> Result<Pool, StoreError> {
+    let options = PgConnectOptions::from_str(url.expose())?.application_name("bencher-api");
+    let pool = PgPoolOptions::new()
+        .max_connections(limits::POSTGRES_CONNECTIONS)
+        .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    sqlx::migrate!("migrations/postgres").run(&pool).await?;
+    Ok(Pool::Postgres(pool))
+}
+
+/// Makes a new database on the server that a URL names.
+///
+/// # Errors
+/// The server cannot be reached, or the user may not create databases.
+pub async fn create_database(url: &Secret, name: &str) -> Result<(), StoreError> {
+    use sqlx::{AssertSqlSafe, Connection as _};
+
+    let mut connection = sqlx::PgConnection::connect(url.expose()).await?;
+    // Identifiers cannot be parameters; quoting leaves only quotes themselves to be doubled.
+    let sql = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! JSON web tokens: confirmations, sessions and registry access. Signed with the server's secret key (HS256).
+
+use std::time::Duration;
+
+use bencher_types::{DateTime, Jwt, Secret};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+/// What a token is for; a token for one purpose is refused for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Confirms a sign-up or log-in.
+    Auth,
+    /// A session.
+    Client,
+    /// An API token.
+    ApiKey,
+    /// Registry access of a user.
+    OciAuth,
+    /// Registry access of nobody in particular.
+    OciPublic,
+    /// Registry access of a runner for one job.
+    OciRunner,
+}
+
+/// What a token says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claims {
+    pub aud: Audience,
+    /// Seconds since the Unix epoch.
+    pub exp: i64,
+    /// Seconds since the Unix epoch.
+    pub iat: i64,
+    pub iss: String,
+    /// Whose it is: an e-mail address, or the UUID of a runner.
+    pub sub: String,
+    /// What a registry token allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oci: Option<OciAccess>,
+}
+
+/// Access to one repository of the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OciAccess {
+    /// The name as it stands in the URL.
+    pub repository: Option<String>,
+    pub actions: Vec<OciAction>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OciAction {
+    Pull,
+    Push,
+}
+
+/// A token that is not accepted. Never says more than a caller may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("the token has expired; log in again")]
+    Expired,
+    #[error("the token is for another purpose")]
+    Audience,
+    #[error("the token is not one of this server's")]
+    Invalid,
+}
+
+/// Issues and checks tokens.
+#[derive(Clone)]
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    issuer: String,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens(…)")
+    }
+}
+
+impl Tokens {
+    #[must_use]
+    pub fn new(secret_key: &Secret, issuer: String) -> Self {
+        let secret = secret_key.expose().as_bytes();
+        Self { encoding: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret), issuer }
+    }
+
+    /// A token and when it expires.
+    #[must_use]
+    pub fn issue(
+        &self,
+        audience: Audience,
+        subject: impl Into<String>,
+        oci: Option<OciAccess>,
+        now: DateTime,
+        ttl: Duration,
+    ) -> (Jwt, DateTime) {
+        let expires = now.saturating_add(ttl);
+        let claims = Claims {
+            aud: audience,
+            exp: expires.timestamp().as_second(),
+            iat: now.timestamp().as_second(),
+            iss: self.issuer.clone(),
+            sub: subject.into(),
+            oci,
+        };
+        let token = jsonwebtoken::encode(&Header::default(), &claims, &self.encoding)
+            .expect("claims are plain JSON and HS256 signs anything");
+        (Jwt::new(token), expires)
+    }
+
+    /// What a token says, if it is ours, not expired and for one of these purposes.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check(&self, token: &str, audiences: &[Audience], now: DateTime) -> Result<Claims, TokenError> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[&self.issuer]);
+        // Expiry is checked against our own clock, and the audience below, where its reason can be told.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation).map_err(|_| TokenError::Invalid)?.claims;
+        if claims.exp <= now.timestamp().as_second() {
+            return Err(TokenError::Expired);
+        }
+        if !audiences.contains(&claims.aud) {
+            return Err(TokenError::Audience);
+        }
+        Ok(claims)
+    }
+}

@@ -1,0 +1,108 @@
+//! Rows that a test starts from, written straight into the database: what it takes for a job to be there.
+
+use bencher_api::{
+    store::{Queries as _, Store},
+    values,
+};
+use bencher_types::{DateTime, JobUuid, RunnerKey, RunnerUuid};
+
+/// A point in time, in seconds.
+pub(crate) fn at(secs: i64) -> DateTime {
+    DateTime::from_micros(secs * 1_000_000).expect("in range")
+}
+
+/// A runner and its key.
+pub(crate) struct Runner {
+    pub(crate) id: i64,
+    pub(crate) uuid: RunnerUuid,
+    pub(crate) key: RunnerKey,
+}
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    id: i64,
+}
+
+async fn insert(
+    store: &Store,
+    sql: impl Into<std::borrow::Cow<'static, str>> + Send,
+    values: Vec<bencher_api::store::Value>,
+) -> i64 {
+    let mut tx = store.begin().await.expect("a transaction");
+    let row: Id = tx.one(sql, values).await.expect("an inserted row");
+    tx.commit().await.expect("a commit");
+    row.id
+}
+
+fn unique() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+pub(crate) async fn spec(store: &Store) -> i64 {
+    let sql = "INSERT INTO spec (uuid, name, slug, os, architecture, cpu, memory, disk, network, created, modified) \
+               VALUES ($1, 'spec', $1, 'linux', 'x86_64', 1, 1, 1, 0, 0, 0) RETURNING id";
+    insert(store, sql, values![unique()]).await
+}
+
+pub(crate) async fn runner(store: &Store, spec: i64) -> Runner {
+    let (uuid, key) = (RunnerUuid::random(), RunnerKey::generate());
+    let sql = "INSERT INTO runner (uuid, name, slug, key_hash, state, created, modified) \
+               VALUES ($1, 'runner', $1, $2, 'offline', 0, 0) RETURNING id";
+    let id = insert(store, sql, values![uuid, &key.hash()]).await;
+    insert(store, "INSERT INTO runner_spec (runner_id, spec_id) VALUES ($1, $2) RETURNING runner_id AS id", values![id, spec])
+        .await;
+    Runner { id, uuid, key }
+}
+
+/// A pending job of a project of its own.
+pub(crate) async fn job(store: &Store, spec: i64, priority: i64, created: DateTime) -> JobUuid {
+    let organization = insert(
+        store,
+        "INSERT INTO organization (uuid, name, slug, priority, created, modified) VALUES ($1, 'o', $1, 0, 0, 0) RETURNING id",
+        values![unique()],
+    )
+    .await;
+    let project_uuid = unique();
+    let project = insert(
+        store,
+        "INSERT INTO project (uuid, organization_id, name, slug, visibility, created, modified) \
+         VALUES ($1, $2, 'p', $1, 'public', 0, 0) RETURNING id",
+        values![project_uuid.clone(), organization],
+    )
+    .await;
+    let of_project = |table: &str| {
+        format!(
+            "INSERT INTO {table} (uuid, project_id, name, slug, created, modified) VALUES ($1, $2, 'main', 'main', 0, 0) RETURNING id"
+        )
+    };
+    let branch = insert(store, of_project("branch"), values![unique(), project]).await;
+    let testbed = insert(store, of_project("testbed"), values![unique(), project]).await;
+    let head =
+        insert(store, "INSERT INTO head (uuid, branch_id, created) VALUES ($1, $2, 0) RETURNING id", values![unique(), branch])
+            .await;
+    let version = insert(
+        store,
+        "INSERT INTO version (uuid, project_id, number) VALUES ($1, $2, 0) RETURNING id",
+        values![unique(), project],
+    )
+    .await;
+    let report = insert(
+        store,
+        "INSERT INTO report (uuid, project_id, head_id, version_id, testbed_id, adapter, start_time, end_time, created) \
+         VALUES ($1, $2, $3, $4, $5, 0, 0, 0, 0) RETURNING id",
+        values![unique(), project, head, version, testbed],
+    )
+    .await;
+    let uuid = JobUuid::random();
+    let config = serde_json::json!({
+        "registry": "http://localhost:6610/", "project": project_uuid, "digest": format!("sha256:{}", "a".repeat(64)), "timeout": 60,
+    });
+    insert(
+        store,
+        "INSERT INTO job (uuid, project_id, report_id, spec_id, status, priority, config, settings, attempt, created, modified) \
+         VALUES ($1, $2, $3, $4, 0, $5, $6, '{}', 0, $7, $7) RETURNING id",
+        values![uuid, project, report, spec, priority, config.to_string(), created],
+    )
+    .await;
+    uuid
+}

@@ -1,0 +1,123 @@
+//! Every bound and default of this crate, with its unit and its reason. Callers pass their own values where an owner may
+//! choose; tests pass small ones.
+
+use std::time::Duration;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+
+/// Symbolic links followed while one path is resolved inside an image; the kernel's own number.
+pub(crate) const MAX_SYMLINKS: usize = 40;
+/// How deep an index may point to further indexes. Real ones never nest.
+pub(crate) const MAX_INDEX_DEPTH: usize = 3;
+/// How much of a registry's error body is read, in bytes: enough for a sentence.
+pub(crate) const MAX_ERROR_BODY: usize = 8 * 1024;
+/// How much of a token service's answer is read, in bytes. Tokens with many claims reach a few kilobytes.
+pub(crate) const MAX_TOKEN_BODY: usize = 256 * 1024;
+/// The unit in which content is read, hashed, decompressed and written, in bytes.
+pub(crate) const CHUNK: usize = 256 * 1024;
+/// Chunks that may wait between two stages of a pipeline. Bounds its memory to a few mebibytes.
+pub(crate) const PIPELINE_CHUNKS: usize = 8;
+/// An interrupted download that nobody came back for is removed after this.
+pub(crate) const PARTIAL_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// What an image may be. Everything a registry or a layer says is held against these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Size of one manifest or index, in bytes. The distribution specification asks registries to take 4 MiB.
+    pub manifest_bytes: u64,
+    /// Size of an image configuration, in bytes. It is held in memory.
+    pub config_bytes: u64,
+    /// Number of layers. Builders stop at 127.
+    pub layers: usize,
+    /// Size of an image in bytes: once for all compressed layers together, once for everything they unpack to.
+    pub image_bytes: u64,
+    /// Members of all layers together. Each costs some hundred bytes of memory.
+    pub entries: u64,
+    /// Bytes of all names, link targets and extended attributes together; they are held in memory.
+    pub metadata_bytes: u64,
+    /// Length of a path inside the image, in bytes, as the kernel bounds it.
+    pub path_bytes: usize,
+    /// Length of one name, in bytes, as file systems bound it.
+    pub name_bytes: usize,
+    /// Folders in folders. Each open level costs the writer a file descriptor.
+    pub depth: usize,
+    /// Bytes of one extended header of an archive (long names, extended attributes).
+    pub extension_bytes: u64,
+    /// Bytes one compressed byte may become, counted from `ratio_floor_bytes` on. Gzip cannot exceed 1032, so only
+    /// content made to exhaust its reader does.
+    pub ratio: u64,
+    /// Below this many bytes the ratio is not looked at.
+    pub ratio_floor_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            manifest_bytes: 4 * MIB,
+            config_bytes: 4 * MIB,
+            layers: 512,
+            image_bytes: 10 * GIB,
+            entries: 1_000_000,
+            metadata_bytes: 256 * MIB,
+            path_bytes: 4095,
+            name_bytes: 255,
+            depth: 256,
+            extension_bytes: MIB,
+            ratio: 1100,
+            ratio_floor_bytes: 64 * MIB,
+        }
+    }
+}
+
+/// How long and how often the network is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferLimits {
+    /// Blobs in flight at once. More gain nothing on one connection's bandwidth.
+    pub parallel: usize,
+    /// Bound on establishing a connection.
+    pub connect: Duration,
+    /// Bound on the first byte of an answer.
+    pub response: Duration,
+    /// Bound on a transfer that moves no byte.
+    pub no_progress: Duration,
+    /// Attempts without any progress before a transient failure is final.
+    pub attempts: u32,
+    /// Attempts altogether, progress or not, before a transient failure is final.
+    pub total_attempts: u32,
+    /// The first pause between two attempts; it doubles from there.
+    pub backoff_min: Duration,
+    /// The longest pause between two attempts.
+    pub backoff_max: Duration,
+    /// The longest pause a registry may ask for by `Retry-After`.
+    pub retry_after_max: Duration,
+}
+
+impl Default for TransferLimits {
+    fn default() -> Self {
+        Self {
+            parallel: 4,
+            connect: Duration::from_secs(10),
+            response: Duration::from_secs(60),
+            no_progress: Duration::from_secs(60),
+            attempts: 6,
+            total_attempts: 100,
+            backoff_min: Duration::from_millis(200),
+            backoff_max: Duration::from_secs(10),
+            retry_after_max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The bound of the content store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Bytes of all blobs; beyond it the least recently used go. Twice the largest image by default.
+    pub bytes: u64,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self { bytes: 20 * GIB }
+    }
+}

@@ -82,3 +82,6 @@ fn env(image: &[String], job: &[(String, String)]) -> Result<Vec<(String, String
     }
     Ok(env)
 }
+
+#[cfg(test)]
+mod tests;

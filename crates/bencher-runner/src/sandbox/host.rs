@@ -30,10 +30,7 @@ use std::{
 };
 
 use rustix::fs::{FlockOperation, flock};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -139,16 +136,10 @@ impl HostSandbox {
     }
 
     async fn prepare(&self, plan: Arc<ExecutionPlan>) -> Result<Prepared, SandboxError> {
-        let (config, (answer, answered)) = (self.config.clone(), oneshot::channel());
-        // Entering a mount namespace cannot be undone, so this is no thread of a pool.
-        let set_up = move || {
-            let prepared = Prepared::new(&config, &plan);
-            // Nobody waits any more: the iteration is dropped, which undoes it.
-            drop(answer.send(prepared));
-        };
-        let thread = std::thread::Builder::new().name("sandbox-set-up".to_owned()).spawn(set_up);
-        thread.map_err(InfrastructureError::kernel("start a thread"))?;
-        answered.await.map_err(|_| InfrastructureError::SetUpLost)?
+        let config = self.config.clone();
+        // Where nobody waits any more, the finished preparation is dropped, which undoes it.
+        let prepared = tokio::task::spawn_blocking(move || Prepared::new(&config, &plan)).await;
+        prepared.map_err(|_| InfrastructureError::SetUpLost)?
     }
 
     async fn execute(
@@ -157,8 +148,11 @@ impl HostSandbox {
         prepared: Prepared,
         cancel: CancellationToken,
     ) -> Result<IterationOutcome, SandboxError> {
-        let Prepared { mut warden, init, view, stdout, stderr, runtime, mut warnings, folder } = prepared;
+        let Prepared { warden, init, view, stdout, stderr, runtime, mut warnings, folder } = prepared;
+        // Should this end early, the last of these is dropped first: processes, their group, their files.
+        let folder = folder;
         let mut cgroup = self.cgroups.create(&runtime.id, &plan.resources, self.host_cpus);
+        let mut warden = warden;
         cgroup.add(init.pid);
         warnings.append(&mut cgroup.warnings);
         let stdout = Capture::start(stdout, plan.output.max_output_size)?;
@@ -266,7 +260,7 @@ async fn kill(running: &Running, warden: &mut Warden, ended: Ended, started: Ins
 }
 
 impl Prepared {
-    /// Everything up to the container's creation. Blocking; spoils the calling thread for other work.
+    /// Everything up to the container's creation. Blocking.
     fn new(config: &HostConfig, plan: &ExecutionPlan) -> Result<Self, SandboxError> {
         let image = AnchoredRoot::open(&plan.rootfs).map_err(InfrastructureError::io("open the image's tree", &plan.rootfs))?;
         let account = account(&image, plan)?;
@@ -278,12 +272,19 @@ impl Prepared {
         sweep::note_warden(&folder.0, warden.pid())?;
         let around = Surroundings { account: &account, pid_namespace: &warden.namespace_path() };
         bundle::write(&folder.0, plan, around)?;
-        mounts::enter_private_namespace()?;
-        let warnings = mounts::mount_image(&folder.0, &plan.rootfs, plan.resources.disk_bytes)?;
         let pipe = || io::pipe().map_err(InfrastructureError::kernel("make a pipe"));
         let ((stdout, stdout_writer), (stderr, stderr_writer)) = (pipe()?, pipe()?);
         let runtime = Runtime { program: config.runtime.clone(), dir: folder.0.clone(), id };
-        let init = runtime.create(stdout_writer, stderr_writer)?;
+        // The thread ends before anything here is dropped: what removes the folder must not see its mounts.
+        let (init, warnings) = std::thread::scope(|scope| {
+            let in_namespace = || {
+                mounts::enter_private_namespace()?;
+                let warnings = mounts::mount_image(&folder.0, &plan.rootfs, plan.resources.disk_bytes)?;
+                Ok::<_, InfrastructureError>((runtime.create(stdout_writer, stderr_writer)?, warnings))
+            };
+            let thread = std::thread::Builder::new().name("sandbox-mounts".to_owned()).spawn_scoped(scope, in_namespace);
+            thread.map_err(InfrastructureError::kernel("start a thread"))?.join().map_err(|_| InfrastructureError::SetUpLost)?
+        })?;
         let view = FileView::of_process(init.pid).map_err(InfrastructureError::kernel("open the container's files"))?;
         Ok(Self { warden, init, view, stdout, stderr, runtime, warnings, folder })
     }
@@ -299,7 +300,9 @@ impl IterationFolder {
 
 impl Drop for IterationFolder {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
+        // There are no mounts to be seen from here; if there were, deleting would go through them.
+        let removed = sweep::unmount_below(&self.0).map_err(io::Error::other).and_then(|()| fs::remove_dir_all(&self.0));
+        if let Err(error) = removed {
             tracing::warn!(folder = %self.0.display(), %error, "could not remove the folder of an iteration; the next start will");
         }
     }
@@ -342,6 +345,7 @@ fn find_command(image: &AnchoredRoot, plan: &ExecutionPlan) -> Result<(), ImageE
     };
     let mut not_executable = None;
     for folder in &looked_in {
+        let folder = if folder.starts_with('/') { folder.clone() } else { format!("{}/{folder}", plan.working_dir) };
         let path = if command.starts_with('/') { command.clone() } else { format!("{folder}/{command}") };
         match image.open_file(&path, limits::MAX_SYMLINKS).ok().and_then(|file| file.metadata().ok()) {
             Some(metadata) if metadata.permissions().mode() & 0o111 != 0 => return Ok(()),

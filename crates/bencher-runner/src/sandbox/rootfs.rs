@@ -113,3 +113,6 @@ pub(super) fn read_bounded(file: File, max: u64) -> io::Result<Option<Vec<u8>>> 
     file.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(if bytes.len() as u64 > max { None } else { Some(bytes) })
 }
+
+#[cfg(test)]
+mod tests;

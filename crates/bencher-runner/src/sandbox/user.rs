@@ -7,7 +7,7 @@ use super::ImageError;
 pub(super) struct Account {
     pub(super) uid: u32,
     pub(super) gid: u32,
-    /// Groups besides `gid`; empty where the group was named.
+    /// All groups, `gid` first; no others where the group was named.
     pub(super) additional_gids: Vec<u32>,
     pub(super) home: String,
 }
@@ -51,6 +51,8 @@ pub(super) fn resolve(user: Option<&str>, passwd: &[u8], group: &[u8]) -> Result
         (None, Some(entry)) => (primary, memberships(entry.name, primary, &group)),
         (None, None) => (primary, Vec::new()),
     };
+    // A process that drops its group must not gain the rights of having none: the group is a supplementary one too.
+    let additional_gids = [vec![gid], additional_gids].concat();
     Ok(Account { uid, gid, additional_gids, home })
 }
 
@@ -82,3 +84,6 @@ fn memberships(user: &str, primary: u32, file: &str) -> Vec<u32> {
     gids.dedup();
     gids
 }
+
+#[cfg(test)]
+mod tests;

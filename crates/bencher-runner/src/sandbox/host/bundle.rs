@@ -9,6 +9,7 @@ use oci_spec::{
         PosixRlimitBuilder, PosixRlimitType, Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
     },
 };
+use rustix::process::{Resource, getrlimit};
 
 use super::mounts::MERGED;
 use crate::sandbox::{ExecutionPlan, InfrastructureError, Network, user::Account};
@@ -119,13 +120,18 @@ fn process(plan: &ExecutionPlan, account: &Account) -> Result<Process, OciSpecEr
         .cwd(plan.working_dir.as_str())
         .capabilities(capabilities.build()?)
         .rlimits(vec![
-            limit(PosixRlimitType::RlimitNofile, OPEN_FILES)?,
+            limit(PosixRlimitType::RlimitNofile, open_files())?,
             // A core file would be written where the host's core pattern says, which may be outside.
             limit(PosixRlimitType::RlimitCore, 0)?,
         ])
         .no_new_privileges(true)
         .oom_score_adj(OOM_SCORE)
         .build()
+}
+
+/// Only the runner itself can have a smaller bound than we would give; it cannot be raised for the container.
+fn open_files() -> u64 {
+    getrlimit(Resource::Nofile).maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES))
 }
 
 fn mounts(dir: &Path, plan: &ExecutionPlan) -> Result<Vec<Mount>, OciSpecError> {

@@ -250,3 +250,6 @@ fn mount_line(line: &str) -> Option<(PathBuf, &str, &str)> {
     let mut right = right.split(' ');
     Some((PathBuf::from(mount), right.next()?, right.nth(1)?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,3 +122,6 @@ fn last_message(log: &Path) -> Option<String> {
     let text = fs::read_to_string(log).ok()?;
     text.lines().rev().find_map(|line| serde_json::from_str::<LogLine>(line).ok()).map(|line| line.msg)
 }
+
+#[cfg(test)]
+mod tests;

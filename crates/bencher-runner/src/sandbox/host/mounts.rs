@@ -21,7 +21,7 @@ use rustix::{
     io::Errno,
     mount::{
         MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
-        move_mount, open_tree, unmount,
+        mount_remount, move_mount, open_tree, unmount,
     },
     process::{chroot, fchdir},
 };
@@ -29,8 +29,8 @@ use rustix::{
 use super::program;
 use crate::sandbox::InfrastructureError;
 
-/// Where on a host with both cgroup versions the second one is.
-const HYBRID_CGROUP: &str = "/sys/fs/cgroup/unified";
+/// Where the runtime looks for cgroups.
+const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// The folder, in an iteration's own, that is the benchmark's root.
 pub(super) const MERGED: &str = "rootfs";
@@ -56,10 +56,18 @@ pub(super) fn enter_private_namespace() -> Result<(), InfrastructureError> {
         Err(Errno::INVAL) => rebase_chroot(private).map_err(InfrastructureError::kernel("turn a chroot into a mount"))?,
         other => other.map_err(failed)?,
     }
-    // crun refuses hosts that have both versions of cgroups mounted. Limits are not its business here.
-    if Path::new(HYBRID_CGROUP).join("cgroup.controllers").exists() {
-        unmount(HYBRID_CGROUP, UnmountFlags::DETACH).map_err(failed)?;
+    hide_cgroups().map_err(InfrastructureError::kernel("hide cgroups from the container runtime"))
+}
+
+/// crun refuses hosts that have no cgroups mounted and hosts that have both versions, even when told to leave them
+/// alone. Limits are set by us, so in this namespace it finds an empty folder of the kind it accepts.
+fn hide_cgroups() -> io::Result<()> {
+    if !Path::new(CGROUPS).is_dir() {
+        // A chroot may lack `/sys`; the container gets its own in any case.
+        mount("tmpfs", "/sys", "tmpfs", MountFlags::empty(), c"mode=0755,size=64k")?;
+        fs::create_dir_all(CGROUPS)?;
     }
+    mount("tmpfs", CGROUPS, "tmpfs", MountFlags::empty(), c"mode=0755,size=64k")?;
     Ok(())
 }
 
@@ -91,7 +99,9 @@ pub(super) fn mount_image(dir: &Path, rootfs: &Path, disk_bytes: Option<u64>) ->
         fs::create_dir(name).map_err(InfrastructureError::io("create", dir.join(name)))?;
     }
     // Short relative names: overlay options have their own syntax, and no room for long paths.
-    mount_bind(&rootfs, "lower").map_err(|errno| InfrastructureError::io("mount", &rootfs)(errno.into()))?;
+    mount_bind(&rootfs, "lower")
+        .and_then(|()| mount_remount("lower", MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV, ""))
+        .map_err(|errno| InfrastructureError::io("mount", &rootfs)(errno.into()))?;
     let mut warnings = Vec::new();
     let kinds = disk_bytes.map(|bytes| Scratch::Loop { bytes }).into_iter();
     let kinds = kinds.chain([Scratch::Folder, Scratch::Memory { bytes: disk_bytes }]);

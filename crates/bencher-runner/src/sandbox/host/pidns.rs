@@ -7,6 +7,7 @@
 //! sees to even where the runner is killed by SIGKILL.
 
 use std::{
+    ffi::OsString,
     fs, io,
     os::fd::OwnedFd,
     process::{Child, Command, Stdio},
@@ -24,7 +25,7 @@ use super::process::WatchedProcess;
 use crate::{limits, sandbox::InfrastructureError};
 
 /// Pause between two looks at processes that have been killed and not yet reaped.
-const REAP_PAUSE: Duration = Duration::from_millis(2);
+pub(super) const REAP_PAUSE: Duration = Duration::from_millis(2);
 
 /// The first process of a PID namespace, and with it the namespace.
 #[derive(Debug)]
@@ -32,12 +33,15 @@ const REAP_PAUSE: Duration = Duration::from_millis(2);
 pub(super) struct Warden {
     child: Child,
     pidfd: OwnedFd,
-    /// What `/proc/<pid>/ns/pid` reads as for every process of the namespace.
-    namespace: String,
+    namespace: PidNamespace,
     gone: bool,
 }
 
-/// A process of the namespace, besides the warden.
+/// A PID namespace, by what `/proc/<pid>/ns/pid` reads as for every process in it.
+#[derive(Debug)]
+pub(super) struct PidNamespace(OsString);
+
+/// A process of a namespace.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     pid: Pid,
@@ -55,9 +59,8 @@ impl Warden {
         let pid = pid_of(&child);
         let pidfd = pidfd_open(pid, PidfdFlags::NONBLOCK)
             .map_err(|errno| InfrastructureError::kernel("open a process handle")(errno.into()))?;
-        let link = format!("/proc/{}/ns/pid", pid.as_raw_nonzero());
-        let namespace = fs::read_link(&link).map_err(InfrastructureError::io("read", &link))?;
-        Ok(Self { child, pidfd, namespace: namespace.to_string_lossy().into_owned(), gone: false })
+        let namespace = PidNamespace::of(pid.as_raw_nonzero().get())?;
+        Ok(Self { child, pidfd, namespace, gone: false })
     }
 
     pub(super) fn pid(&self) -> i32 {
@@ -74,7 +77,7 @@ impl Warden {
         for member in self.members() {
             let Ok(handle) = pidfd_open(member.pid, PidfdFlags::empty()) else { continue };
             // The number may have found a new owner since it was listed; the handle cannot.
-            if self.holds(member.pid) {
+            if self.namespace.holds(member.pid) {
                 let _ = pidfd_send_signal(&handle, Signal::TERM);
             }
         }
@@ -86,7 +89,7 @@ impl Warden {
             let alive: Vec<Member> = self.members().into_iter().filter(|member| !member.is_zombie).collect();
             let Some(member) = alive.first() else { return Ok(()) };
             if let Ok(handle) = pidfd_open(member.pid, PidfdFlags::NONBLOCK)
-                && self.holds(member.pid)
+                && self.namespace.holds(member.pid)
             {
                 let handle = WatchedProcess::new(handle)?;
                 if tokio::time::timeout_at(deadline, handle.ended()).await.is_err() {
@@ -124,26 +127,43 @@ impl Warden {
         if self.gone {
             return Ok(true);
         }
-        let ourselves = getpid().as_raw_nonzero().get();
         // The runtime leaves children to us when it fails half-way; the warden waits for them as well.
-        for member in self.members().into_iter().filter(|member| member.is_zombie && member.parent == ourselves) {
-            let _ = waitid(WaitId::Pid(member.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-        }
+        reap_orphans(&self.members());
         let status = self.child.try_wait().map_err(InfrastructureError::kernel("wait for a benchmark's PID namespace"))?;
         self.gone = status.is_some();
         Ok(self.gone)
     }
 
+    fn members(&self) -> Vec<Member> {
+        let mut members = self.namespace.members();
+        members.retain(|member| member.pid.as_raw_nonzero().get() != self.pid());
+        members
+    }
+}
+
+impl PidNamespace {
+    /// The namespace that a process is in.
+    pub(super) fn of(pid: i32) -> Result<Self, InfrastructureError> {
+        let link = format!("/proc/{pid}/ns/pid");
+        let target = fs::read_link(&link).map_err(InfrastructureError::io("read", &link))?;
+        Ok(Self(target.into_os_string()))
+    }
+
+    /// Reaps what is dead and ours; whether nothing alive is left besides `warden`.
+    pub(super) fn is_dead_but_for(&self, warden: i32) -> bool {
+        let members = self.members();
+        reap_orphans(&members);
+        members.iter().all(|member| member.is_zombie || member.pid.as_raw_nonzero().get() == warden)
+    }
+
     fn holds(&self, pid: Pid) -> bool {
-        fs::read_link(format!("/proc/{}/ns/pid", pid.as_raw_nonzero()))
-            .is_ok_and(|link| link.as_os_str() == self.namespace.as_str())
+        fs::read_link(format!("/proc/{}/ns/pid", pid.as_raw_nonzero())).is_ok_and(|link| link.as_os_str() == self.0)
     }
 
     fn members(&self) -> Vec<Member> {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok().and_then(Pid::from_raw));
-        let others = pids.filter(|pid| pid.as_raw_nonzero().get() != self.pid() && self.holds(*pid));
-        others.filter_map(member).collect()
+        pids.filter(|pid| self.holds(*pid)).filter_map(member).collect()
     }
 }
 
@@ -182,6 +202,13 @@ fn spawn_in_new_namespace() -> Result<Child, InfrastructureError> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|source| InfrastructureError::ProgramMissing { program: "env".into(), source })
+}
+
+fn reap_orphans(members: &[Member]) {
+    let ourselves = getpid().as_raw_nonzero().get();
+    for member in members.iter().filter(|member| member.is_zombie && member.parent == ourselves) {
+        let _ = waitid(WaitId::Pid(member.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
 }
 
 fn pid_of(child: &Child) -> Pid {

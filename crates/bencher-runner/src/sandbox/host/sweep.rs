@@ -12,9 +12,12 @@ use rustix::{
     mount::{UnmountFlags, unmount},
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
-use tokio::time::timeout;
+use tokio::time::Instant;
 
-use super::{cgroup::CgroupHost, pidns, process::WatchedProcess};
+use super::{
+    cgroup::CgroupHost,
+    pidns::{self, PidNamespace},
+};
 use crate::{limits, sandbox::InfrastructureError};
 
 /// How the folders of iterations begin.
@@ -54,24 +57,31 @@ async fn end_warden(dir: &Path) -> Result<(), InfrastructureError> {
     let mut words = text.split_whitespace();
     let (pid, ticks) = (words.next().and_then(|word| word.parse().ok()), words.next().and_then(|word| word.parse().ok()));
     let (Some(pid), Some(ticks)) = (pid, ticks) else { return Ok(()) };
-    let Some(handle) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).ok()) else { return Ok(()) };
+    let Some(handle) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return Ok(()) };
     // The handle is open, so from here on the number cannot change its owner unnoticed.
     if pidns::start_ticks(pid) != Some(ticks) {
         return Ok(());
     }
+    let Ok(namespace) = PidNamespace::of(pid) else { return Ok(()) };
     let _ = pidfd_send_signal(&handle, Signal::KILL);
-    let handle = WatchedProcess::new(handle).map_err(InfrastructureError::kernel("watch a leftover process"))?;
-    match timeout(limits::KILL_TIMEOUT, handle.ended()).await {
-        Ok(_) => Ok(()),
-        Err(_) => {
-            Err(InfrastructureError::TimedOut { step: "the end of an earlier runner's benchmark", after: limits::KILL_TIMEOUT })
+    // Not the warden's own end: it waits for zombies, and their new parent may be one that never reaps.
+    let deadline = Instant::now() + limits::KILL_TIMEOUT;
+    while !namespace.is_dead_but_for(pid) {
+        if Instant::now() >= deadline {
+            return Err(InfrastructureError::TimedOut {
+                step: "the end of an earlier runner's benchmark",
+                after: limits::KILL_TIMEOUT,
+            });
         }
+        tokio::time::sleep(pidns::REAP_PAUSE).await;
     }
+    Ok(())
 }
 
-fn unmount_below(dir: &Path) -> Result<(), InfrastructureError> {
+/// Detaches every mount in the folder that the calling thread can see.
+pub(super) fn unmount_below(dir: &Path) -> Result<(), InfrastructureError> {
     let dir = fs::canonicalize(dir).map_err(InfrastructureError::io("find", dir))?;
-    let mountinfo = "/proc/self/mountinfo";
+    let mountinfo = "/proc/thread-self/mountinfo";
     let text = fs::read_to_string(mountinfo).map_err(InfrastructureError::io("read", mountinfo))?;
     let points = text.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
     let mut points: Vec<PathBuf> = points.filter(|point| point.starts_with(&dir)).collect();

@@ -4,6 +4,7 @@
 
 mod folder;
 mod hostile;
+mod images;
 mod merge_model;
 mod merge_rules;
 mod real_tools;

@@ -90,8 +90,8 @@ pub struct LayerRef {
 /// What a manifest request may answer.
 #[derive(Clone, Debug)]
 pub enum Document {
-    Index(ImageIndex),
-    Manifest(ImageManifest),
+    Index(Box<ImageIndex>),
+    Manifest(Box<ImageManifest>),
 }
 
 impl Document {

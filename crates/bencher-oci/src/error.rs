@@ -8,7 +8,7 @@ use std::{
 
 use bencher_types::Digest;
 
-use crate::{client::RegistryError, document::DocumentError, layout::LayoutError, merge::MergeError, sink::folder::FolderError};
+use crate::{client::RegistryError, layout::LayoutError, merge::MergeError, sink::folder::FolderError, store::FinishError};
 
 /// A file operation that failed, and on which path.
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +62,6 @@ pub enum PullError {
     },
     #[error("could not read the image from its layout")]
     Layout(#[source] LayoutError),
-    #[error("the image {digest} cannot be used")]
-    Document {
-        digest: Digest,
-        #[source]
-        source: Box<DocumentError>,
-    },
     #[error("could not unpack the image {digest}")]
     Merge {
         digest: Digest,
@@ -95,9 +89,25 @@ impl PullError {
         match self {
             Self::Registry { source, .. } => source.blame(),
             Self::Layout(LayoutError::Io(_)) | Self::Write { .. } | Self::Io(_) | Self::CacheThrashing(_) => Blame::Host,
-            Self::Layout(_) | Self::Document { .. } => Blame::Image,
+            Self::Layout(_) => Blame::Image,
             Self::Merge { source, .. } => source.blame(),
             Self::Canceled => Blame::Canceled,
+        }
+    }
+}
+
+impl PullError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Io(error) | Self::Layout(LayoutError::Io(error)) => error.is_disk_full(),
+            Self::Registry { source: RegistryError::Io(error) | RegistryError::Blob(FinishError::Io(error)), .. } => {
+                error.is_disk_full()
+            }
+            Self::Merge { source, .. } => source.is_disk_full(),
+            Self::Write { source, .. } => source.is_disk_full(),
+            _ => false,
         }
     }
 }

@@ -186,7 +186,7 @@ impl Layout {
                 Document::Manifest(manifest) => {
                     let config = document::check_manifest(&manifest, limits)?;
                     let config_bytes = self.read_document(&config, limits.config_bytes)?;
-                    return Ok(ResolvedImage::new(root.digest, manifest, config_bytes, platform)?);
+                    return Ok(ResolvedImage::new(root.digest, *manifest, config_bytes, platform)?);
                 }
             }
         }

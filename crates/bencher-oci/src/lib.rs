@@ -1,18 +1,21 @@
 //! Get an image onto disk, and make one.
 //!
 //! The way of a pulled image: [`RegistryClient`] fetches documents and blobs, [`BlobStore`] keeps the blobs, [`merge`] reads
-//! the layers into one tree in memory, and a [`sink`] writes that tree. A [`Layout`] is an image as a folder, which the client
-//! pushes.
+//! the layers into one tree in memory, a [`sink`] writes that tree, and [`ImageCache`] keeps what was written. [`Images`]
+//! goes that way in one call. A [`Layout`] is an image as a folder, which the client pushes.
 //!
 //! This crate knows nothing of jobs, of runners, or of how an image is executed. It reads no environment.
 
 pub mod auth;
+pub mod cache;
 pub mod client;
 mod clock;
 pub mod document;
 pub mod error;
+mod fingerprint;
 mod flock;
 mod hash;
+pub mod images;
 mod keyed;
 pub mod layout;
 pub mod limits;
@@ -24,11 +27,13 @@ pub mod sink;
 pub mod store;
 
 pub use auth::Credentials;
+pub use cache::{CachedImage, ImageCache};
 pub use client::{RegistryClient, RegistryError};
 pub use document::{BlobRef, DocumentError, ProcessDefaults, ResolvedImage};
 pub use error::{Blame, IoError, PullError};
+pub use images::Images;
 pub use layout::{Layout, LayoutError};
-pub use limits::{Limits, StoreLimits, TransferLimits};
+pub use limits::{CacheLimits, Limits, StoreLimits, TransferLimits};
 pub use platform::Platform;
 pub use progress::{Progress, ProgressEvent, Silent};
 pub use store::{Blob, BlobStore};

@@ -21,6 +21,13 @@ pub(crate) const CHUNK: usize = 256 * 1024;
 pub(crate) const PIPELINE_CHUNKS: usize = 8;
 /// An interrupted download that nobody came back for is removed after this.
 pub(crate) const PARTIAL_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The pause between two looks at a lock another process holds. In-process waiters are woken instead.
+pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
+/// How often a cached image may vanish under a waiter before it gives up.
+pub(crate) const MAX_CACHE_RACES: usize = 16;
+/// The largest metadata file of a cached image that is read, in bytes: the configuration and a little.
+pub(crate) const MAX_CACHE_METADATA: u64 = 16 * MIB;
+
 /// What an image may be. Everything a registry or a layer says is held against these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -119,5 +126,20 @@ pub struct StoreLimits {
 impl Default for StoreLimits {
     fn default() -> Self {
         Self { bytes: 20 * GIB }
+    }
+}
+
+/// The bounds of the image cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Bytes of all cached images; beyond it the least recently used go.
+    pub bytes: u64,
+    /// An image nobody used for this long goes.
+    pub max_age: Duration,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self { bytes: 50_000_000_000, max_age: Duration::from_secs(7 * 24 * 60 * 60) }
     }
 }

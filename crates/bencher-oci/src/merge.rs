@@ -73,7 +73,7 @@ pub enum Problem {
     #[error("the blob is {found} bytes, its descriptor says {expected}; fetch or push it again")]
     Size { found: u64, expected: u64 },
     #[error("it unpacks to the digest {found}, the image configuration says {expected}; push the image again")]
-    DiffId { expected: Digest, found: Digest },
+    DiffId { expected: Box<Digest>, found: Box<Digest> },
     #[error("it cannot be read or decompressed")]
     Read(#[source] std::io::Error),
     #[error("its content cannot be written to the spool file")]

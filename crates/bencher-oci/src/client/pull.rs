@@ -83,7 +83,7 @@ impl RegistryClient {
                 Document::Manifest(manifest) => {
                     let config = document::check_manifest(&manifest, &self.limits)?;
                     let config_bytes = self.retrying(|| self.small_blob(repository, &config)).await?;
-                    return Ok(ResolvedImage::new(raw.digest, manifest, config_bytes, platform)?);
+                    return Ok(ResolvedImage::new(raw.digest, *manifest, config_bytes, platform)?);
                 }
             }
         }

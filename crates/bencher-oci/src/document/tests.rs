@@ -10,7 +10,7 @@ fn manifest(config_type: &str, layer_type: &str, layer_size: u64) -> ImageManife
         "layers": [{ "mediaType": layer_type, "digest": DIGEST, "size": layer_size }],
     });
     match Document::parse(json.to_string().as_bytes()).unwrap() {
-        Document::Manifest(manifest) => manifest,
+        Document::Manifest(manifest) => *manifest,
         Document::Index(_) => panic!("not an index"),
     }
 }
@@ -28,7 +28,7 @@ fn index(platforms: &[&str]) -> ImageIndex {
         .collect();
     let json = serde_json::json!({ "schemaVersion": 2, "manifests": manifests });
     match Document::parse(json.to_string().as_bytes()).unwrap() {
-        Document::Index(index) => index,
+        Document::Index(index) => *index,
         Document::Manifest(_) => panic!("not a manifest"),
     }
 }

@@ -266,7 +266,7 @@ impl<R: Read> Archive<R> {
         let (mut numbers, mut text) = (Vec::new(), Vec::new());
         let mut expected = None;
         loop {
-            let mut block = [0; BLOCK as usize];
+            let mut block = [0; 512];
             self.read_exact(&mut block)?;
             for byte in block {
                 if byte != b'\n' {

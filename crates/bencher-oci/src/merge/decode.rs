@@ -153,7 +153,7 @@ impl Stream {
         }
         let found = self.hasher.finish();
         if found != input.layer.diff_id {
-            return Err(Problem::DiffId { expected: input.layer.diff_id.clone(), found });
+            return Err(Problem::DiffId { expected: Box::new(input.layer.diff_id.clone()), found: Box::new(found) });
         }
         Ok(())
     }

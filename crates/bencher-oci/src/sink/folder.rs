@@ -149,13 +149,16 @@ struct Open<'t> {
     path_len: usize,
 }
 
+/// A folder's path and a name in it.
+type FirstName = (Box<[u8]>, Box<[u8]>);
+
 struct Writer<'t> {
     tree: &'t Tree,
     cancel: &'t CancellationToken,
     target: PathBuf,
     ownership: Ownership,
-    /// The folder and name under which an inode of several names was written first.
-    first_names: HashMap<InodeId, (Box<[u8]>, Box<[u8]>)>,
+    /// The folder and name under which an inode of several names was written first; `None` for one that was left out.
+    first_names: HashMap<InodeId, Option<FirstName>>,
     /// Of the current entry, for errors and hard links.
     path: Vec<u8>,
     buffer: Vec<u8>,
@@ -218,14 +221,18 @@ impl<'t> Writer<'t> {
         inode: &Inode,
         parent_len: usize,
     ) -> Result<(), FolderError> {
-        if inode.links > 1 {
-            if let Some((folder, first)) = self.first_names.get(&id) {
-                return self.hard_link(root, folder, first, parent, name);
-            }
-            self.first_names.insert(id, (self.path[..parent_len].into(), name.into()));
-        }
         let is_device = matches!(inode.kind, Kind::CharDevice { .. } | Kind::BlockDevice { .. });
-        if is_device && self.ownership == Ownership::Caller {
+        let left_out = is_device && self.ownership == Ownership::Caller;
+        if inode.links > 1 {
+            match self.first_names.get(&id) {
+                Some(Some((folder, first))) => return self.hard_link(root, folder, first, parent, name),
+                Some(None) => return Ok(()),
+                None => {}
+            }
+            let first = (!left_out).then(|| (self.path[..parent_len].into(), name.into()));
+            self.first_names.insert(id, first);
+        }
+        if left_out {
             self.written.skipped_devices += 1;
             return Ok(());
         }
@@ -262,21 +269,10 @@ impl<'t> Writer<'t> {
         parent: BorrowedFd<'_>,
         name: &[u8],
     ) -> Result<(), FolderError> {
-        if self.ownership == Ownership::Caller && self.is_skipped_device(folder, first) {
-            return Ok(());
-        }
         let relative = folder.strip_prefix(b"/").unwrap_or(b".");
         let from = open_folder(root.as_fd(), relative, OFlags::PATH).map_err(|error| self.failed("link", error))?;
         // Without AT_SYMLINK_FOLLOW: a link to a symbolic link is one to the link itself.
         linkat(&from, first, parent, name, AtFlags::empty()).map_err(|error| self.failed("link", error))
-    }
-
-    fn is_skipped_device(&self, folder: &[u8], first: &[u8]) -> bool {
-        self.first_names.iter().any(|(id, (in_folder, name))| {
-            **in_folder == *folder
-                && **name == *first
-                && matches!(self.tree.inode(*id).kind, Kind::CharDevice { .. } | Kind::BlockDevice { .. })
-        })
     }
 
     fn node(

@@ -1,0 +1,13 @@
+//! Tests of the crate's public way: real layers, real tools, the real kernel; only the registry is simulated.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
+
+mod folder;
+mod hostile;
+mod images;
+mod merge_model;
+mod merge_rules;
+mod real_tools;
+mod registry_pull;
+mod registry_push;
+mod support;

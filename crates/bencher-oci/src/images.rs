@@ -133,8 +133,10 @@ impl Images {
         let mut building = building;
         let mut second_try = false;
         loop {
-            let blobs: Vec<Blob> = stream::iter(&image.layers)
-                .map(|layer| client.fetch_blob(&self.store, repository, &layer.blob))
+            // Collected first: a closure over borrowed layers inside the stream would keep this future from being `Send`.
+            let fetches: Vec<_> =
+                image.layers.iter().map(|layer| client.fetch_blob(&self.store, repository, &layer.blob)).collect();
+            let blobs: Vec<Blob> = stream::iter(fetches)
                 .buffered(client.parallel())
                 .try_collect()
                 .await

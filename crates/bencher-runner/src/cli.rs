@@ -188,7 +188,7 @@ pub struct StorageArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Bounds")]
 pub struct BoundArgs {
-    /// How much of a benchmark's stdout, of its stderr and of its files is kept, each.
+    /// How much of a benchmark's stdout, of its stderr and of all its files together is kept, each.
     #[arg(long, default_value = "25MiB", value_name = "SIZE")]
     pub max_output_size: ByteSize,
     /// How many files are collected.

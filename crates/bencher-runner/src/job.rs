@@ -10,5 +10,10 @@
 
 pub(crate) mod admit;
 pub(crate) mod delivery;
+pub mod image;
 pub(crate) mod limits;
+pub(crate) mod metrics;
 pub mod outcome;
+pub(crate) mod phase;
+pub(crate) mod plan;
+pub mod worker;

@@ -8,5 +8,3 @@ pub(crate) const MAX_ERROR_LEN: usize = 8 * 1024;
 pub(crate) const CUT_DOWN_SIZE: usize = 128 * 1024;
 /// Below this many bytes of a cut stream, whole iterations are left out instead.
 pub(crate) const MIN_STREAM_LEN: usize = 128;
-/// The longest name of a benchmark that the server takes, in bytes.
-pub(crate) const MAX_BENCHMARK_NAME: usize = bencher_types::name::MAX_BENCHMARK_NAME_LEN;

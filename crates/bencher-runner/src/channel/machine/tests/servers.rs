@@ -200,7 +200,8 @@ impl World {
         self.step(&Step::FinishJob);
         for _ in 0..100 {
             self.step(&Step::Connect);
-            while !self.spool.is_empty() && !(self.up.is_empty() && self.down.is_empty()) {
+            let idle = |world: &Self| world.up.is_empty() && world.down.is_empty();
+            while !self.spool.is_empty() && !idle(self) {
                 self.step(&Step::Serve);
                 self.step(&Step::Receive);
             }

@@ -10,6 +10,7 @@ pub mod data_dir;
 pub mod exit;
 pub mod job;
 pub mod limits;
+pub mod local;
 pub mod sandbox;
 mod size;
 mod spool;

@@ -1,7 +1,7 @@
 //! The server side of the world: an HTTP server with the runner channel, of either kind, that a test can cut, stop and watch.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -18,19 +18,19 @@ use axum::{
     routing::get,
 };
 use bencher_types::{
-    JobUuid,
+    Digest, JobUuid,
     wire::channel::{FromRunner, ToRunner},
 };
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub const KEY: &str = "bencher_runner_abcdefghijklmnopqrstuvwxyz0123";
+pub(crate) const KEY: &str = "bencher_runner_abcdefghijklmnopqrstuvwxyz0123";
 /// Far more than anything here takes; only a test that fails waits that long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Acknowledges terminal messages only, and refuses a wrong key before the upgrade.
     Ours,
     /// Acknowledges everything during a job, and checks the key after the upgrade.
@@ -39,15 +39,15 @@ pub enum Kind {
 
 /// What a test sees of the server.
 #[derive(Debug, PartialEq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Connected,
     Refused,
     Message(FromRunner),
     Gone,
 }
 
-pub struct World {
-    pub addr: SocketAddr,
+pub(crate) struct World {
+    pub(crate) addr: SocketAddr,
     shared: Arc<Shared>,
     seen: mpsc::UnboundedReceiver<Seen>,
     server: Option<JoinHandle<()>>,
@@ -67,12 +67,23 @@ struct Inner {
     to_runner: Option<mpsc::UnboundedSender<ToRunner>>,
     /// What a v0.6 server that lags behind has not answered yet; when the result comes it answers these, and dies.
     lag: Option<Vec<ToRunner>>,
+    /// Manifests and blobs by digest, with their media types.
+    content: HashMap<String, (String, Vec<u8>)>,
+    /// What was fetched of it.
+    fetched: Vec<String>,
 }
 
 impl World {
-    pub async fn start(kind: Kind) -> Self {
+    pub(crate) async fn start(kind: Kind) -> Self {
         let (sender, seen) = mpsc::unbounded_channel();
-        let inner = Inner { jobs: VecDeque::new(), connections: CancellationToken::new(), to_runner: None, lag: None };
+        let inner = Inner {
+            jobs: VecDeque::new(),
+            connections: CancellationToken::new(),
+            to_runner: None,
+            lag: None,
+            content: HashMap::new(),
+            fetched: Vec::new(),
+        };
         let shared = Arc::new(Shared { kind, seen: sender, inner: Mutex::new(inner) });
         let addr = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut world = Self { addr, shared, seen, server: None };
@@ -81,7 +92,7 @@ impl World {
     }
 
     /// Listens, again on the same port after [`World::stop`].
-    pub async fn listen(&mut self) {
+    pub(crate) async fn listen(&mut self) {
         let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
         socket.set_reuseaddr(true).expect("an option of the socket");
         socket.bind(self.addr).expect("the port is free");
@@ -90,6 +101,7 @@ impl World {
         let app = Router::new()
             .route("/v0/server/version", get(version))
             .route("/v0/runners/{runner}/channel", get(channel))
+            .route("/v2/{project}/{kind}/{digest}", get(content))
             .with_state(Arc::clone(&self.shared));
         self.server = Some(tokio::spawn(async move {
             axum::serve(listener, app).await.expect("the server serves");
@@ -97,7 +109,7 @@ impl World {
     }
 
     /// Nobody listens any more, and every connection is gone.
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
             let _ = server.await;
@@ -106,32 +118,42 @@ impl World {
     }
 
     /// Ends every open connection.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let mut inner = self.shared.lock();
         std::mem::take(&mut inner.connections).cancel();
         inner.to_runner = None;
     }
 
-    pub fn offer(&self, job: serde_json::Value) {
+    pub(crate) fn offer(&self, job: serde_json::Value) {
         self.shared.lock().jobs.push_back(job);
     }
 
-    pub fn lag_behind(&self) {
+    /// Puts a manifest or a blob into the registry, under every project.
+    pub(crate) fn store(&self, digest: &Digest, media_type: &str, bytes: Vec<u8>) {
+        self.shared.lock().content.insert(digest.to_string(), (media_type.to_owned(), bytes));
+    }
+
+    /// The digests that were fetched since this was last asked.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.lock().fetched)
+    }
+
+    pub(crate) fn lag_behind(&self) {
         self.shared.lock().lag = Some(Vec::new());
     }
 
     /// Sends a message without being asked.
-    pub fn push(&self, message: ToRunner) {
+    pub(crate) fn push(&self, message: ToRunner) {
         let inner = self.shared.lock();
         inner.to_runner.as_ref().expect("a runner is connected").send(message).expect("the connection is served");
     }
 
-    pub async fn next(&mut self) -> Seen {
+    pub(crate) async fn next(&mut self) -> Seen {
         tokio::time::timeout(PATIENCE, self.seen.recv()).await.expect("something happens").expect("the server lives")
     }
 
     /// Waits for the first event that `wanted` takes, passing over others.
-    pub async fn until<T>(&mut self, mut wanted: impl FnMut(&Seen) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&mut self, mut wanted: impl FnMut(&Seen) -> Option<T>) -> T {
         loop {
             let seen = self.next().await;
             if let Some(found) = wanted(&seen) {
@@ -140,12 +162,12 @@ impl World {
         }
     }
 
-    pub async fn until_connected(&mut self) {
+    pub(crate) async fn until_connected(&mut self) {
         self.until(|seen| matches!(seen, Seen::Connected).then_some(())).await;
     }
 
     /// The next message that is no heartbeat.
-    pub async fn message(&mut self) -> FromRunner {
+    pub(crate) async fn message(&mut self) -> FromRunner {
         self.until(|seen| match seen {
             Seen::Message(FromRunner::Heartbeat { .. }) => None,
             Seen::Message(message) => Some(message.clone()),
@@ -154,7 +176,7 @@ impl World {
         .await
     }
 
-    pub async fn heartbeat(&mut self, job: JobUuid) {
+    pub(crate) async fn heartbeat(&mut self, job: JobUuid) {
         self.until(|seen| matches!(seen, Seen::Message(FromRunner::Heartbeat { job: Some(of) }) if *of == job).then_some(()))
             .await;
     }
@@ -185,6 +207,22 @@ async fn version(State(shared): State<Arc<Shared>>) -> Json<serde_json::Value> {
         Kind::Ours => json!({ "version": "0.6.12", "product_version": "0.1.0" }),
         Kind::V06 => json!({ "version": "0.6.12" }),
     })
+}
+
+async fn content(
+    State(shared): State<Arc<Shared>>,
+    Path((_project, _kind, digest)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if headers.get(header::AUTHORIZATION).is_none_or(|value| value != "Bearer a.b.c") {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let mut inner = shared.lock();
+    inner.fetched.push(digest.clone());
+    match inner.content.get(&digest) {
+        Some((media_type, bytes)) => ([(header::CONTENT_TYPE, media_type.clone())], bytes.clone()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn channel(
@@ -299,7 +337,7 @@ fn answers(shared: &Shared, message: &FromRunner, job: &mut Option<JobUuid>) -> 
 }
 
 /// A job as a server hands it out; `sandbox` as in its spec.
-pub fn job(sandbox: Option<&str>) -> (JobUuid, serde_json::Value) {
+pub(crate) fn job(sandbox: Option<&str>) -> (JobUuid, serde_json::Value) {
     let uuid = JobUuid::random();
     let mut job = json!({
         "uuid": uuid,

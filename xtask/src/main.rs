@@ -2,6 +2,7 @@
 //! these work while the product does not build.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a developer tool talks to a person, not to a log")]
 
+mod bench;
 mod bless;
 mod chroot_test;
 mod ci;
@@ -30,6 +31,8 @@ enum Command {
     Ci,
     /// Check the rules of the house that the compiler does not know
     Tidy,
+    /// Build the release binaries and measure them (needs root)
+    Bench(bench::Args),
     /// Run the tests and accept what they print now: snapshots and openapi.json
     Bless(bless::Args),
     /// Run `.ci/run` on a bare Debian in a folder and report the cold time (needs root)
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
+        Command::Bench(args) => bench::run(&args),
         Command::Bless(args) => bless::run(&args),
         Command::ChrootTest(args) => chroot_test::run(&args),
     });

@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     queue,
+    registry::{self, upload::Uploads},
     store::{Store, StoreError},
     token::Tokens,
 };
@@ -23,6 +24,8 @@ pub struct App {
     pub store: Store,
     /// Image blobs and job output.
     pub blobs: Arc<dyn ObjectStore>,
+    /// Uploads to the registry that are under way.
+    pub uploads: Uploads,
     pub hub: Hub,
     /// A job was claimed: its lease has to be watched.
     pub lease_taken: Notify,
@@ -65,6 +68,7 @@ impl App {
             make_parent(file)?;
         }
         let blobs = open_blobs(config.blob_folder())?;
+        let uploads = open_uploads(config.blob_folder())?;
         let store = Store::open(&location).await.map_err(StartError::Store)?;
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
         let tokens = Tokens::new(&config.security.secret_key, config.issuer());
@@ -72,6 +76,7 @@ impl App {
             config,
             store,
             blobs,
+            uploads,
             hub: Hub::default(),
             lease_taken: Notify::new(),
             results_arrived: Notify::new(),
@@ -102,6 +107,7 @@ impl App {
         }
         let mut tasks = JoinSet::new();
         tasks.spawn(queue::watch_leases(self.clone()));
+        tasks.spawn(registry::upload::upkeep(self.clone()));
         Ok(Background { _tasks: tasks })
     }
 }
@@ -111,8 +117,18 @@ fn open_blobs(path: std::path::PathBuf) -> Result<Arc<dyn ObjectStore>, StartErr
         return Err(StartError::Folder { path, source });
     }
     match LocalFileSystem::new_with_prefix(&path) {
-        Ok(store) => Ok(Arc::new(store)),
+        // What is acknowledged as stored must survive a power cut.
+        Ok(store) => Ok(Arc::new(store.with_fsync(true))),
         Err(source) => Err(StartError::Blobs { path, source }),
+    }
+}
+
+/// Uploads are collected beside the blobs, so that finishing one is a rename.
+fn open_uploads(blobs: std::path::PathBuf) -> Result<Uploads, StartError> {
+    let path = blobs.join(registry::upload::FOLDER);
+    match std::fs::create_dir_all(&path) {
+        Ok(()) => Ok(Uploads::new(path)),
+        Err(source) => Err(StartError::Folder { path, source }),
     }
 }
 

@@ -2,7 +2,12 @@
 
 use bencher_types::{Email, UserKey, UserUuid};
 
-use crate::{app::App, error::ApiError, token::Audience};
+use crate::{
+    app::App,
+    error::ApiError,
+    store::user::UserRow,
+    token::{Audience, Claims},
+};
 
 /// Whoever sent a request.
 #[derive(Clone, Debug)]
@@ -20,6 +25,23 @@ pub struct User {
     pub admin: bool,
 }
 
+impl Principal {
+    /// The user's row, where there is one.
+    #[must_use]
+    pub const fn user_id(&self) -> Option<i64> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(user) => Some(user.id),
+        }
+    }
+}
+
+impl From<User> for Principal {
+    fn from(user: User) -> Self {
+        Self::User(user)
+    }
+}
+
 /// A user who administers the server.
 #[derive(Clone, Debug)]
 pub struct Admin(pub User);
@@ -30,17 +52,28 @@ pub struct Admin(pub User);
 /// 401: it is neither, or it expired or was revoked, or the user is locked.
 pub async fn authenticate(app: &App, token: &str) -> Result<User, ApiError> {
     let now = app.clock.now();
-    let user = if token.starts_with(UserKey::PREFIX) {
+    if token.starts_with(UserKey::PREFIX) {
         let key: UserKey = token.parse().map_err(|error: bencher_types::InvalidKey| ApiError::unauthorized(error.to_string()))?;
-        app.store.user_by_key(&key.hash(), now).await?
-    } else {
-        let claims = app
-            .tokens
-            .check(token, &[Audience::Client, Audience::ApiKey], now)
-            .map_err(|error| ApiError::unauthorized(error.to_string()))?;
-        let email = Email::new(claims.sub).map_err(|_| ApiError::unauthorized("the token names no user"))?;
-        app.store.user_by_email(&email).await?
-    };
+        return accept(app.store.user_by_key(&key.hash(), now).await?);
+    }
+    let claims = app
+        .tokens
+        .check(token, &[Audience::Client, Audience::ApiKey], now)
+        .map_err(|error| ApiError::unauthorized(error.to_string()))?;
+    user_of_claims(app, claims).await
+}
+
+/// The user whom the claims of a checked token name.
+///
+/// # Errors
+/// 401: there is none any more, or the token is older than the user's address, or the user is locked.
+pub(crate) async fn user_of_claims(app: &App, claims: Claims) -> Result<User, ApiError> {
+    let email = Email::new(claims.sub).map_err(|_| ApiError::unauthorized("the token names no user"))?;
+    let user = app.store.user_by_email(&email).await?;
+    accept(user.filter(|user| claims.iat >= user.tokens_from.0.timestamp().as_second()))
+}
+
+fn accept(user: Option<UserRow>) -> Result<User, ApiError> {
     let user = user.ok_or_else(|| ApiError::unauthorized("the token or key belongs to no user, has expired or was revoked"))?;
     if user.locked != 0 {
         return Err(ApiError::unauthorized("this account is locked; ask an admin of this server"));

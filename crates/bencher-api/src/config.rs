@@ -221,6 +221,20 @@ impl Config {
         })
     }
 
+    /// The largest blob that may be pushed, in bytes.
+    #[must_use]
+    pub fn max_blob_bytes(&self) -> u64 {
+        let configured = self.plus.as_ref().and_then(|plus| plus.registry.as_ref()).and_then(|registry| registry.max_body_size);
+        configured.unwrap_or(limits::DEFAULT_MAX_BLOB_BYTES)
+    }
+
+    /// How long an upload to the registry may rest.
+    #[must_use]
+    pub fn upload_timeout(&self) -> Duration {
+        let configured = self.plus.as_ref().and_then(|plus| plus.registry.as_ref()).and_then(|registry| registry.upload_timeout);
+        configured.map_or(limits::DEFAULT_UPLOAD_TIMEOUT, Duration::from_secs)
+    }
+
     #[must_use]
     pub fn issuer(&self) -> String {
         self.security.issuer.clone().unwrap_or_else(|| self.console.url.to_string())

@@ -7,7 +7,7 @@ use axum::{
 use bencher_types::wire::error::ErrorBody;
 use http::StatusCode;
 
-use crate::store::StoreError;
+use crate::{chain::chain, permission::AccessError, store::StoreError};
 
 /// A request that was not served.
 #[derive(Clone, Debug)]
@@ -109,27 +109,28 @@ impl ApiError {
     }
 }
 
-/// An error and what caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Unique { constraint } => {
-                Self::conflict(format!("this would be a duplicate: {constraint} is taken already"))
+                let taken = ["slug", "name", "email"].into_iter().find(|column| constraint.contains(column));
+                Self::conflict(format!("there is one with this {} already; choose another", taken.unwrap_or(constraint)))
             }
             StoreError::ForeignKey => Self::conflict("this is still in use, or refers to something that does not exist any more"),
             StoreError::Unavailable(_) => Self::unavailable("the database is not available; try again shortly", &error),
             StoreError::Migrate(_) | StoreError::Unexpected(_) | StoreError::Corrupt { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<AccessError> for ApiError {
+    fn from(error: AccessError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AccessError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, detail),
+            AccessError::LogIn => Self::unauthorized(detail),
+            AccessError::Denied { .. } => Self::forbidden(detail),
+            AccessError::Store(store) => store.into(),
         }
     }
 }

@@ -2,12 +2,18 @@
 //!
 //! A handler takes a request apart, makes one call and wraps the answer; decisions live in the domain modules.
 
+pub mod accounts;
 pub mod channel;
 pub mod extract;
+pub mod organizations;
 pub mod page;
+pub mod projects;
+pub mod registry;
 pub mod request;
+pub mod runners;
 pub mod server;
 pub mod specs;
+pub mod users;
 
 use std::sync::Arc;
 
@@ -28,8 +34,14 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(server::version))
         .routes(routes!(server::openapi_spec))
         .routes(routes!(server::console))
-        .routes(routes!(specs::list, specs::create))
         .routes(routes!(channel::channel))
+        .merge(accounts::routes())
+        .merge(users::routes())
+        .merge(organizations::routes())
+        .merge(projects::routes())
+        .merge(specs::routes())
+        .merge(runners::routes())
+        .routes(routes!(registry::token::get, registry::token::post))
 }
 
 /// The whole service, ready to be served.
@@ -43,6 +55,7 @@ pub fn service(
     let router: Router = router
         .route("/healthz", axum::routing::get(server::healthz))
         .route("/readyz", axum::routing::get(server::readyz))
+        .merge(registry::router())
         .fallback(async || ApiError::no_route())
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(CatchPanicLayer::custom(request::panicked))

@@ -1,7 +1,9 @@
 //! The server: REST API, job queue, runner channel and image registry.
 
+pub mod account;
 pub mod app;
 pub mod auth;
+mod chain;
 pub mod channel;
 pub mod clock;
 pub mod config;
@@ -9,6 +11,8 @@ pub mod error;
 pub mod http;
 pub mod limits;
 pub mod openapi;
+pub mod permission;
 pub mod queue;
+pub mod registry;
 pub mod store;
 pub mod token;

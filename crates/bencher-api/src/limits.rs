@@ -25,6 +25,8 @@ pub const DEFAULT_JOB_TIMEOUT_GRACE_PERIOD: Duration = Duration::from_secs(60);
 pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The timeout of an iteration where the job names none, in seconds (the contract's default).
 pub const DEFAULT_JOB_TIMEOUT_SECS: u32 = 3600;
+/// The priority of an organization's jobs, between those of nobody's (0) and of those that an admin puts first (200).
+pub const DEFAULT_JOB_PRIORITY: i64 = 100;
 /// How long a `ready` runner waits for a job where it names no time.
 pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -40,6 +42,32 @@ pub const DEFAULT_MAX_BLOB_BYTES: u64 = 10 << 30;
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 /// How long an upload may rest before it is forgotten; an admin may change it.
 pub const DEFAULT_UPLOAD_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How often uploads are looked through for ones that rested too long.
+pub const UPLOAD_UPKEEP_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// Bytes of an upload that are collected before they are hashed and written in one go. Two such batches are in memory per upload:
+/// one that fills and one that is being written.
+pub const UPLOAD_BATCH_BYTES: usize = 1 << 20;
+/// How long the sender of a request's body may be silent before the connection counts as lost.
+pub const BODY_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a request on an upload waits for an earlier one on the same upload to stop. Long enough to hash a large blob once.
+pub const UPLOAD_TURN_TIMEOUT: Duration = Duration::from_secs(120);
+/// Bytes that are read from disk at a time to serve or hash a blob.
+pub const BLOB_READ_BYTES: usize = 256 << 10;
+/// What is read and thrown away of the body of a refused request, in bytes, so that its sender reads the refusal instead of a reset
+/// connection.
+pub const DRAIN_BYTES: usize = 8 << 20;
+/// How long such a body is read.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Blobs and manifests that one manifest may refer to. Real images have up to about 130 layers; indexes fewer entries.
+pub const MAX_MANIFEST_REFERENCES: usize = 1024;
+/// Scopes of one token. Tools ask for two at most, for a mount.
+pub const MAX_TOKEN_SCOPES: usize = 16;
+/// Tags on a page where the client names no number (the contract's default).
+pub const DEFAULT_TAGS_PER_PAGE: u32 = 100;
+/// Tags on a page at most (the contract's bound).
+pub const MAX_TAGS_PER_PAGE: u32 = 10_000;
+/// Referrers on a page.
+pub const REFERRERS_PER_PAGE: u32 = 100;
 
 /// Connections that read SQLite at once. Reads are short; more only cost memory.
 pub const SQLITE_READERS: u32 = 4;
@@ -49,3 +77,5 @@ pub const POSTGRES_CONNECTIONS: u32 = 16;
 pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long SQLite waits for another process's lock.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Parameters of one statement. SQLite takes 32,766 and PostgreSQL 65,535; fewer keep statements short enough to plan quickly.
+pub const MAX_STATEMENT_VALUES: usize = 8_000;

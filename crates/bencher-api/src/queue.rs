@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bencher_types::{
     DateTime, JobEvent, JobStatus, JobUuid,
     wire::{
-        channel::ClaimedJob,
+        channel::{ClaimedJob, IterationOutput},
         job::{JobConfig, JobOutput},
     },
 };
@@ -13,13 +13,42 @@ use object_store::{ObjectStoreExt as _, PutPayload, path::Path};
 
 use crate::{
     app::App,
-    channel::session::{Held, Resume, Terminal},
+    chain::chain,
+    registry,
     store::{
         StoreError,
         queue::{Claimed, Ended, Ending, RunnerAuthRow},
     },
-    token::{Audience, OciAccess, OciAction},
 };
+
+/// A runner's claim on a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub job: JobUuid,
+    /// Which handing-out of the job this is. Whatever is written names it, so that an outdated holder changes nothing.
+    pub attempt: i64,
+    /// When the server stops the job.
+    pub must_end: DateTime,
+}
+
+/// The message that ends a job.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Terminal {
+    Completed(Vec<IterationOutput>),
+    Failed(Vec<IterationOutput>, String),
+    Canceled,
+}
+
+/// What the database said of a job that a runner claims to be working on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// It is this runner's and goes on.
+    Held(Held),
+    /// It was canceled, or is somebody else's by now.
+    Stop,
+    /// The runner has no job.
+    Nothing,
+}
 
 /// A terminal message that could not be stored; the runner has to send it again.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +70,7 @@ pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Bo
     };
     let config = job.config()?;
     let held = Held { job: job.uuid.0, attempt: job.attempt, must_end: must_end(app, &config, now) };
-    let access = OciAccess { repository: Some(config.project.to_string()), actions: vec![OciAction::Pull] };
-    let (oci_token, _) =
-        app.tokens.issue(Audience::OciRunner, runner.uuid.0.to_string(), Some(access), now, app.config.fetch_timeout());
+    let oci_token = registry::runner_pull_token(app, runner.uuid.0, config.project, app.config.fetch_timeout());
     let timeout = config.timeout;
     // Somebody follows the lease from now on.
     app.lease_taken.notify_one();
@@ -144,7 +171,7 @@ pub async fn watch_leases(app: Arc<App>) {
                 continue;
             }
             Err(error) => {
-                tracing::error!(error = crate::error::chain(&error), "could not look for lost runners");
+                tracing::error!(error = chain(&error), "could not look for lost runners");
                 RETRY
             }
         };

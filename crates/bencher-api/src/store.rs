@@ -11,22 +11,42 @@ mod error;
 mod list;
 mod value;
 
+pub mod oci;
+pub mod organization;
 pub mod postgres;
+pub mod project;
 pub mod queue;
+pub mod runner;
 pub mod server;
 pub mod slug;
 pub mod spec;
 pub mod sqlite;
 pub mod user;
+pub mod user_key;
 
-pub(crate) use list::{Count, like_pattern};
+pub(crate) use connection::placeholders;
+pub(crate) use list::{Count, ListQuery, order};
 
-pub use connection::{Queries, ReadConn, Tx};
+pub use connection::{Queries, ReadConn, Row, Tx};
 pub use error::StoreError;
-pub use list::{Direction, Page};
+pub use list::{Direction, ListBy, NameSort, Page};
 pub use value::{Micros, Text, Value};
 
 use sqlx::{PgPool, SqlitePool};
+
+/// The row of a `RETURNING id`.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub(crate) struct Id {
+    pub(crate) id: i64,
+}
+
+/// The column that an id in a path names a row by.
+pub(crate) const fn id_column(id: &bencher_types::ResourceId) -> &'static str {
+    match id {
+        bencher_types::ResourceId::Uuid(_) => "uuid",
+        bencher_types::ResourceId::Slug(_) => "slug",
+    }
+}
 
 /// Which database, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -40,12 +40,15 @@ pub struct Claims {
     pub oci: Option<OciAccess>,
 }
 
-/// Access to one repository of the registry.
+/// Access to a repository of the registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OciAccess {
     /// The name as it stands in the URL.
     pub repository: Option<String>,
     pub actions: Vec<OciAction>,
+    /// Access to further repositories, such as the source of a mount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<OciAccess>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,1 @@
-//! placeholder
+//! Tests and measurements of the whole product; there is nothing to use here.

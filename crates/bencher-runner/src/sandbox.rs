@@ -7,11 +7,12 @@ pub mod host;
 mod rootfs;
 mod user;
 
-use std::{collections::BTreeMap, future::Future, io, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, future::Future, io, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use self::command::{ImageCommand, Names};
 use crate::limits;
 
 /// Where a benchmark runs.
@@ -28,7 +29,7 @@ pub trait Sandbox: Send + Sync {
 }
 
 /// Everything one iteration needs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ExecutionPlan {
     /// The image's merged tree. Shared between iterations and never written.
     pub rootfs: PathBuf,
@@ -50,6 +51,43 @@ pub struct ExecutionPlan {
     /// Paths inside the image that are collected after the benchmark; relative ones start at `working_dir`.
     pub file_paths: Vec<String>,
     pub file_contents: FileContents,
+}
+
+impl ExecutionPlan {
+    /// A plan with the defaults of [`limits`], no network, no files and no limit on anything but processes.
+    #[must_use]
+    pub fn new(rootfs: PathBuf, command: ImageCommand, timeout: Duration) -> Self {
+        let ImageCommand { args, env, working_dir, user } = command;
+        Self {
+            rootfs,
+            args,
+            env,
+            working_dir,
+            user,
+            network: Network::None,
+            resources: Resources { pids: Some(limits::MAX_PIDS), ..Resources::default() },
+            timeout,
+            grace_period: limits::GRACE_PERIOD,
+            output: OutputBounds::default(),
+            file_paths: Vec::new(),
+            file_contents: FileContents::Read,
+        }
+    }
+}
+
+impl fmt::Debug for ExecutionPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutionPlan")
+            .field("rootfs", &self.rootfs)
+            .field("args", &self.args)
+            .field("env", &Names(&self.env))
+            .field("working_dir", &self.working_dir)
+            .field("user", &self.user)
+            .field("network", &self.network)
+            .field("resources", &self.resources)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the benchmark sees of the network.
@@ -115,7 +153,7 @@ pub struct IterationOutcome {
     pub files: BTreeMap<String, CollectedFile>,
     /// The paths that were asked for and are not in `files`, in the order asked for.
     pub skipped_files: Vec<SkippedFile>,
-    /// From the start of the benchmark's process to its end.
+    /// From just before the benchmark's start to its end; holds the few milliseconds the start itself takes.
     pub wall: Duration,
     /// Whether the kernel killed a process of the benchmark for want of memory. `false` also where it cannot be known.
     pub oom_killed: bool,
@@ -159,7 +197,7 @@ pub enum Ended {
 }
 
 /// The first bytes of a stream and how many there were.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CapturedStream {
     pub bytes: Bytes,
     /// Bytes the benchmark wrote, kept or not.
@@ -173,12 +211,24 @@ impl CapturedStream {
     }
 }
 
+impl fmt::Debug for CapturedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CapturedStream({} of {} bytes)", self.bytes.len(), self.total)
+    }
+}
+
 /// A file of the benchmark.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CollectedFile {
     pub size: u64,
     /// Empty where only the size was asked for.
     pub bytes: Bytes,
+}
+
+impl fmt::Debug for CollectedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CollectedFile({} of {} bytes)", self.bytes.len(), self.size)
+    }
 }
 
 /// A file that was asked for and not collected.

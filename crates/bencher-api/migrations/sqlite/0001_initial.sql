@@ -15,6 +15,8 @@ CREATE TABLE users (
     email TEXT NOT NULL UNIQUE,
     admin BIGINT NOT NULL,
     locked BIGINT NOT NULL,
+    -- Tokens that were issued earlier are not this user's any more.
+    tokens_from BIGINT NOT NULL,
     created BIGINT NOT NULL,
     modified BIGINT NOT NULL
 );
@@ -183,9 +185,10 @@ CREATE TABLE report (
     user_id BIGINT REFERENCES users (id) ON DELETE SET NULL,
     project_id BIGINT NOT NULL REFERENCES project (id) ON DELETE CASCADE,
     idempotency_key TEXT,
-    head_id BIGINT NOT NULL REFERENCES head (id) ON DELETE CASCADE,
-    version_id BIGINT NOT NULL REFERENCES version (id) ON DELETE CASCADE,
-    testbed_id BIGINT NOT NULL REFERENCES testbed (id) ON DELETE CASCADE,
+    -- A branch or testbed goes only after its reports.
+    head_id BIGINT NOT NULL REFERENCES head (id),
+    version_id BIGINT NOT NULL REFERENCES version (id),
+    testbed_id BIGINT NOT NULL REFERENCES testbed (id),
     spec_id BIGINT REFERENCES spec (id),
     adapter BIGINT NOT NULL,
     start_time BIGINT NOT NULL,
@@ -204,7 +207,7 @@ CREATE TABLE report_benchmark (
     uuid TEXT NOT NULL UNIQUE,
     report_id BIGINT NOT NULL REFERENCES report (id) ON DELETE CASCADE,
     iteration BIGINT NOT NULL,
-    benchmark_id BIGINT NOT NULL REFERENCES benchmark (id) ON DELETE CASCADE,
+    benchmark_id BIGINT NOT NULL REFERENCES benchmark (id),
     UNIQUE (report_id, iteration, benchmark_id)
 );
 CREATE INDEX report_benchmark_benchmark ON report_benchmark (benchmark_id);
@@ -213,7 +216,7 @@ CREATE TABLE metric (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     uuid TEXT NOT NULL UNIQUE,
     report_benchmark_id BIGINT NOT NULL REFERENCES report_benchmark (id) ON DELETE CASCADE,
-    measure_id BIGINT NOT NULL REFERENCES measure (id) ON DELETE CASCADE,
+    measure_id BIGINT NOT NULL REFERENCES measure (id),
     value DOUBLE PRECISION NOT NULL,
     lower_value DOUBLE PRECISION,
     upper_value DOUBLE PRECISION,
@@ -328,6 +331,8 @@ CREATE TABLE oci_manifest (
     media_type TEXT NOT NULL,
     artifact_type TEXT,
     subject TEXT,
+    -- Bytes of the document.
+    size BIGINT NOT NULL,
     -- The document itself, byte for byte; it is small and its digest must stay true.
     content BLOB NOT NULL,
     created BIGINT NOT NULL,
@@ -361,3 +366,4 @@ CREATE TABLE oci_upload (
     created BIGINT NOT NULL,
     modified BIGINT NOT NULL
 );
+CREATE INDEX oci_upload_modified ON oci_upload (modified);

@@ -23,42 +23,16 @@ use bencher_types::{
 };
 
 use super::hub::{CloseReason, Nudge};
-use crate::limits;
+use crate::{
+    limits,
+    queue::{Held, Resume, Terminal},
+};
 
 /// The bounds that an admin may set.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// How long a runner may be silent.
     pub heartbeat_timeout: Duration,
-}
-
-/// The job that this connection is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub job: JobUuid,
-    /// Which handing-out of the job this is. Whatever is written names it, so that an outdated holder changes nothing.
-    pub attempt: i64,
-    /// When the server stops the job.
-    pub must_end: DateTime,
-}
-
-/// The message that ends a job.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Terminal {
-    Completed(Vec<bencher_types::wire::channel::IterationOutput>),
-    Failed(Vec<bencher_types::wire::channel::IterationOutput>, String),
-    Canceled,
-}
-
-/// What the database said of a job that a runner claims to be working on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resume {
-    /// It is this runner's and goes on.
-    Held(Held),
-    /// It was canceled, or is somebody else's by now.
-    Stop,
-    /// The runner has no job.
-    Nothing,
 }
 
 /// What happens to a session.

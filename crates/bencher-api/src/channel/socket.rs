@@ -11,9 +11,14 @@ use tracing::Instrument as _;
 
 use super::{
     hub::Registration,
-    session::{Bounds, Close, Held, Input, Output, Session},
+    session::{Bounds, Close, Input, Output, Session},
 };
-use crate::{app::App, error::chain, queue, store::queue::RunnerAuthRow};
+use crate::{
+    app::App,
+    chain::chain,
+    queue::{self, Held},
+    store::queue::RunnerAuthRow,
+};
 
 /// Serves one runner's connection until it ends.
 pub(crate) async fn serve(app: Arc<App>, runner: RunnerAuthRow, socket: WebSocket) {

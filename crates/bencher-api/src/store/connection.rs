@@ -11,6 +11,7 @@ use sqlx::{
 };
 
 use super::{StoreError, Value};
+use crate::limits;
 
 /// A connection for reading.
 #[derive(Debug)]
@@ -37,6 +38,55 @@ impl Tx {
         }
         Ok(())
     }
+
+    /// Keeps other transactions that lock the same row waiting until this one ends. Where there is one writer, it has the lock.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(crate) async fn lock_row(&mut self, table: &'static str, id: i64) -> Result<(), StoreError> {
+        if matches!(self, Self::Postgres(_)) {
+            // Not FOR UPDATE: rows that refer to this one may still be written meanwhile.
+            self.execute(format!("SELECT id FROM {table} WHERE id = $1 FOR NO KEY UPDATE"), crate::values![id]).await?;
+        }
+        Ok(())
+    }
+
+    /// Inserts any number of rows with few statements, and returns what `returning` names of each, in no particular order.
+    ///
+    /// # Errors
+    /// A row is a duplicate or refers to one that does not exist, or the database failed.
+    pub(crate) async fn insert_all<T: Row>(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        rows: Vec<Vec<Value>>,
+        returning: &'static str,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut returned = Vec::with_capacity(rows.len());
+        let mut rows = rows.into_iter();
+        loop {
+            let chunk: Vec<Vec<Value>> = rows.by_ref().take(limits::MAX_STATEMENT_VALUES / columns.len().max(1)).collect();
+            if chunk.is_empty() {
+                return Ok(returned);
+            }
+            let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
+            for row in 0..chunk.len() {
+                let first = row * columns.len();
+                let placeholders: Vec<String> = (1..=columns.len()).map(|column| format!("${}", first + column)).collect();
+                sql.push_str(if row == 0 { "(" } else { ", (" });
+                sql.push_str(&placeholders.join(", "));
+                sql.push(')');
+            }
+            sql.push_str(" RETURNING ");
+            sql.push_str(returning);
+            returned.extend(self.all::<T>(sql, chunk.into_iter().flatten().collect::<Vec<_>>()).await?);
+        }
+    }
+}
+
+/// The placeholders `$first, …` of a list of values, for `IN (…)`.
+pub(crate) fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
 /// A row type that can be read from either database: derive [`sqlx::FromRow`].

@@ -35,7 +35,7 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Database(database) if database.is_unique_violation() => {
                 Self::Unique { constraint: constraint_name(database.as_ref()) }
             }
-            sqlx::Error::Database(database) if database.is_foreign_key_violation() => Self::ForeignKey,
+            sqlx::Error::Database(database) if is_foreign_key(database.as_ref()) => Self::ForeignKey,
             sqlx::Error::Database(database) if is_transient(database.as_ref()) => Self::Unavailable(error),
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
                 Self::Unavailable(error)
@@ -54,6 +54,16 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
 /// `table.column` as SQLite names it, or the constraint's name as PostgreSQL does.
 fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {
     error.constraint().map_or_else(|| error.message().rsplit(": ").next().unwrap_or_default().to_owned(), str::to_owned)
+}
+
+/// Both databases have a code of its own for rows that `ON DELETE RESTRICT` keeps, which the driver does not know.
+fn is_foreign_key(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let restricted = match error.code().as_deref() {
+        Some("1811") => error.message().contains("FOREIGN KEY"),
+        Some(code) => code == "23001",
+        None => false,
+    };
+    restricted || error.is_foreign_key_violation()
 }
 
 /// Whether the database itself says that the same statement may work later: busy, full, shutting down, serialization.

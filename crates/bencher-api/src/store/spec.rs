@@ -1,12 +1,13 @@
 //! Specs in the database.
 
-use bencher_types::{
-    Cpu, DateTime, DiskBytes, MemoryBytes, ResourceName, Slug, SpecUuid,
-    wire::spec::{Architecture, NewSpec, OperatingSystem, Sandbox, Spec},
-};
-use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Count, Direction, Micros, Page, Queries, Store, StoreError, Text, Value, slug};
+use bencher_types::{
+    Cpu, DateTime, DiskBytes, MemoryBytes, ResourceId, ResourceName, Slug, SpecUuid,
+    wire::spec::{Architecture, NewSpec, OperatingSystem, Sandbox, Spec, UpdateSpec},
+};
+
+use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Value, placeholders, slug};
 use crate::values;
 
 /// A row of `spec`.
@@ -52,50 +53,62 @@ impl TryFrom<SpecRow> for Spec {
     }
 }
 
-/// Which specs a list shows.
-#[derive(Clone, Debug, Default)]
-pub struct SpecFilter {
-    pub name: Option<ResourceName>,
-    pub search: Option<String>,
-    /// Archived ones too.
-    pub archived: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SpecSort {
-    #[default]
-    Name,
-    Created,
-}
-
 impl Store {
-    /// One page of specs, and how many there are.
+    /// One page of specs, archived ones too if asked, and how many there are.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn specs(
-        &self,
-        filter: &SpecFilter,
-        sort: SpecSort,
-        direction: Direction,
-        page: Page,
-    ) -> Result<(Vec<Spec>, u64), StoreError> {
-        const WHERE: &str = "($1 IS NULL OR name = $1) \
-            AND ($2 IS NULL OR lower(name) LIKE $2 ESCAPE '\\' OR slug LIKE $2 ESCAPE '\\' OR uuid LIKE $2 ESCAPE '\\') \
-            AND ($3 = 1 OR archived IS NULL)";
-        let order = match sort {
-            SpecSort::Name => "name",
-            SpecSort::Created => "created",
-        };
-        let search = filter.search.as_deref().map(super::like_pattern);
-        let mut values: Vec<Value> = values![filter.name.as_ref(), search, filter.archived];
-        let mut conn = self.read().await?;
-        let total: Count = conn.one(format!("SELECT COUNT(*) AS count FROM spec WHERE {WHERE}"), values.clone()).await?;
-        values.extend(values![page.limit, page.offset]);
-        let sql = format!("SELECT * FROM spec WHERE {WHERE} ORDER BY {order} {}, id LIMIT $4 OFFSET $5", direction.sql());
-        let rows: Vec<SpecRow> = conn.all(sql, values).await?;
-        Ok((rows.into_iter().map(Spec::try_from).collect::<Result<_, _>>()?, total.get()))
+    pub async fn specs(&self, archived: bool, by: &ListBy) -> Result<(Vec<Spec>, u64), StoreError> {
+        let mut query = ListQuery::new("spec.*", "spec");
+        if !archived {
+            query = query.when("spec.archived IS NULL");
+        }
+        let (rows, total) = query.named::<SpecRow>(&mut self.read().await?, "spec", by).await?;
+        Ok((rows.into_iter().map(Spec::try_from).collect::<Result<_, _>>()?, total))
+    }
+
+    /// The spec of this id.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn spec(&self, id: &ResourceId) -> Result<Option<SpecRow>, StoreError> {
+        find(&mut self.read().await?, id).await
+    }
+
+    /// Changes what is named, and returns the spec as it is then. An archived spec is neither the fallback nor any testbed's.
+    ///
+    /// # Errors
+    /// The slug is taken, or the database failed.
+    pub async fn update_spec(&self, id: i64, update: &UpdateSpec, now: DateTime) -> Result<Spec, StoreError> {
+        let mut tx = self.begin().await?;
+        if update.fallback == Some(true) {
+            let sql = "UPDATE spec SET fallback = NULL, modified = $2 WHERE fallback IS NOT NULL AND id <> $1";
+            tx.execute(sql, values![id, now]).await?;
+        }
+        let row: SpecRow = tx
+            .one(
+                "UPDATE spec SET name = COALESCE($2, name), slug = COALESCE($3, slug), modified = $6, \
+                 archived = CASE WHEN $5 = 1 THEN COALESCE(archived, $6) WHEN $5 = 0 THEN NULL ELSE archived END, \
+                 fallback = CASE WHEN $5 = 1 OR $4 = 0 THEN NULL WHEN $4 = 1 THEN COALESCE(fallback, $6) ELSE fallback END \
+                 WHERE id = $1 RETURNING *",
+                values![id, update.name.as_ref(), update.slug.as_ref(), update.fallback, update.archived, now],
+            )
+            .await?;
+        if update.archived == Some(true) {
+            tx.execute("UPDATE testbed SET spec_id = NULL, modified = $2 WHERE spec_id = $1", values![id, now]).await?;
+        }
+        tx.commit().await?;
+        row.try_into()
+    }
+
+    /// Deletes a spec that no runner, job, testbed or report refers to.
+    ///
+    /// # Errors
+    /// Something refers to it, or the database failed.
+    pub async fn delete_spec(&self, id: i64) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        tx.execute("DELETE FROM spec WHERE id = $1", values![id]).await?;
+        tx.commit().await
     }
 
     /// Creates a spec; a new fallback takes the place of the old one.
@@ -132,4 +145,28 @@ impl Store {
         tx.commit().await?;
         row.try_into()
     }
+}
+
+/// The spec of this id.
+pub(crate) async fn find(conn: &mut impl Queries, id: &ResourceId) -> Result<Option<SpecRow>, StoreError> {
+    conn.optional(format!("SELECT * FROM spec WHERE {} = $1", super::id_column(id)), values![id.to_string()]).await
+}
+
+/// The spec of jobs that name none.
+pub(crate) async fn fallback(conn: &mut impl Queries) -> Result<Option<SpecRow>, StoreError> {
+    conn.optional("SELECT * FROM spec WHERE fallback IS NOT NULL AND archived IS NULL", values![]).await
+}
+
+/// The specs of these rows, by row.
+pub(crate) async fn by_ids(
+    conn: &mut impl Queries,
+    ids: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, Spec>, StoreError> {
+    let ids: BTreeSet<i64> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = format!("SELECT * FROM spec WHERE id IN ({})", placeholders(1, ids.len()));
+    let rows: Vec<SpecRow> = conn.all(sql, ids.into_iter().map(Value::from).collect::<Vec<_>>()).await?;
+    rows.into_iter().map(|row| Ok((row.id, Spec::try_from(row)?))).collect()
 }

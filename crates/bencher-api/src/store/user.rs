@@ -1,8 +1,14 @@
-//! Users and their keys in the database.
+//! Users in the database.
 
-use bencher_types::{DateTime, Email, KeyHash, Slug, UserName, UserUuid};
+use bencher_types::{
+    DateTime, Email, KeyHash, ResourceId, ResourceName, Slug, UserName, UserUuid,
+    wire::{
+        auth::{PubUser, UpdateUser, User},
+        organization::NewOrganization,
+    },
+};
 
-use super::{Micros, Queries, Store, StoreError, Text};
+use super::{Count, ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, organization, slug};
 use crate::values;
 
 /// A row of `users`.
@@ -15,7 +21,29 @@ pub struct UserRow {
     pub email: Text<Email>,
     pub admin: i64,
     pub locked: i64,
+    /// Tokens that were issued before this are not this user's.
+    pub tokens_from: Micros,
     pub created: Micros,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            uuid: row.uuid.0,
+            name: row.name.0,
+            slug: row.slug.0,
+            email: row.email.0,
+            admin: row.admin != 0,
+            locked: row.locked != 0,
+            created: Some(row.created.0),
+        }
+    }
+}
+
+impl From<UserRow> for PubUser {
+    fn from(row: UserRow) -> Self {
+        Self { uuid: row.uuid.0, name: row.name.0, slug: row.slug.0 }
+    }
 }
 
 impl Store {
@@ -36,4 +64,79 @@ impl Store {
                    WHERE user_key.hash = $1 AND user_key.revoked IS NULL AND user_key.expiration > $2";
         self.read().await?.optional(sql, values![hash, now]).await
     }
+
+    /// The user of this id.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn user(&self, id: &ResourceId) -> Result<Option<UserRow>, StoreError> {
+        let sql = format!("SELECT * FROM users WHERE {} = $1", super::id_column(id));
+        self.read().await?.optional(sql, values![id.to_string()]).await
+    }
+
+    /// One page of users, and how many there are.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn users(&self, by: &ListBy) -> Result<(Vec<UserRow>, u64), StoreError> {
+        ListQuery::new("users.*", "users").named(&mut self.read().await?, "users", by).await
+    }
+
+    /// Creates a user with an organization of its own. The first user ever is an admin.
+    ///
+    /// # Errors
+    /// The address or the slug is taken, or the database failed.
+    pub async fn create_user(
+        &self,
+        name: &UserName,
+        slug: Option<&Slug>,
+        email: &Email,
+        now: DateTime,
+    ) -> Result<UserRow, StoreError> {
+        let mut tx = self.begin().await?;
+        // Of two first users at once, one waits here and then finds the other.
+        tx.lock_row("server", 1).await?;
+        let users: Count = tx.one("SELECT COUNT(*) AS count FROM users", values![]).await?;
+        let slug = slug::choose(&mut tx, slug::Scope::User, slug, name.as_str()).await?;
+        let row: UserRow = tx
+            .one(
+                "INSERT INTO users (uuid, name, slug, email, admin, locked, tokens_from, created, modified) \
+                 VALUES ($1, $2, $3, $4, $5, 0, $6, $6, $6) RETURNING *",
+                values![UserUuid::random(), name, &slug, email, users.get() == 0, now],
+            )
+            .await?;
+        let own = ResourceName::new(name.as_str()).map_err(|_| StoreError::corrupt("users.name"))?;
+        organization::insert(&mut tx, row.id, &NewOrganization { name: own, slug: None }, now).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Changes what is named, and returns the user as it is then. A new address makes tokens in the name of the old one void.
+    /// `None` where nobody would be left to administer the server; nothing is changed then.
+    ///
+    /// # Errors
+    /// The address or the slug is taken, or the database failed.
+    pub async fn update_user(&self, id: i64, update: &UpdateUser, now: DateTime) -> Result<Option<UserRow>, StoreError> {
+        let mut tx = self.begin().await?;
+        tx.lock_row("server", 1).await?;
+        let row: UserRow = tx
+            .one(
+                "UPDATE users SET name = COALESCE($2, name), slug = COALESCE($3, slug), email = COALESCE($4, email), \
+                 admin = COALESCE($5, admin), locked = COALESCE($6, locked), modified = $7, \
+                 tokens_from = CASE WHEN $4 IS NULL OR email = $4 THEN tokens_from ELSE $7 END \
+                 WHERE id = $1 RETURNING *",
+                values![id, update.name.as_ref(), update.slug.as_ref(), update.email.as_ref(), update.admin, update.locked, now,],
+            )
+            .await?;
+        if administrators(&mut tx).await? == 0 {
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(row))
+    }
+}
+
+async fn administrators(tx: &mut Tx) -> Result<u64, StoreError> {
+    let count: Count = tx.one("SELECT COUNT(*) AS count FROM users WHERE admin = 1 AND locked = 0", values![]).await?;
+    Ok(count.get())
 }

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod channel;
+mod projects;
 mod queue;
 mod rows;
+mod runners;
 mod server;
+mod setup;
 mod specs;
 mod support;

@@ -1,5 +1,7 @@
 //! What to run, from an image's configuration and what a job overrides. Pure rules; reads no file.
 
+use std::fmt;
+
 use oci_spec::image::ImageConfiguration;
 
 use super::ImageError;
@@ -8,7 +10,7 @@ use super::ImageError;
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What a job says over the image's configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Overrides {
     /// Also drops the image's `Cmd`, which belongs to the image's own entrypoint.
     pub entrypoint: Option<Vec<String>>,
@@ -18,12 +20,36 @@ pub struct Overrides {
 }
 
 /// A command line with its surroundings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ImageCommand {
     pub args: Vec<String>,
     pub env: Vec<(String, String)>,
     pub working_dir: String,
     pub user: Option<String>,
+}
+
+/// The names of an environment, for `Debug`: values may be secrets.
+pub(super) struct Names<'a>(pub(super) &'a [(String, String)]);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { entrypoint, cmd, env } = self;
+        f.debug_struct("Overrides").field("entrypoint", entrypoint).field("cmd", cmd).field("env", &Names(env)).finish()
+    }
+}
+
+impl fmt::Debug for ImageCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { args, env, working_dir, user } = self;
+        let mut shown = f.debug_struct("ImageCommand");
+        shown.field("args", args).field("env", &Names(env)).field("working_dir", working_dir).field("user", user).finish()
+    }
 }
 
 impl ImageCommand {

@@ -109,3 +109,23 @@ pub struct UserKeyInfo {
     pub expiration: DateTime,
     pub revoked: Option<DateTime>,
 }
+
+/// Body of `PATCH` on a user: what is absent stays.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonUpdateUser)]
+pub struct UpdateUser {
+    pub name: Option<UserName>,
+    pub slug: Option<Slug>,
+    pub email: Option<Email>,
+    pub admin: Option<bool>,
+    pub locked: Option<bool>,
+}
+
+/// Body of `PATCH` on a user's key: what is absent stays.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonUpdateUserKey)]
+pub struct UpdateUserKey {
+    pub name: Option<ResourceName>,
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::spec::Spec;
+use super::{run::UpdateStartPoint, spec::Spec};
 use crate::{
     BenchmarkName, BenchmarkUuid, BranchName, BranchUuid, DateTime, GitHash, HeadUuid, MeasureUuid, ProjectUuid, ResourceId,
     ResourceName, Slug, TestbedUuid,
@@ -60,6 +60,7 @@ pub struct Version {
 pub struct NewBranch {
     pub name: BranchName,
     pub slug: Option<Slug>,
+    pub start_point: Option<UpdateStartPoint>,
 }
 
 #[skip_serializing_none]
@@ -136,6 +137,7 @@ pub struct NewMeasure {
 pub struct UpdateBranch {
     pub name: Option<BranchName>,
     pub slug: Option<Slug>,
+    pub start_point: Option<UpdateStartPoint>,
     pub archived: Option<bool>,
 }
 
@@ -157,5 +159,20 @@ pub struct UpdateMeasure {
     pub name: Option<ResourceName>,
     pub slug: Option<Slug>,
     pub units: Option<ResourceName>,
+    pub archived: Option<bool>,
+}
+
+/// Body of `PATCH` on a testbed: what is absent stays, and a `null` spec is removed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonUpdateTestbed)]
+pub struct UpdateTestbed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<ResourceName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slug: Option<Slug>,
+    #[serde(default, with = "serde_with::rust::double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ResourceId>)]
+    pub spec: Option<Option<ResourceId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,
 }

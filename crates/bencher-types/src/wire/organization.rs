@@ -25,3 +25,12 @@ pub struct NewOrganization {
     pub name: ResourceName,
     pub slug: Option<Slug>,
 }
+
+/// Body of `PATCH` on an organization: what is absent stays.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonUpdateOrganization)]
+pub struct UpdateOrganization {
+    pub name: Option<ResourceName>,
+    pub slug: Option<Slug>,
+}

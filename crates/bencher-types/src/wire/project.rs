@@ -49,3 +49,30 @@ impl Visibility {
         }
     }
 }
+
+impl std::str::FromStr for Visibility {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "public" => Ok(Self::Public),
+            "private" => Ok(Self::Private),
+            _ => Err(format!("`{text}` is not a visibility: expected public or private")),
+        }
+    }
+}
+
+/// Body of `PATCH` on a project: what is absent stays, and a `null` URL is removed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonUpdateProject)]
+pub struct UpdateProject {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<ResourceName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slug: Option<Slug>,
+    #[serde(default, with = "serde_with::rust::double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Url>)]
+    pub url: Option<Option<Url>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+}

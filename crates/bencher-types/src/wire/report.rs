@@ -79,3 +79,19 @@ pub struct AlertCounts {
     pub total: u32,
     pub active: u32,
 }
+
+/// One metric, with everything it is filed under.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonOneMetric)]
+pub struct OneMetric {
+    pub uuid: MetricUuid,
+    pub report: ReportUuid,
+    pub iteration: u32,
+    pub start_time: DateTime,
+    pub end_time: DateTime,
+    pub branch: Branch,
+    pub testbed: Testbed,
+    pub benchmark: Benchmark,
+    pub measure: Measure,
+    pub metric: Metric,
+}

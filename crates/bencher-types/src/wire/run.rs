@@ -37,6 +37,24 @@ pub struct NewRun {
     pub job: Option<NewRunJob>,
 }
 
+/// Body of `POST /v0/projects/{project}/reports`: results that were measured already.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonNewReport)]
+pub struct NewReport {
+    pub idempotency_key: Option<ReportIdempotencyKey>,
+    pub branch: NameId,
+    pub hash: Option<GitHash>,
+    pub start_point: Option<UpdateStartPoint>,
+    pub testbed: NameId,
+    pub thresholds: Option<ReportThresholds>,
+    pub start_time: DateTime,
+    pub end_time: DateTime,
+    /// Harness output, one text per iteration or file.
+    pub results: Vec<String>,
+    pub settings: Option<ReportSettings>,
+}
+
 /// Where a new branch, or a branch that is reset, takes its history from.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

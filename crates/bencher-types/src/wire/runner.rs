@@ -45,6 +45,17 @@ impl RunnerState {
     }
 }
 
+impl std::str::FromStr for RunnerState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Offline, Self::Idle, Self::Running, Self::Draining]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a runner's state"))
+    }
+}
+
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonNewRunner)]

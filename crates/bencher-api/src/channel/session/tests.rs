@@ -7,7 +7,8 @@ use bencher_types::{
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
-use super::{Bounds, Close, CloseReason, Held, Input, Nudge, Output, Resume, Session, Terminal};
+use super::{Bounds, Close, CloseReason, Input, Nudge, Output, Session};
+use crate::queue::{Held, Resume, Terminal};
 
 const TIMEOUT: Duration = Duration::from_secs(90);
 

@@ -68,6 +68,13 @@ fn impossible_values_are_named() {
     assert!(ImageCommand::resolve(&image(), &overrides).is_err());
 }
 
+#[test]
+fn values_of_variables_are_not_shown() {
+    let overrides = Overrides { env: vec![("TOKEN".to_owned(), "hidden".to_owned())], ..Overrides::default() };
+    let shown = format!("{overrides:?} {:?}", ImageCommand::resolve(&image(), &overrides).unwrap());
+    assert!(shown.contains("TOKEN") && !shown.contains("hidden"), "{shown}");
+}
+
 proptest! {
     #[test]
     fn the_last_value_of_a_variable_wins_and_there_is_one(entries in prop::collection::vec(("[A-C]", "[a-z]{0,3}"), 0..8)) {

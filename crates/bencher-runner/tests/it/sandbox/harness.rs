@@ -7,12 +7,10 @@ use std::{
     time::Duration,
 };
 
-use bencher_runner::{
-    limits,
-    sandbox::{
-        ExecutionPlan, FileContents, IterationOutcome, Network, OutputBounds, Resources, Sandbox, SandboxError,
-        host::{HostConfig, HostSandbox},
-    },
+use bencher_runner::sandbox::{
+    ExecutionPlan, IterationOutcome, Resources, Sandbox, SandboxError,
+    command::ImageCommand,
+    host::{HostConfig, HostSandbox},
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -113,20 +111,13 @@ pub(super) fn config(dir: &Path, cgroup_parent: &str) -> HostConfig {
 }
 
 pub(super) fn plan(image: &Path, args: &[&str]) -> ExecutionPlan {
-    ExecutionPlan {
-        rootfs: image.to_owned(),
+    let command = ImageCommand {
         args: args.iter().map(|arg| (*arg).to_owned()).collect(),
         env: vec![("PATH".to_owned(), "/bin".to_owned())],
         working_dir: "/work".to_owned(),
         user: None,
-        network: Network::None,
-        resources: Resources::default(),
-        timeout: LONG,
-        grace_period: limits::GRACE_PERIOD,
-        output: OutputBounds::default(),
-        file_paths: Vec::new(),
-        file_contents: FileContents::Read,
-    }
+    };
+    ExecutionPlan { resources: Resources::default(), ..ExecutionPlan::new(image.to_owned(), command, LONG) }
 }
 
 pub(super) fn text(bytes: &[u8]) -> String {

@@ -42,7 +42,7 @@ async fn processes_are_bounded() {
     plan.grace_period = std::time::Duration::from_millis(1);
     let outcome = harness.run(&plan).await.unwrap();
     if applied(&outcome, "pids") {
-        assert!(text(&outcome.stderr.bytes).contains("fork"), "{outcome:?}");
+        assert!(text(&outcome.stderr.bytes).contains("fork"), "{}", text(&outcome.stderr.bytes));
     }
 }
 
@@ -53,7 +53,7 @@ async fn the_disk_is_bounded() {
     plan.resources.disk_bytes = Some(32 * 1024 * 1024);
     let outcome = harness.run(&plan).await.unwrap();
     if applied(&outcome, "disk") {
-        assert!(text(&outcome.stderr.bytes).contains("No space left"), "{outcome:?}");
+        assert!(text(&outcome.stderr.bytes).contains("No space left"), "{}", text(&outcome.stderr.bytes));
     }
 }
 

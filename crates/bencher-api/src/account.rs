@@ -1,0 +1,142 @@
+//! Accounts: sign-up, log-in and its confirmation, keys.
+
+use std::time::Duration;
+
+use bencher_types::{
+    Email, Jwt, UserKey,
+    wire::auth::{AuthUser, Login, NewUserKey, Signup, UserKeyCreated},
+};
+
+use crate::{
+    app::App,
+    limits,
+    store::{StoreError, user::UserRow, user_key::NewUserKeyRow},
+    token::{Audience, TokenError},
+};
+
+/// A sign-up that was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum SignupError {
+    #[error("to sign up, agree to the terms of whoever runs this server (`i_agree`)")]
+    NotAgreed,
+    #[error("this server does not take invitations or claims at sign-up; sign up without, then ask a leader to add you")]
+    Invitation,
+    #[error("{0} has an account already; log in instead")]
+    Exists(Email),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A confirmation that was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfirmError {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("the account of this confirmation does not exist, or not under this address any more; log in again")]
+    NoUser,
+    #[error("this account is locked; ask an admin of this server")]
+    Locked,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Addresses are compared and stored in lower case.
+#[must_use]
+pub fn normalized(email: &Email) -> Email {
+    Email::new(email.as_str().to_lowercase()).unwrap_or_else(|_| email.clone())
+}
+
+/// Makes an account with an organization of its own, and sends the confirmation.
+///
+/// # Errors
+/// The terms were not agreed to, or the address or slug is taken.
+pub async fn sign_up(app: &App, signup: &Signup) -> Result<UserRow, SignupError> {
+    if !signup.i_agree {
+        return Err(SignupError::NotAgreed);
+    }
+    if signup.invite.is_some() || signup.claim.is_some() {
+        return Err(SignupError::Invitation);
+    }
+    let email = normalized(&signup.email);
+    let created = app.store.create_user(&signup.name, signup.slug.as_ref(), &email, app.clock.now()).await;
+    let user = created.map_err(|error| match error {
+        StoreError::Unique { constraint } if constraint.contains("email") => SignupError::Exists(email),
+        other => other.into(),
+    })?;
+    tracing::info!(user.uuid = %user.uuid.0, admin = user.admin != 0, "a user signed up");
+    send_confirmation(app, &user.email.0);
+    Ok(user)
+}
+
+/// Sends a confirmation, if there is somebody to send it to: what the caller learns is the same either way.
+///
+/// # Errors
+/// The database failed.
+pub async fn log_in(app: &App, login: &Login) -> Result<Email, StoreError> {
+    let email = normalized(&login.email);
+    match app.store.user_by_email(&email).await? {
+        Some(user) if user.locked == 0 => send_confirmation(app, &email),
+        Some(user) => tracing::info!(user.uuid = %user.uuid.0, "a locked user tried to log in"),
+        None => tracing::info!(%email, "somebody without an account tried to log in; they can sign up: bencher auth signup"),
+    }
+    Ok(email)
+}
+
+/// Turns a confirmation into a session.
+///
+/// # Errors
+/// The confirmation is not valid any more, or its account is gone or locked.
+pub async fn confirm(app: &App, token: &Jwt) -> Result<AuthUser, ConfirmError> {
+    let now = app.clock.now();
+    let claims = app.tokens.check(token.expose(), &[Audience::Auth], now)?;
+    let email = Email::new(claims.sub).map_err(|_| ConfirmError::NoUser)?;
+    let user = app.store.user_by_email(&email).await?;
+    let user = user.filter(|user| claims.iat >= user.tokens_from.0.timestamp().as_second()).ok_or(ConfirmError::NoUser)?;
+    if user.locked != 0 {
+        return Err(ConfirmError::Locked);
+    }
+    let (token, expiration) = app.tokens.issue(Audience::Client, email.as_str(), None, now, limits::SESSION_TTL);
+    Ok(AuthUser { user: user.into(), token, creation: now, expiration })
+}
+
+/// Makes a key for a user. It is in the answer and nowhere else.
+///
+/// # Errors
+/// The database failed.
+pub async fn create_key(app: &App, user: &UserRow, new: NewUserKey) -> Result<UserKeyCreated, StoreError> {
+    let (key, creation) = (UserKey::generate(), app.clock.now());
+    let ttl = Duration::from_secs(u64::from(new.ttl.unwrap_or(limits::DEFAULT_KEY_TTL_SECS)));
+    let expiration = creation.saturating_add(ttl);
+    let row = NewUserKeyRow { user: user.id, name: &new.name, hash: key.hash(), creation, expiration };
+    let uuid = app.store.create_user_key(&row).await?;
+    tracing::info!(user.uuid = %user.uuid.0, key.uuid = %uuid, "a user key was made");
+    Ok(UserKeyCreated { uuid, user: user.uuid.0, name: new.name, key, creation, expiration })
+}
+
+/// Without a mail server the confirmation goes to the log, where only whoever runs this server can read it.
+fn send_confirmation(app: &App, email: &Email) {
+    let (token, _) = app.tokens.issue(Audience::Auth, email.as_str(), None, app.clock.now(), limits::CONFIRM_TTL);
+    tracing::info!("{}", confirmation_line(email, &token));
+}
+
+fn confirmation_line(email: &Email, token: &Jwt) -> String {
+    let minutes = limits::CONFIRM_TTL.as_secs() / 60;
+    format!("to confirm {email} within {minutes} minutes, run: bencher auth confirm {}", token.expose())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{confirmation_line, normalized};
+    use bencher_types::{Email, Jwt};
+
+    #[test]
+    fn a_confirmation_is_one_line_that_ends_with_a_command() {
+        let line = confirmation_line(&Email::new("ada@example.com").unwrap(), &Jwt::new("a.b.c"));
+        assert_eq!(line, "to confirm ada@example.com within 30 minutes, run: bencher auth confirm a.b.c");
+    }
+
+    #[test]
+    fn addresses_are_compared_in_lower_case() {
+        assert_eq!(normalized(&Email::new("Ada@Example.COM").unwrap()).as_str(), "ada@example.com");
+    }
+}

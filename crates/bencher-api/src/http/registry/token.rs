@@ -1,0 +1,125 @@
+//! `/v0/auth/oci/token`: tokens for the registry, as the Docker token and OAuth2 specifications have them.
+//!
+//! A scope that the caller may not have is left out of the token, without a word on why; the registry says so when it is used.
+
+use axum::{
+    Form, Json,
+    extract::{RawQuery, State, rejection::FormRejection},
+    response::{IntoResponse as _, Response},
+};
+use bencher_types::Secret;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{AppState, credentials, error::OciError};
+use crate::{
+    auth::Principal,
+    limits,
+    registry::{
+        access::{self, AccessError, Caller, Credentials},
+        scope::{self, Scope},
+    },
+    store::StoreError,
+    token::Audience,
+};
+
+/// Issues a registry token, to the user of the Basic credentials or to nobody in particular.
+#[utoipa::path(
+    get, path = "/v0/auth/oci/token", tag = "auth",
+    params(("service" = Option<String>, Query), ("scope" = Option<Vec<String>>, Query)),
+    responses((status = 200, body = Object))
+)]
+pub(crate) async fn get(State(app): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let query: Vec<(String, String)> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+    let asked = Scope::parse_all(query.iter().filter(|(name, _)| name == "scope").map(|(_, scope)| scope.as_str()));
+    let issued = async {
+        let principal = principal(&app, &credentials(&headers)?).await?;
+        Ok::<_, OciError>(issue(&app, &principal, asked).await?)
+    };
+    match issued.await {
+        Ok(Issued { token, issued_at, .. }) => {
+            let token = token.expose();
+            let expires_in = limits::OCI_TOKEN_TTL.as_secs();
+            let body = json!({ "token": token, "access_token": token, "expires_in": expires_in, "issued_at": issued_at });
+            Json(body).into_response()
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The OAuth2 form of the request.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TokenForm {
+    grant_type: String,
+    username: Option<Secret>,
+    password: Option<Secret>,
+    scope: Option<String>,
+}
+
+/// Issues a registry token, OAuth2 style.
+#[utoipa::path(
+    post, path = "/v0/auth/oci/token", tag = "auth",
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = Object))
+)]
+pub(crate) async fn post(State(app): State<AppState>, form: Result<Form<TokenForm>, FormRejection>) -> Response {
+    let form = match form {
+        Ok(Form(form)) => form,
+        Err(rejection) => return refused("invalid_request", &rejection.body_text()),
+    };
+    if form.grant_type != "password" {
+        return refused("unsupported_grant_type", "expected the grant type `password`; tokens are short-lived and not refreshed");
+    }
+    let (Some(user), Some(password)) = (form.username, form.password) else {
+        return refused("invalid_request", "`username` and `password` are missing; the password is an API key or token");
+    };
+    let principal = match principal(&app, &Credentials::Basic { user, password }).await {
+        Ok(principal) => principal,
+        Err(AccessError::Unauthorized(detail)) => return refused("invalid_grant", &detail),
+        Err(error) => return OciError::from(error).into_response(),
+    };
+    match issue(&app, &principal, Scope::parse_all(form.scope.as_deref())).await {
+        Ok(Issued { token, granted, issued_at }) => Json(json!({
+            "access_token": token.expose(),
+            "token_type": "Bearer",
+            "expires_in": limits::OCI_TOKEN_TTL.as_secs(),
+            "scope": granted,
+            "issued_at": issued_at,
+        }))
+        .into_response(),
+        Err(error) => OciError::from(error).into_response(),
+    }
+}
+
+struct Issued {
+    token: Secret,
+    /// The scopes of the token, with spaces between them.
+    granted: String,
+    issued_at: bencher_types::DateTime,
+}
+
+async fn issue(app: &AppState, principal: &Principal, asked: Vec<Scope>) -> Result<Issued, StoreError> {
+    let scopes = access::grantable(app, principal, asked).await?;
+    let granted = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let (audience, subject) = match principal {
+        Principal::User(user) => (Audience::OciAuth, user.email.to_string()),
+        Principal::Anonymous => (Audience::OciPublic, "public".to_owned()),
+    };
+    let issued_at = app.clock.now();
+    let (token, _) = app.tokens.issue(audience, subject, scope::access_of(scopes), issued_at, limits::OCI_TOKEN_TTL);
+    Ok(Issued { token, granted, issued_at })
+}
+
+/// Who asks for a token: only a key or an API token gets one, not another registry token.
+async fn principal(app: &AppState, credentials: &Credentials) -> Result<Principal, AccessError> {
+    match access::identify(app, credentials).await? {
+        Caller::User(user, access::Grant::Everything) => Ok(Principal::User(user)),
+        Caller::Anonymous(access::Grant::Everything) => Ok(Principal::Anonymous),
+        _ => Err(AccessError::Unauthorized("a registry token cannot be exchanged for another one".to_owned())),
+    }
+}
+
+fn refused(error: &str, description: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({ "error": error, "error_description": description }))).into_response()
+}

@@ -1,0 +1,267 @@
+//! Manifests, what they refer to, and tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bencher_types::{DateTime, Digest};
+
+use super::{Place, RepositoryKey, ensure_repository};
+use crate::{
+    store::{Id, Queries, Store, StoreError, Text, Tx},
+    values,
+};
+
+/// A manifest to be stored.
+#[derive(Clone, Debug)]
+pub struct NewManifest<'a> {
+    pub repository: &'a RepositoryKey,
+    pub digest: &'a Digest,
+    pub media_type: &'a str,
+    pub artifact_type: Option<&'a str>,
+    pub subject: Option<&'a Digest>,
+    pub content: &'a [u8],
+    /// The blobs it refers to, with the sizes it gives for them. All must be in the repository.
+    pub blobs: &'a BTreeMap<Digest, u64>,
+    /// The manifests it refers to. All must be in the repository.
+    pub children: &'a BTreeSet<Digest>,
+    pub tag: Option<&'a str>,
+    /// Until when its blobs are kept should it be deleted at once.
+    pub leased_until: DateTime,
+    pub now: DateTime,
+}
+
+/// How a push of a manifest ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a manifest whose parts are missing is not stored"]
+pub enum Stored {
+    Stored,
+    /// These are not in the repository.
+    Missing(Vec<Digest>),
+    /// This blob has another size than the manifest says.
+    WrongSize {
+        digest: Digest,
+        actual: u64,
+    },
+}
+
+/// How a request names a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManifestReference {
+    Tag(String),
+    Digest(Digest),
+}
+
+impl std::fmt::Display for ManifestReference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+/// What is known of a manifest without its content.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ManifestRow {
+    pub digest: Text<Digest>,
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+}
+
+/// A manifest that refers to another one as its subject.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ReferrerRow {
+    pub digest: Text<Digest>,
+    pub media_type: String,
+    pub artifact_type: Option<String>,
+    pub size: i64,
+    pub content: Vec<u8>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Size {
+    size: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Content {
+    content: Vec<u8>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Name {
+    name: String,
+}
+
+impl Store {
+    /// Stores a manifest and lets the tag point to it, if everything it refers to is in its repository.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn put_oci_manifest(&self, new: &NewManifest<'_>) -> Result<Stored, StoreError> {
+        let mut tx = self.begin().await?;
+        let repository_id = ensure_repository(&mut tx, new.repository, new.now).await?;
+        let mut missing = Vec::new();
+        // In the order of digests, so that two pushes at once never wait for each other.
+        for (digest, &size) in new.blobs {
+            match lock_blob(&mut tx, repository_id, digest, new.leased_until).await? {
+                None => missing.push(digest.clone()),
+                Some(actual) if actual != size => return Ok(Stored::WrongSize { digest: digest.clone(), actual }),
+                Some(_) => {}
+            }
+        }
+        for digest in new.children {
+            // The update changes nothing; it keeps the row from being deleted before we commit.
+            let sql = "UPDATE oci_manifest SET digest = digest WHERE repository_id = $1 AND digest = $2";
+            if tx.execute(sql, values![repository_id, digest]).await? == 0 {
+                missing.push(digest.clone());
+            }
+        }
+        if !missing.is_empty() {
+            return Ok(Stored::Missing(missing));
+        }
+        let manifest_id = insert(&mut tx, repository_id, new).await?;
+        if let Some(tag) = new.tag {
+            let sql = "INSERT INTO oci_tag (repository_id, name, manifest_id, created, modified) VALUES ($1, $2, $3, $4, $4) \
+                       ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, modified = excluded.modified";
+            tx.execute(sql, values![repository_id, tag, manifest_id, new.now]).await?;
+        }
+        tx.commit().await?;
+        Ok(Stored::Stored)
+    }
+
+    /// A manifest that can be read at this place.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn oci_manifest(&self, place: &Place, reference: &ManifestReference) -> Result<Option<ManifestRow>, StoreError> {
+        let mut conn = self.read().await?;
+        match reference {
+            ManifestReference::Digest(digest) => {
+                let sql = "SELECT oci_manifest.digest, oci_manifest.media_type, oci_manifest.size FROM oci_manifest \
+                           JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
+                           WHERE oci_manifest.digest = $1 AND oci_repository.project_id = $2 \
+                           AND ($3 IS NULL OR oci_repository.name = $3) ORDER BY oci_manifest.id LIMIT 1";
+                conn.optional(sql, values![digest, place.repository.project_id, place.name()]).await
+            }
+            ManifestReference::Tag(tag) => {
+                let sql = "SELECT oci_manifest.digest, oci_manifest.media_type, oci_manifest.size FROM oci_tag \
+                           JOIN oci_manifest ON oci_manifest.id = oci_tag.manifest_id \
+                           JOIN oci_repository ON oci_repository.id = oci_tag.repository_id \
+                           WHERE oci_tag.name = $1 AND oci_repository.project_id = $2 AND oci_repository.name = $3";
+                conn.optional(sql, values![&**tag, place.repository.project_id, &*place.repository.name]).await
+            }
+        }
+    }
+
+    /// The document of a manifest that [`Store::oci_manifest`] found; `None` where it was deleted since.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn oci_manifest_content(&self, place: &Place, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT oci_manifest.content FROM oci_manifest \
+                   JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
+                   WHERE oci_manifest.digest = $1 AND oci_repository.project_id = $2 \
+                   AND ($3 IS NULL OR oci_repository.name = $3) ORDER BY oci_manifest.id LIMIT 1";
+        let values = values![digest, place.repository.project_id, place.name()];
+        let row: Option<Content> = self.read().await?.optional(sql, values).await?;
+        Ok(row.map(|row| row.content))
+    }
+
+    /// Deletes a tag, or a manifest with every tag that points to it. Returns whether there was one.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn delete_oci_manifest(
+        &self,
+        repository: &RepositoryKey,
+        reference: &ManifestReference,
+    ) -> Result<bool, StoreError> {
+        let (sql, name) = match reference {
+            ManifestReference::Tag(tag) => (
+                "DELETE FROM oci_tag WHERE name = $1 \
+                 AND repository_id = (SELECT id FROM oci_repository WHERE project_id = $2 AND name = $3)",
+                tag.clone(),
+            ),
+            ManifestReference::Digest(digest) => (
+                "DELETE FROM oci_manifest WHERE digest = $1 \
+                 AND repository_id = (SELECT id FROM oci_repository WHERE project_id = $2 AND name = $3)",
+                digest.to_string(),
+            ),
+        };
+        let mut tx = self.begin().await?;
+        let rows = tx.execute(sql, values![name, repository.project_id, &*repository.name]).await?;
+        tx.commit().await?;
+        Ok(rows > 0)
+    }
+
+    /// The names of a repository's tags after `last`, in the order of their bytes.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn oci_tags(&self, repository: &RepositoryKey, last: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT oci_tag.name FROM oci_tag JOIN oci_repository ON oci_repository.id = oci_tag.repository_id \
+                   WHERE oci_repository.project_id = $1 AND oci_repository.name = $2 AND oci_tag.name > $3 \
+                   ORDER BY oci_tag.name LIMIT $4";
+        let values = values![repository.project_id, &*repository.name, last, limit];
+        let rows: Vec<Name> = self.read().await?.all(sql, values).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+
+    /// The manifests of a repository whose subject is this digest, after `last`.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn oci_referrers(
+        &self,
+        repository: &RepositoryKey,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        last: &str,
+        limit: i64,
+    ) -> Result<Vec<ReferrerRow>, StoreError> {
+        let sql = "SELECT oci_manifest.digest, oci_manifest.media_type, oci_manifest.artifact_type, oci_manifest.size, \
+                   oci_manifest.content FROM oci_manifest JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
+                   WHERE oci_manifest.subject = $1 AND oci_repository.project_id = $2 AND oci_repository.name = $3 \
+                   AND ($4 IS NULL OR oci_manifest.artifact_type = $4) AND oci_manifest.digest > $5 \
+                   ORDER BY oci_manifest.digest LIMIT $6";
+        let values = values![subject, repository.project_id, &*repository.name, artifact_type, last, limit];
+        self.read().await?.all(sql, values).await
+    }
+}
+
+/// The size of a blob in a repository, whose row is locked by renewing its lease.
+async fn lock_blob(tx: &mut Tx, repository_id: i64, digest: &Digest, until: DateTime) -> Result<Option<u64>, StoreError> {
+    let sql = "UPDATE oci_repository_blob SET leased_until = $3 WHERE repository_id = $1 AND digest = $2";
+    if tx.execute(sql, values![repository_id, digest, until]).await? == 0 {
+        return Ok(None);
+    }
+    let row: Size = tx.one("SELECT size FROM oci_blob WHERE digest = $1", values![digest]).await?;
+    u64::try_from(row.size).map(Some).map_err(|_| StoreError::corrupt("oci_blob.size"))
+}
+
+async fn insert(tx: &mut Tx, repository_id: i64, new: &NewManifest<'_>) -> Result<i64, StoreError> {
+    let size = i64::try_from(new.content.len()).map_err(|_| StoreError::corrupt("oci_manifest.size"))?;
+    let row: Id = tx
+        .one(
+            "INSERT INTO oci_manifest (repository_id, digest, media_type, artifact_type, subject, size, content, created) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = excluded.media_type RETURNING id",
+            values![
+                repository_id,
+                new.digest,
+                new.media_type,
+                new.artifact_type,
+                new.subject.map(ToString::to_string),
+                size,
+                new.content.to_vec(),
+                new.now,
+            ],
+        )
+        .await?;
+    for digest in new.blobs.keys().chain(new.children) {
+        let sql = "INSERT INTO oci_manifest_reference (manifest_id, digest) VALUES ($1, $2) ON CONFLICT (manifest_id, digest) DO NOTHING";
+        tx.execute(sql, values![row.id, digest]).await?;
+    }
+    Ok(row.id)
+}

@@ -1,0 +1,135 @@
+//! Uploads that are under way. Their bytes are in the uploads folder, under the same id.
+
+use bencher_types::{DateTime, Digest};
+use uuid::Uuid;
+
+use super::{RepositoryKey, blob::hold, ensure_repository};
+use crate::{
+    store::{Queries, Store, StoreError, Text},
+    values,
+};
+
+/// Whether something that was to be changed was still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an upload may have been removed meanwhile"]
+pub enum Outcome {
+    Done,
+    Gone,
+}
+
+impl Outcome {
+    const fn of(rows: u64) -> Self {
+        if rows == 0 { Self::Gone } else { Self::Done }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct UploadRow {
+    uuid: Text<Uuid>,
+}
+
+impl Store {
+    /// Enters a new upload, and its repository where that is new too.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn create_oci_upload(
+        &self,
+        repository: &RepositoryKey,
+        upload: Uuid,
+        principal: &str,
+        now: DateTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let repository_id = ensure_repository(&mut tx, repository, now).await?;
+        tx.execute(
+            "INSERT INTO oci_upload (uuid, repository_id, principal, created, modified) VALUES ($1, $2, $3, $4, $4)",
+            values![upload.to_string(), repository_id, principal, now],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// Whether there is such an upload of this principal in this repository.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn has_oci_upload(&self, repository: &RepositoryKey, upload: Uuid, principal: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT oci_upload.uuid FROM oci_upload JOIN oci_repository ON oci_repository.id = oci_upload.repository_id \
+                   WHERE oci_upload.uuid = $1 AND oci_upload.principal = $2 \
+                   AND oci_repository.project_id = $3 AND oci_repository.name = $4";
+        let values = values![upload.to_string(), principal, repository.project_id, &*repository.name];
+        let row: Option<UploadRow> = self.read().await?.optional(sql, values).await?;
+        Ok(row.is_some())
+    }
+
+    /// Notes that an upload is alive.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn touch_oci_upload(&self, upload: Uuid, now: DateTime) -> Result<Outcome, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = "UPDATE oci_upload SET modified = $2 WHERE uuid = $1";
+        let rows = tx.execute(sql, values![upload.to_string(), now]).await?;
+        tx.commit().await?;
+        Ok(Outcome::of(rows))
+    }
+
+    /// Turns an upload whose bytes are in the blob store into a blob of its repository.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn finish_oci_upload(
+        &self,
+        upload: Uuid,
+        digest: &Digest,
+        size: u64,
+        leased_until: DateTime,
+        now: DateTime,
+    ) -> Result<Outcome, StoreError> {
+        #[derive(sqlx::FromRow)]
+        struct Deleted {
+            repository_id: i64,
+        }
+        let mut tx = self.begin().await?;
+        let sql = "DELETE FROM oci_upload WHERE uuid = $1 RETURNING repository_id";
+        let deleted: Option<Deleted> = tx.optional(sql, values![upload.to_string()]).await?;
+        let Some(Deleted { repository_id }) = deleted else { return Ok(Outcome::Gone) };
+        let sql = "INSERT INTO oci_blob (digest, size, created) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
+        tx.execute(sql, values![digest, i64::try_from(size).map_err(|_| StoreError::corrupt("oci_blob.size"))?, now]).await?;
+        hold(&mut tx, repository_id, digest, leased_until).await?;
+        tx.commit().await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Forgets an upload.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn delete_oci_upload(&self, upload: Uuid) -> Result<Outcome, StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = tx.execute("DELETE FROM oci_upload WHERE uuid = $1", values![upload.to_string()]).await?;
+        tx.commit().await?;
+        Ok(Outcome::of(rows))
+    }
+
+    /// Forgets every upload that was not touched since `before`.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn delete_oci_uploads(&self, before: DateTime) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = tx.execute("DELETE FROM oci_upload WHERE modified < $1", values![before]).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    /// The ids of all uploads.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn oci_uploads(&self) -> Result<Vec<Uuid>, StoreError> {
+        let rows: Vec<UploadRow> = self.read().await?.all("SELECT uuid FROM oci_upload", values![]).await?;
+        Ok(rows.into_iter().map(|row| row.uuid.0).collect())
+    }
+}

@@ -1,0 +1,183 @@
+//! Projects in the database.
+
+use bencher_types::{
+    DateTime, OrganizationUuid, ProjectUuid, ResourceId, ResourceName, Slug,
+    wire::project::{NewProject, Project, UpdateProject, Visibility},
+};
+use url::Url;
+
+use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, slug};
+use crate::{permission::Role, values};
+
+/// A row of `project` with what its organization says, and what the user who asked is there.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ProjectRow {
+    pub id: i64,
+    pub uuid: Text<ProjectUuid>,
+    pub organization_id: i64,
+    pub organization_uuid: Text<OrganizationUuid>,
+    pub name: Text<ResourceName>,
+    pub slug: Text<Slug>,
+    pub url: Option<Text<Url>>,
+    pub visibility: Text<Visibility>,
+    pub claimed: Option<Micros>,
+    /// What the organization adds to its jobs' place in the queue.
+    pub priority: i64,
+    pub created: Micros,
+    pub modified: Micros,
+    pub role: Option<Text<Role>>,
+}
+
+const COLUMNS: &str = "project.*, organization.uuid AS organization_uuid, organization.claimed AS claimed, \
+    organization.priority AS priority, organization_role.role AS role";
+
+/// The tables, for a user's id or a placeholder of one.
+fn from(user: &str) -> String {
+    format!(
+        "project JOIN organization ON organization.id = project.organization_id LEFT JOIN organization_role \
+         ON organization_role.organization_id = organization.id AND organization_role.user_id = {user}"
+    )
+}
+
+impl From<ProjectRow> for Project {
+    fn from(row: ProjectRow) -> Self {
+        Self {
+            uuid: row.uuid.0,
+            organization: row.organization_uuid.0,
+            name: row.name.0,
+            slug: row.slug.0,
+            url: row.url.map(|url| url.0),
+            visibility: row.visibility.0,
+            created: row.created.0,
+            modified: row.modified.0,
+            claimed: row.claimed.map(|time| time.0),
+        }
+    }
+}
+
+/// Whose projects a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VisibleTo {
+    /// Public ones.
+    Everyone,
+    /// Public ones, and those of the user's organizations.
+    Member(i64),
+    /// All.
+    Admin,
+}
+
+impl Store {
+    /// The project of this id, with the user's role in it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn project(&self, id: &ResourceId, user: Option<i64>) -> Result<Option<ProjectRow>, StoreError> {
+        let (from, column) = (from("$1"), super::id_column(id));
+        let sql = format!("SELECT {COLUMNS} FROM {from} WHERE project.{column} = $2 AND project.deleted IS NULL");
+        self.read().await?.optional(sql, values![user, id.to_string()]).await
+    }
+
+    /// One page of the projects of an organization, or of all, that may be seen; and how many there are.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn projects(
+        &self,
+        organization: Option<i64>,
+        visible: VisibleTo,
+        by: &ListBy,
+    ) -> Result<(Vec<ProjectRow>, u64), StoreError> {
+        let user = match visible {
+            VisibleTo::Member(user) => user.to_string(),
+            VisibleTo::Everyone | VisibleTo::Admin => "NULL".to_owned(),
+        };
+        let mut query = ListQuery::new(COLUMNS, from(&user)).when("project.deleted IS NULL");
+        if visible != VisibleTo::Admin {
+            query = query.filter("(project.visibility = ? OR organization_role.role IS NOT NULL)", Visibility::Public.as_str());
+        }
+        if let Some(organization) = organization {
+            query = query.filter("project.organization_id = ?", organization);
+        }
+        query.named(&mut self.read().await?, "project", by).await
+    }
+
+    /// Creates a project.
+    ///
+    /// # Errors
+    /// The slug is taken, or the database failed.
+    pub async fn create_project(&self, organization: i64, new: &NewProject, now: DateTime) -> Result<ProjectRow, StoreError> {
+        let mut tx = self.begin().await?;
+        let row = insert(&mut tx, organization, new, now).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Changes what is named, and returns the project as it is then.
+    ///
+    /// # Errors
+    /// The slug is taken, or the database failed.
+    pub async fn update_project(&self, id: i64, update: &UpdateProject, now: DateTime) -> Result<ProjectRow, StoreError> {
+        let mut tx = self.begin().await?;
+        tx.execute(
+            "UPDATE project SET name = COALESCE($2, name), slug = COALESCE($3, slug), visibility = COALESCE($4, visibility), \
+             modified = $5 WHERE id = $1",
+            values![id, update.name.as_ref(), update.slug.as_ref(), update.visibility.map(Visibility::as_str), now],
+        )
+        .await?;
+        if let Some(url) = &update.url {
+            let url = url.as_ref().map(Url::to_string);
+            tx.execute("UPDATE project SET url = $2 WHERE id = $1", values![id, url]).await?;
+        }
+        let row = by_id(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// The project of this name among those of a user's own organization; made where there is none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn own_project(&self, user: i64, name: &ResourceName, now: DateTime) -> Result<ProjectRow, StoreError> {
+        let mut tx = self.begin().await?;
+        let organization = super::organization::own(&mut tx, user, now).await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {} WHERE project.organization_id = $2 AND project.name = $3 AND project.deleted IS NULL \
+             ORDER BY project.id LIMIT 1",
+            from("$1")
+        );
+        let row = match tx.optional(sql, values![user, organization.id, name]).await? {
+            Some(row) => row,
+            None => {
+                let new = NewProject { name: name.clone(), slug: None, url: None, visibility: None };
+                insert(&mut tx, organization.id, &new, now).await?
+            }
+        };
+        tx.commit().await?;
+        Ok(row)
+    }
+}
+
+async fn insert(tx: &mut Tx, organization: i64, new: &NewProject, now: DateTime) -> Result<ProjectRow, StoreError> {
+    let slug = slug::choose(tx, slug::Scope::Project, new.slug.as_ref(), new.name.as_str()).await?;
+    let row: super::Id = tx
+        .one(
+            "INSERT INTO project (uuid, organization_id, name, slug, url, visibility, created, modified) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING id",
+            values![
+                ProjectUuid::random(),
+                organization,
+                &new.name,
+                &slug,
+                new.url.as_ref().map(Url::to_string),
+                new.visibility.unwrap_or_default().as_str(),
+                now,
+            ],
+        )
+        .await?;
+    by_id(tx, row.id).await
+}
+
+/// A project by its row, without anybody's role.
+pub(crate) async fn by_id(conn: &mut impl Queries, id: i64) -> Result<ProjectRow, StoreError> {
+    conn.one(format!("SELECT {COLUMNS} FROM {} WHERE project.id = $1", from("NULL")), values![id]).await
+}

@@ -1,0 +1,103 @@
+//! `/v0/organizations` and `/v0/projects`.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{setup::refused, support::on_each_database};
+
+#[tokio::test]
+async fn a_private_project_is_seen_by_its_members_only() {
+    on_each_database(async |server| {
+        let admin = server.sign_up("Ada").await;
+        let bob = server.sign_up("Bob").await;
+        let eve = server.sign_up("Eve").await;
+        server.project(&bob, "Open", "public").await;
+        server.project(&bob, "Closed", "private").await;
+
+        for (user, names) in [
+            (None, vec!["Open"]),
+            (Some(&eve), vec!["Open"]),
+            (Some(&bob), vec!["Closed", "Open"]),
+            (Some(&admin), vec!["Closed", "Open"]),
+        ] {
+            let (found, total) = server.list("/v0/projects", user, "name").await;
+            assert_eq!((found, total), (names.iter().map(ToString::to_string).collect(), names.len() as u64));
+        }
+        refused(server.send(Method::GET, "/v0/projects/closed", None, None).await, 404, "Project (closed) not found");
+        refused(server.get("/v0/projects/closed", &eve).await, 404, "Project (closed) not found");
+        assert_eq!(server.get("/v0/projects/closed", &bob).await.0, StatusCode::OK);
+        assert_eq!(server.send(Method::GET, "/v0/projects/open", None, None).await.0, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_members_change_a_project() {
+    on_each_database(async |server| {
+        server.sign_up("Ada").await;
+        let bob = server.sign_up("Bob").await;
+        let eve = server.sign_up("Eve").await;
+        let project = server.project(&bob, "Shop", "public").await;
+        let path = format!("/v0/projects/{}", project["uuid"].as_str().unwrap());
+        refused(server.patch(&path, &eve, json!({ "name": "Mine" })).await, 403, "who is no member may not edit");
+
+        let (_, changed) = server.patch(&path, &bob, json!({ "url": "https://example.com/shop", "slug": "store" })).await;
+        assert_eq!(
+            (&changed["url"], &changed["slug"], &changed["name"]),
+            (&json!("https://example.com/shop"), &json!("store"), &json!("Shop"))
+        );
+        let (_, changed) = server.patch(&path, &bob, json!({ "url": null, "visibility": "private" })).await;
+        assert_eq!((changed.get("url"), &changed["visibility"]), (None, &json!("private")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_organization_is_seen_by_its_members_only() {
+    on_each_database(async |server| {
+        let admin = server.sign_up("Ada").await;
+        let bob = server.sign_up("Bob").await;
+        let made = server.create("/v0/organizations", &bob, json!({ "name": "Bob & Co" })).await;
+        assert_eq!((&made["slug"], made["claimed"].is_string()), (&json!("bob-co"), true));
+        assert_eq!(server.list("/v0/organizations?search=CO", Some(&bob), "slug").await, (vec!["bob-co".to_owned()], 1));
+        assert_eq!(server.list("/v0/organizations", Some(&admin), "slug").await.1, 3);
+
+        let eve = server.sign_up("Eve").await;
+        refused(server.get("/v0/organizations/bob-co", &eve).await, 404, "Organization (bob-co) not found");
+        refused(server.post("/v0/organizations/bob-co/projects", &eve, json!({ "name": "Mine" })).await, 404, "Organization");
+        let (_, changed) = server.patch("/v0/organizations/bob-co", &bob, json!({ "name": "Bob" })).await;
+        assert_eq!((&changed["name"], &changed["slug"]), (&json!("Bob"), &json!("bob-co")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_may_repeat_and_slugs_may_not() {
+    on_each_database(async |server| {
+        let ada = server.sign_up("Ada").await;
+        let first = server.project(&ada, "Shop", "public").await;
+        let second = server.project(&ada, "Shop", "public").await;
+        assert_eq!(first["slug"], "shop");
+        assert!(second["slug"].as_str().unwrap().starts_with("shop-"));
+        let path = "/v0/organizations/ada/projects";
+        refused(server.post(path, &ada, json!({ "name": "Other", "slug": "shop" })).await, 409, "slug");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_are_cut_from_the_whole_list() {
+    on_each_database(async |server| {
+        let ada = server.sign_up("Ada").await;
+        for number in 0..11 {
+            server.project(&ada, &format!("p{number:02}"), "public").await;
+        }
+        assert_eq!(server.list("/v0/projects", None, "name").await.0.len(), 8);
+        let (names, total) = server.list("/v0/projects?per_page=4&page=3&direction=desc", None, "name").await;
+        assert_eq!((names, total), (vec!["p02".to_owned(), "p01".into(), "p00".into()], 11));
+        assert_eq!(server.list("/v0/projects?name=p07", None, "name").await, (vec!["p07".to_owned()], 1));
+        assert_eq!(server.list("/v0/projects?search=%25", None, "name").await.1, 0);
+        assert_eq!(server.list("/v0/projects?page=99", None, "name").await, (vec![], 11));
+    })
+    .await;
+}

@@ -1,4 +1,16 @@
-//! The runner: takes jobs, runs benchmarks, delivers results.
+//! The benchmark machine's daemon: claims jobs from a server, runs them, and delivers what came of them.
 
+pub mod chain;
+mod channel;
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod daemon;
+pub mod data_dir;
+pub mod exit;
+pub mod job;
 pub mod limits;
+pub mod local;
 pub mod sandbox;
+mod size;
+mod spool;

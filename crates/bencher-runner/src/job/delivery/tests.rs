@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+
+use bencher_types::{JobUuid, wire::channel::FromRunner};
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::{CUT_DOWN_SIZE, METRICS_KEY, cut_down, message};
+use crate::job::{
+    limits::MIN_MESSAGE_SIZE,
+    outcome::{IterationResult, JobOutcome},
+};
+
+const LARGE: usize = 4 << 20;
+
+fn printed(stdout: impl Into<Bytes>) -> IterationResult {
+    IterationResult { stdout: stdout.into(), ..IterationResult::default() }
+}
+
+fn parse(message: &str) -> FromRunner {
+    serde_json::from_str(message).expect("a message of the wire")
+}
+
+#[test]
+fn a_result_goes_out_as_the_wire_describes_it() {
+    let job = JobUuid::random();
+    let result = IterationResult {
+        exit_code: 0,
+        stdout: Bytes::from_static(b"out"),
+        stderr: Bytes::new(),
+        notes: Vec::new(),
+        files: BTreeMap::from([("a".to_owned(), Bytes::from_static(b"\xffb"))]),
+        metrics: Some("{}".to_owned()),
+    };
+    let text = message(job, JobOutcome::Completed { results: vec![result] }, LARGE);
+    assert_eq!(
+        text,
+        format!(
+            r#"{{"event":"completed","job":"{job}","results":[{{"exit_code":0,"stdout":"out","output":{{"\u0000bencher":"{{}}","a":"{}b"}}}}]}}"#,
+            '\u{fffd}'
+        )
+    );
+    assert_eq!(METRICS_KEY.len(), 8);
+}
+
+#[test]
+fn a_cancel_carries_nothing_else() {
+    let job = JobUuid::random();
+    assert_eq!(message(job, JobOutcome::Canceled, LARGE), format!(r#"{{"event":"canceled","job":"{job}"}}"#));
+}
+
+#[test]
+fn notes_of_the_runner_follow_stderr() {
+    let result =
+        IterationResult { stderr: Bytes::from_static(b"x"), notes: vec!["one".to_owned(), "two".to_owned()], ..printed("") };
+    let FromRunner::Completed { results, .. } =
+        parse(&message(JobUuid::random(), JobOutcome::Completed { results: vec![result] }, LARGE))
+    else {
+        panic!("it is completed")
+    };
+    assert_eq!(results[0].stderr.as_deref(), Some("x\n[runner] one\n[runner] two\n"));
+    assert_eq!(results[0].stdout, None);
+}
+
+#[test]
+fn a_result_larger_than_the_message_fails_the_job_and_says_both_sizes() {
+    let outcome = JobOutcome::Completed { results: vec![printed(vec![b'x'; 100_000])] };
+    let text = message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE);
+    assert!(text.len() <= MIN_MESSAGE_SIZE);
+    let FromRunner::Failed { results, error, .. } = parse(&text) else { panic!("it is failed") };
+    assert!(error.starts_with("the result is 100") && error.contains("at most 65536"), "{error}");
+    let stdout = results[0].stdout.as_deref().unwrap_or_default();
+    assert!(stdout.len() > 20_000 && stdout.contains("bytes left out"), "{} bytes", stdout.len());
+}
+
+#[test]
+fn a_failure_that_is_too_large_keeps_its_own_reason_first() {
+    let outcome = JobOutcome::Failed { results: vec![printed(vec![b'x'; 100_000])], error: "exit code 7".to_owned() };
+    let FromRunner::Failed { error, .. } = parse(&message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE)) else {
+        panic!("it is failed")
+    };
+    assert!(error.starts_with("exit code 7; moreover, the result is"), "{error}");
+}
+
+#[test]
+fn a_stored_message_that_no_server_takes_is_cut_down() {
+    let job = JobUuid::random();
+    let stored = message(job, JobOutcome::Completed { results: vec![printed(vec![b'x'; 1 << 20])] }, LARGE);
+    let cut = cut_down(&stored).expect("it is a result");
+    assert!(cut.len() <= CUT_DOWN_SIZE);
+    assert!(matches!(parse(&cut), FromRunner::Failed { job: same, .. } if same == job));
+    assert_eq!(cut_down("?"), None);
+}
+
+proptest! {
+    #[test]
+    fn whatever_came_of_a_job_fits(
+        results in prop::collection::vec((any::<i32>(), prop::collection::vec(any::<u8>(), 0..200), 0_usize..3000), 0..300),
+        error in prop::option::of("\\PC{0,40}"),
+        error_times in 1_usize..2000,
+    ) {
+        let results = results
+            .into_iter()
+            .map(|(exit_code, bytes, times)| IterationResult { exit_code, ..printed(bytes.repeat(times / 100)) })
+            .collect();
+        let outcome = match error {
+            Some(error) => JobOutcome::Failed { results, error: error.repeat(error_times) },
+            None => JobOutcome::Completed { results },
+        };
+        let text = message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE);
+        prop_assert!(text.len() <= MIN_MESSAGE_SIZE, "{} bytes", text.len());
+        parse(&text);
+    }
+}

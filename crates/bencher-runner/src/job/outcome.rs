@@ -1,0 +1,48 @@
+//! What came of a job, as bytes; how much of it the wire can carry is another matter.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+/// The end of a job.
+#[derive(Clone, Debug)]
+pub enum JobOutcome {
+    Completed {
+        results: Vec<IterationResult>,
+    },
+    /// With what there is of results.
+    Failed {
+        results: Vec<IterationResult>,
+        error: String,
+    },
+    Canceled,
+}
+
+/// What one iteration printed and wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IterationResult {
+    pub exit_code: i32,
+    pub stdout: Bytes,
+    pub stderr: Bytes,
+    /// What the runner has to say about the iteration, for a person to read; goes after stderr.
+    pub notes: Vec<String>,
+    /// Files by path.
+    pub files: BTreeMap<String, Bytes>,
+    /// What the runner measured itself, in Bencher Metric Format.
+    pub metrics: Option<String>,
+}
+
+impl IterationResult {
+    /// The bytes of everything in it: the least it takes on the wire.
+    pub(crate) fn size(&self) -> usize {
+        let files: usize = self.files.values().map(Bytes::len).sum();
+        self.stdout.len() + self.stderr.len() + files
+    }
+}
+
+impl JobOutcome {
+    #[must_use]
+    pub fn failed(error: impl Into<String>) -> Self {
+        Self::Failed { results: Vec::new(), error: error.into() }
+    }
+}

@@ -1,0 +1,197 @@
+//! The phases of a job, each a type that the next step consumes.
+
+use bencher_types::wire::channel::ClaimedJob;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    admit::{Abilities, Refusal, admit},
+    image::{FetchError, Image, ImageSource},
+    metrics::metrics,
+    outcome::{IterationResult, JobOutcome},
+    plan::{Failures, Order},
+};
+use crate::{
+    chain::chain,
+    config::JobPolicy,
+    sandbox::{Blame, Ended, ExecutionPlan, Exit, IterationOutcome, Sandbox, SandboxError, SkipReason},
+};
+
+/// A job that this runner takes on.
+pub(crate) struct Claimed {
+    job: ClaimedJob,
+}
+
+/// A job whose image is unpacked. The image stays where it is for as long as this lives.
+pub(crate) struct Prepared {
+    order: Order,
+    plan: ExecutionPlan,
+    _image: Image,
+}
+
+/// A job whose benchmark is through, one way or another.
+pub(crate) struct Ran {
+    results: Vec<IterationResult>,
+    end: Verdict,
+}
+
+/// What follows from an iteration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All is well.
+    GoOn,
+    Canceled,
+    Failed(String),
+}
+
+impl Claimed {
+    pub(crate) fn admit(job: ClaimedJob, abilities: Abilities) -> Result<Self, Refusal> {
+        admit(&job.spec, abilities)?;
+        Ok(Self { job })
+    }
+
+    /// Fetches and unpacks the image and makes the plan, within the bound for that.
+    pub(crate) async fn prepare(
+        self,
+        images: &ImageSource,
+        policy: &JobPolicy,
+        cancel: &CancellationToken,
+    ) -> Result<Prepared, JobOutcome> {
+        let order = Order::of_job(&self.job, policy.bounds);
+        let fetched = images.of_job(&self.job.config, &self.job.oci_token, policy.fetch_timeout, cancel).await;
+        let image = fetched.map_err(|error| match error {
+            FetchError::Canceled => JobOutcome::Canceled,
+            error => JobOutcome::failed(chain(&error)),
+        })?;
+        Prepared::new(order, image).map_err(|error| JobOutcome::failed(chain(&error)))
+    }
+}
+
+impl Prepared {
+    /// # Errors
+    /// Image and order together make no command.
+    pub(crate) fn new(order: Order, image: Image) -> Result<Self, crate::sandbox::ImageError> {
+        let plan = order.plan(image.rootfs().to_owned(), image.config())?;
+        Ok(Self { order, plan, _image: image })
+    }
+
+    pub(crate) fn iterations(&self) -> u32 {
+        self.order.iterations
+    }
+
+    /// Runs every iteration. Stops early once the results cannot be delivered any more, being larger than `max_bytes`.
+    pub(crate) async fn run(self, sandbox: &impl Sandbox, max_bytes: usize, cancel: &CancellationToken) -> Ran {
+        let mut results = Vec::new();
+        let mut size = 0_usize;
+        for iteration in 0..self.order.iterations {
+            if cancel.is_cancelled() {
+                return Ran { results, end: Verdict::Canceled };
+            }
+            let (result, verdict) = self.iterate(sandbox, cancel).await;
+            info!(iteration, exit_code = result.as_ref().map(|result| result.exit_code), "iteration ended");
+            size += result.as_ref().map_or(0, IterationResult::size);
+            results.extend(result);
+            if verdict != Verdict::GoOn {
+                return Ran { results, end: verdict };
+            }
+            if size > max_bytes {
+                // Delivery says what is wrong; further iterations would only be thrown away.
+                break;
+            }
+        }
+        Ran { results, end: Verdict::GoOn }
+    }
+
+    /// Runs one iteration.
+    pub(crate) async fn iterate(&self, sandbox: &impl Sandbox, cancel: &CancellationToken) -> (Option<IterationResult>, Verdict) {
+        match sandbox.run(&self.plan, cancel.clone()).await {
+            Ok(outcome) => {
+                for warning in &outcome.warnings {
+                    warn!(warning, "the sandbox could not do all that was asked for");
+                }
+                let verdict = self.judge(&outcome);
+                (Some(self.result(outcome)), verdict)
+            }
+            Err(error) => (None, Verdict::Failed(sandbox_failure(&error))),
+        }
+    }
+
+    fn judge(&self, outcome: &IterationOutcome) -> Verdict {
+        match (outcome.ended, outcome.exit) {
+            (Ended::Canceled, _) => Verdict::Canceled,
+            (Ended::TimedOut, _) => {
+                Verdict::Failed(format!("Benchmark did not finish within {} seconds", self.plan.timeout.as_secs()))
+            }
+            (Ended::Exited, Exit::Code(0)) => Verdict::GoOn,
+            (Ended::Exited, _) if self.order.failures == Failures::Allowed => Verdict::GoOn,
+            // The words of the v0.6 runner, which clients may look for.
+            (Ended::Exited, Exit::Code(code)) => Verdict::Failed(format!("Benchmark exited with non-zero exit code: {code}")),
+            (Ended::Exited, Exit::Signal(signal)) => {
+                let name = nix::sys::signal::Signal::try_from(signal).map_or("unknown", nix::sys::signal::Signal::as_str);
+                let why = if outcome.oom_killed { "; it used more memory than its spec has" } else { "" };
+                Verdict::Failed(format!("Benchmark was killed by signal {signal} ({name}){why}"))
+            }
+        }
+    }
+
+    fn result(&self, outcome: IterationOutcome) -> IterationResult {
+        let notes = notes(&outcome, &self.plan);
+        let metrics = metrics(self.order.measures, &self.plan.args, &outcome);
+        let files = if self.order.measures.file_size {
+            // Their sizes are in the metrics; a program's bytes are no benchmark results.
+            std::collections::BTreeMap::new()
+        } else {
+            outcome.files.into_iter().map(|(path, file)| (path, file.bytes)).collect()
+        };
+        IterationResult {
+            exit_code: outcome.exit.code(),
+            stdout: outcome.stdout.bytes,
+            stderr: outcome.stderr.bytes,
+            notes,
+            files,
+            metrics,
+        }
+    }
+}
+
+impl Ran {
+    pub(crate) fn outcome(self) -> JobOutcome {
+        match self.end {
+            Verdict::GoOn => JobOutcome::Completed { results: self.results },
+            Verdict::Failed(error) => JobOutcome::Failed { results: self.results, error },
+            Verdict::Canceled => JobOutcome::Canceled,
+        }
+    }
+}
+
+fn sandbox_failure(error: &SandboxError) -> String {
+    match error.blame() {
+        Blame::Image => chain(error),
+        Blame::Infrastructure => format!("this runner could not run the benchmark: {}", chain(error)),
+    }
+}
+
+/// What is worth knowing about an iteration and not in its output.
+fn notes(outcome: &IterationOutcome, plan: &ExecutionPlan) -> Vec<String> {
+    let mut notes = Vec::new();
+    match outcome.ended {
+        Ended::Exited => {}
+        Ended::TimedOut => notes.push(format!("stopped after {} s; the output until then is partial", plan.timeout.as_secs())),
+        Ended::Canceled => notes.push("canceled; the output until then is partial".to_owned()),
+    }
+    for (name, stream) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
+        if stream.is_truncated() {
+            notes.push(format!("{name} was {} bytes; the first {} are kept", stream.total, stream.bytes.len()));
+        }
+    }
+    for skipped in &outcome.skipped_files {
+        // What was not there may be looked for in several places on purpose, yet is worth a word.
+        let reason: &SkipReason = &skipped.reason;
+        notes.push(format!("file `{}` was not collected: {reason}", skipped.path));
+    }
+    notes.extend(outcome.warnings.iter().cloned());
+    notes
+}
+
+#[cfg(test)]
+mod tests;

@@ -133,12 +133,10 @@ impl Images {
         let mut building = building;
         let mut second_try = false;
         loop {
-            let blobs: Vec<Blob> = stream::iter(&image.layers)
-                .map(|layer| client.fetch_blob(&self.store, repository, &layer.blob))
-                .buffered(client.parallel())
-                .try_collect()
-                .await
-                .map_err(on_registry)?;
+            // Futures made before the stream: a closure that borrows inside of one would make this future impossible to spawn.
+            let fetches: Vec<_> =
+                image.layers.iter().map(|layer| client.fetch_blob(&self.store, repository, &layer.blob)).collect();
+            let blobs: Vec<Blob> = stream::iter(fetches).buffered(client.parallel()).try_collect().await.map_err(on_registry)?;
             let layers: Vec<_> = image
                 .layers
                 .iter()

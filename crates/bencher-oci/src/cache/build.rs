@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -99,7 +99,7 @@ impl Building {
     fn write_metadata(&self, metadata: &Metadata) -> Result<(), IoError> {
         let path = self.workshop.dir.join(METADATA);
         let on_write = IoError::on("write", &path);
-        let json = serde_json::to_vec(metadata).map_err(|error| on_write(std::io::Error::other(error)))?;
+        let json = serde_json::to_vec(metadata).map_err(|error| on_write(io::Error::other(error)))?;
         File::create(&path).and_then(|mut file| file.write_all(&json)).map_err(&on_write)?;
         // Once for everything that was written, instead of once per file.
         rustix::fs::syncfs(&self.workshop.lock).map_err(IoError::on("sync", &self.workshop.dir))
@@ -116,11 +116,20 @@ pub(super) struct Workshop {
 impl Workshop {
     pub(super) fn new(cache: &ImageCache) -> Result<Self, IoError> {
         let tmp = cache.tmp();
-        let dir = tempfile::Builder::new().prefix("build-").tempdir_in(&tmp).map_err(IoError::on("create a folder in", &tmp))?;
-        let dir = dir.keep();
-        let lock = File::open(&dir).map_err(IoError::on("open", &dir))?;
-        flock::try_exclusive(&lock).map_err(IoError::on("lock", &dir))?;
-        Ok(Self { dir, lock })
+        loop {
+            let on_create = IoError::on("create a folder in", &tmp);
+            let dir = tempfile::Builder::new().prefix("build-").tempdir_in(&tmp).map_err(on_create)?.keep();
+            // A process that is just starting may take it for a leftover until it is locked. Then the next one.
+            let lock = match File::open(&dir) {
+                Ok(lock) => lock,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(IoError::on("open", &dir)(error)),
+            };
+            let locked = flock::try_exclusive(&lock).map_err(IoError::on("lock", &dir))?;
+            if locked && flock::is_still(&lock, &dir).map_err(IoError::on("look at", &dir))? {
+                return Ok(Self { dir, lock });
+            }
+        }
     }
 }
 
@@ -138,8 +147,8 @@ impl Drop for Workshop {
 pub(super) fn remove_tree(dir: &Path) -> Result<(), IoError> {
     match fs::remove_dir_all(dir) {
         Ok(()) => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => open_up(dir)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open_up(dir)?,
         Err(error) => return Err(IoError::on("remove", dir)(error)),
     }
     fs::remove_dir_all(dir).map_err(IoError::on("remove", dir))

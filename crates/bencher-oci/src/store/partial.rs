@@ -173,8 +173,13 @@ impl Drop for Partial {
 fn private_file(store: &BlobStore) -> Result<(File, PathBuf), IoError> {
     let tmp = store.tmp();
     let on_create = IoError::on("create a file in", &tmp);
-    let named = tempfile::Builder::new().prefix("blob-").tempfile_in(&tmp).map_err(&on_create)?;
-    let (file, path) = named.keep().map_err(|error| on_create(io::Error::from(error)))?;
-    flock::try_exclusive(&file).map_err(IoError::on("lock", &path))?;
-    Ok((file, path))
+    loop {
+        let named = tempfile::Builder::new().prefix("blob-").tempfile_in(&tmp).map_err(&on_create)?;
+        let (file, path) = named.keep().map_err(|error| on_create(io::Error::from(error)))?;
+        // A process that is just starting may take it for a leftover until it is locked. Then the next one.
+        let locked = flock::try_exclusive(&file).map_err(IoError::on("lock", &path))?;
+        if locked && flock::is_still(&file, &path).map_err(IoError::on("look at", &path))? {
+            return Ok((file, path));
+        }
+    }
 }

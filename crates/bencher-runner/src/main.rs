@@ -21,7 +21,9 @@ use tokio::{
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-/// What the log shows where `BENCHER_LOG` says nothing.
+/// The environment variable with what the log shows.
+const LOG_VARIABLE: &str = "BENCHER_LOG";
+/// What the log shows where that says nothing.
 const DEFAULT_LOG: &str = "info";
 
 fn main() -> ExitCode {
@@ -97,10 +99,18 @@ fn exit_of(error: &(dyn std::error::Error + 'static)) -> Exit {
 }
 
 fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("BENCHER_LOG").unwrap_or_else(|_| EnvFilter::new(DEFAULT_LOG));
+    let asked = std::env::var(LOG_VARIABLE).ok().filter(|text| !text.is_empty());
+    let (filter, problem) = match asked.as_deref().map(EnvFilter::try_new) {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(problem)) => (EnvFilter::new(DEFAULT_LOG), Some(problem)),
+        None => (EnvFilter::new(DEFAULT_LOG), None),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
         LogFormat::Human => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
+    }
+    if let Some(problem) = problem {
+        warn!(error = %chain(&problem), "{LOG_VARIABLE} cannot be read; logging as if it were `{DEFAULT_LOG}`");
     }
 }

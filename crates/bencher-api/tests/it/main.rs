@@ -6,6 +6,7 @@ mod accounts;
 mod channel;
 mod projects;
 mod queue;
+mod registry;
 mod rows;
 mod runners;
 mod server;

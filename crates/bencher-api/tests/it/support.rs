@@ -38,6 +38,11 @@ impl TestServer {
 
     /// `None` where there is no PostgreSQL to use and none is required.
     pub(crate) async fn start_on(backend: Backend) -> Option<Self> {
+        Self::start_with(backend, |_| {}).await
+    }
+
+    /// As [`Self::start_on`], with a configuration that is changed before the server sees it.
+    pub(crate) async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Option<Self> {
         rustls::crypto::ring::default_provider().install_default().ok();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -47,6 +52,19 @@ impl TestServer {
             config.database.file = None;
             config.database.url = Some(postgres_database().await?);
         }
+        change(&mut config);
+        Some(Self::open(listener, config, folder).await)
+    }
+
+    /// Another server on the data of this one, which stops.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { app, _folder: folder, .. } = self;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::open(listener, app.config.clone(), folder).await
+    }
+
+    async fn open(listener: tokio::net::TcpListener, config: Config, folder: tempfile::TempDir) -> Self {
+        let address = listener.local_addr().expect("an address");
         let app = App::open(config, Clock::System).await.expect("the server opens");
         let background = app.start_background().await.expect("the server starts");
         let (shutdown, stopped) = oneshot::channel::<()>();
@@ -59,14 +77,7 @@ impl TestServer {
             .expect("the server serves");
         });
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Some(Self {
-            app,
-            url: format!("http://{address}"),
-            client,
-            _background: background,
-            _shutdown: shutdown,
-            _folder: folder,
-        })
+        Self { app, url: format!("http://{address}"), client, _background: background, _shutdown: shutdown, _folder: folder }
     }
 
     /// Sends a request and returns the status and the body, `null` where it is not JSON.

@@ -1,0 +1,201 @@
+//! Who may do what, and what they are told.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::{Answer, keeper, shop};
+use crate::{setup::TestUser, support::TestServer};
+
+impl TestServer {
+    async fn key(&self, user: &TestUser) -> String {
+        let path = format!("/v0/users/{}/keys", user.uuid);
+        let created = self.create(&path, user, json!({ "name": "for tests" })).await;
+        created["key"].as_str().unwrap().to_owned()
+    }
+
+    fn v2(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}/v2/{path}", self.url))
+    }
+
+    /// A token from the endpoint that the challenge names.
+    async fn token(&self, credentials: Option<(&str, &str)>, scopes: &[&str]) -> String {
+        let mut request = self.client.get(format!("{}/v0/auth/oci/token", self.url)).query(&[("service", "any")]);
+        for scope in scopes {
+            request = request.query(&[("scope", scope)]);
+        }
+        if let Some((user, password)) = credentials {
+            request = request.basic_auth(user, Some(password));
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["expires_in"], 300);
+        body["token"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_logged_in_is_told_where_to_get_a_token() {
+    let (server, _) = shop().await;
+    let host = server.url.strip_prefix("http://").unwrap();
+    let challenge = format!("Bearer realm=\"{}/v0/auth/oci/token\",service=\"{host}\"", server.url);
+
+    let answer = Answer::of(server.v2(Method::GET, "")).await.expect_error(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("www-authenticate"), challenge);
+    let answer = Answer::of(server.v2(Method::POST, "shop/web/blobs/uploads/")).await.expect_error(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("www-authenticate"), format!("{challenge},scope=\"repository:shop/web:pull,push\""));
+    let answer = Answer::of(server.v2(Method::GET, "none/manifests/v1")).await.expect_error(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("www-authenticate"), format!("{challenge},scope=\"repository:none:pull\""));
+}
+
+#[tokio::test]
+async fn a_key_is_good_in_every_place_that_tools_put_it_into() {
+    let (server, user) = shop().await;
+    let key = server.key(&user).await;
+    let session = user.token.as_str();
+    for (name, password) in [("keeper@example.com", &*key), ("anything", &key), (&key, ""), (&key, "x"), ("x", session)] {
+        Answer::of(server.v2(Method::GET, "").basic_auth(name, Some(password))).await.expect(200);
+        let token = server.token(Some((name, password)), &["repository:shop:pull,push"]).await;
+        Answer::of(server.v2(Method::POST, "shop/blobs/uploads/").bearer_auth(token)).await.expect(202);
+    }
+    Answer::of(server.v2(Method::POST, "shop/blobs/uploads/").bearer_auth(&key)).await.expect(202);
+    for (name, password) in [("keeper@example.com", "wrong"), ("keeper@example.com", ""), ("bencher_user_short", "")] {
+        Answer::of(server.v2(Method::GET, "").basic_auth(name, Some(password))).await.expect_error(401, "UNAUTHORIZED");
+        let endpoint = format!("{}/v0/auth/oci/token", server.url);
+        let response = server.client.get(endpoint).basic_auth(name, Some(password)).send().await.unwrap();
+        assert_eq!(response.status(), 401);
+    }
+    Answer::of(server.v2(Method::GET, "").header("authorization", "Digest nonsense")).await.expect_error(401, "UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn a_token_does_what_its_scope_says_and_no_more() {
+    let (server, user) = shop().await;
+    server.push_image("shop", &user, "v1", 1).await;
+    let key = server.key(&user).await;
+    let who = Some(("keeper", &*key));
+    let pull = server.token(who, &["repository:shop:pull"]).await;
+    Answer::of(server.v2(Method::GET, "shop/manifests/v1").bearer_auth(&pull)).await.expect(200);
+    let answer = Answer::of(server.v2(Method::POST, "shop/blobs/uploads/").bearer_auth(&pull)).await;
+    let answer = answer.expect_error(401, "UNAUTHORIZED");
+    assert!(answer.header("www-authenticate").ends_with("scope=\"repository:shop:pull,push\",error=\"insufficient_scope\""));
+    Answer::of(server.v2(Method::GET, "shop/web/tags/list").bearer_auth(&pull)).await.expect_error(401, "UNAUTHORIZED");
+
+    let nothing = server.token(who, &[]).await;
+    Answer::of(server.v2(Method::GET, "").bearer_auth(&nothing)).await.expect(200);
+    Answer::of(server.v2(Method::GET, "shop/manifests/v1").bearer_auth(&nothing)).await.expect_error(401, "UNAUTHORIZED");
+
+    // A registry token is not an API token, nor does it get another one.
+    let (status, _) = server.send(Method::GET, "/v0/organizations", Some(&pull), None).await;
+    assert_eq!(status, 401);
+    let exchange = server.client.get(format!("{}/v0/auth/oci/token", server.url)).bearer_auth(&pull).send().await.unwrap();
+    assert_eq!(exchange.status(), 401);
+}
+
+#[tokio::test]
+async fn a_projects_slug_and_uuid_are_the_same_to_a_token() {
+    let (server, user) = shop().await;
+    server.push_image("shop/web", &user, "v1", 1).await;
+    let (_, shown) = server.get("/v0/projects/shop", &user).await;
+    let uuid = shown["uuid"].as_str().unwrap();
+    let key = server.key(&user).await;
+    for (asked, used) in [("shop/web".to_owned(), format!("{uuid}/web")), (format!("{uuid}/web"), "shop/web".to_owned())] {
+        let token = server.token(Some(("keeper", &*key)), &[&format!("repository:{asked}:pull")]).await;
+        Answer::of(server.v2(Method::GET, &format!("{used}/manifests/v1")).bearer_auth(token)).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn anybody_pulls_from_a_public_project_and_pushes_to_none() {
+    let (server, user) = shop().await;
+    server.push_image("shop", &user, "v1", 1).await;
+    let token = server.token(None, &["repository:shop:pull,push"]).await;
+    Answer::of(server.v2(Method::GET, "").bearer_auth(&token)).await.expect(200);
+    Answer::of(server.v2(Method::GET, "shop/manifests/v1").bearer_auth(&token)).await.expect(200);
+    Answer::of(server.v2(Method::GET, "shop/manifests/v1")).await.expect(200);
+    Answer::of(server.v2(Method::POST, "shop/blobs/uploads/").bearer_auth(&token)).await.expect_error(401, "UNAUTHORIZED");
+
+    let stranger = server.sign_up("Stranger").await;
+    Answer::of(server.oci(Method::GET, "shop/manifests/v1", &stranger)).await.expect(200);
+    Answer::of(server.oci(Method::POST, "shop/blobs/uploads/", &stranger)).await.expect_error(403, "DENIED");
+    Answer::of(server.oci(Method::DELETE, "shop/manifests/v1", &stranger)).await.expect_error(403, "DENIED");
+}
+
+#[tokio::test]
+async fn a_private_project_looks_like_none_to_who_may_not_see_it() {
+    let server = TestServer::start().await;
+    let user = keeper(&server).await;
+    server.project(&user, "bank", "private").await;
+    let (_, digest) = server.push_image("bank", &user, "v1", 1).await;
+    let stranger = server.sign_up("Stranger").await;
+    let key = server.key(&stranger).await;
+
+    let mut answers = Vec::new();
+    for name in ["bank", "none"] {
+        let mut seen = Vec::new();
+        for (method, path) in [
+            (Method::GET, format!("{name}/manifests/v1")),
+            (Method::HEAD, format!("{name}/blobs/{digest}")),
+            (Method::GET, format!("{name}/tags/list")),
+            (Method::POST, format!("{name}/blobs/uploads/")),
+            (Method::DELETE, format!("{name}/manifests/v1")),
+        ] {
+            let scope = format!("repository:{name}:pull,push");
+            let tokens = [server.token(None, &[&scope]).await, server.token(Some(("x", &*key)), &[&scope]).await];
+            let anonymous = Answer::of(server.v2(method.clone(), &path)).await;
+            let known = Answer::of(server.oci(method.clone(), &path, &stranger)).await;
+            assert_eq!((anonymous.status.as_u16(), known.status.as_u16()), (401, 404), "{path}");
+            let mut all = vec![anonymous, known];
+            for token in &tokens {
+                all.push(Answer::of(server.v2(method.clone(), &path).bearer_auth(token)).await);
+            }
+            seen.extend(all.into_iter().map(|answer| {
+                let body = String::from_utf8(answer.body.clone()).unwrap().replace(name, "NAME");
+                (answer.status, body, answer.header("www-authenticate").replace(name, "NAME"))
+            }));
+        }
+        answers.push(seen);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn a_mount_needs_the_source_in_the_token_too() {
+    let (server, user) = shop().await;
+    server.project(&user, "bank", "private").await;
+    let digest = server.push_blob("bank", &user, b"secret").await;
+    let key = server.key(&user).await;
+    let mount = async |scopes: &[&str]| {
+        let token = server.token(Some(("keeper", &*key)), scopes).await;
+        let path = format!("shop/blobs/uploads/?mount={digest}&from=bank");
+        Answer::of(server.v2(Method::POST, &path).bearer_auth(token)).await
+    };
+    mount(&["repository:shop:pull,push"]).await.expect(202);
+    mount(&["repository:shop:pull,push", "repository:bank:pull"]).await.expect(201);
+}
+
+#[tokio::test]
+async fn tokens_are_given_the_oauth2_way_too() {
+    let (server, user) = shop().await;
+    let key = server.key(&user).await;
+    let post = async |form: &[(&str, &str)]| {
+        let response = server.client.post(format!("{}/v0/auth/oci/token", server.url)).form(form).send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json::<Value>().await.unwrap())
+    };
+    let scope = "repository:shop:pull,push repository:none:pull";
+    let mut form = vec![("grant_type", "password"), ("username", "keeper"), ("password", &*key), ("scope", scope)];
+    form.extend([("service", "any"), ("client_id", "tests")]);
+    let (status, body) = post(&form).await;
+    assert_eq!((status, &body["scope"], &body["expires_in"]), (200, &json!("repository:shop:pull,push"), &json!(300)));
+    let token = body["access_token"].as_str().unwrap();
+    Answer::of(server.v2(Method::POST, "shop/blobs/uploads/").bearer_auth(token)).await.expect(202);
+
+    let (status, body) = post(&[("grant_type", "refresh_token"), ("refresh_token", "x")]).await;
+    assert_eq!((status, &body["error"]), (400, &json!("unsupported_grant_type")));
+    let (status, body) = post(&[("grant_type", "password"), ("username", "keeper"), ("password", "wrong")]).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_grant")));
+    assert!(body["error_description"].is_string());
+    let (status, body) = post(&[("scope", "x")]).await;
+    assert_eq!((status, &body["error"]), (400, &json!("invalid_request")));
+}

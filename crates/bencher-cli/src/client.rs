@@ -129,12 +129,12 @@ impl Client {
     async fn call<T>(&self, call: Call) -> Result<Answer<T>, ApiError> {
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(&call, attempt).await {
+            let error = match self.attempt(&call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let Some(wait) = self.config.retry.wait_after(attempt, &error) else {
-                return Err(error);
+                return Err(error.after(attempt));
             };
             (self.config.on_retry)(&Attempt { number: attempt, of: self.config.retry.attempts, error: &error, wait });
             tokio::time::sleep(wait).await;
@@ -142,9 +142,9 @@ impl Client {
         }
     }
 
-    async fn attempt<T>(&self, call: &Call, attempt: u32) -> Result<Answer<T>, ApiError> {
+    async fn attempt<T>(&self, call: &Call) -> Result<Answer<T>, ApiError> {
         let unreachable =
-            |source: reqwest::Error| ApiError::Unreachable { url: call.url.clone(), attempt, source: source.without_url() };
+            |source: reqwest::Error| ApiError::Unreachable { url: call.url.clone(), attempts: 1, source: source.without_url() };
 
         let mut request = self.http.request(call.method.clone(), call.url.clone());
         if let Some(body) = &call.body {
@@ -157,7 +157,7 @@ impl Client {
         let total = header_text(&response, TOTAL_COUNT_HEADER).and_then(|text| text.parse().ok());
         let bytes = read_bounded(response, &call.url).await?.map_err(unreachable)?;
         if !status.is_success() {
-            return Err(refusal(call, status, request_id, &bytes, attempt));
+            return Err(refusal(call, status, request_id, &bytes));
         }
         let json = if bytes.is_empty() {
             Value::Null
@@ -189,7 +189,7 @@ fn header_text(response: &Response, name: &str) -> Option<String> {
 }
 
 /// The error behind an answer that is not a success.
-fn refusal(call: &Call, status: StatusCode, request_id: Option<String>, bytes: &[u8], attempt: u32) -> ApiError {
+fn refusal(call: &Call, status: StatusCode, request_id: Option<String>, bytes: &[u8]) -> ApiError {
     let (message, request_id) = match serde_json::from_slice::<ErrorBody>(bytes) {
         Ok(body) => (body.message, Some(body.request_id)),
         Err(_) => (error::plain_message(status, bytes), request_id),
@@ -201,5 +201,5 @@ fn refusal(call: &Call, status: StatusCode, request_id: Option<String>, bytes: &
         message,
         request_id,
     });
-    if status.is_server_error() { ApiError::Failing { failure, attempt } } else { ApiError::Refused(failure) }
+    if status.is_server_error() { ApiError::Failing { failure, attempts: 1 } } else { ApiError::Refused(failure) }
 }

@@ -73,6 +73,9 @@ impl Out {
     {
         self.show(answer)?;
         let shown = answer.json.as_array().map_or(0, Vec::len) as u64;
+        if shown == 0 {
+            self.done("nothing here");
+        }
         if let Some(total) = answer.total.filter(|total| self.format == Format::Human && *total > shown) {
             self.talk(&format!("{shown} of {total} shown; --page and --per-page show others"));
         }

@@ -22,16 +22,16 @@ pub(crate) enum ApiError {
         #[source]
         source: serde_json::Error,
     },
-    #[error("no answer from {url}{}", after(*.attempt))]
+    #[error("no answer from {url}{}", after(*.attempts))]
     Unreachable {
         url: Url,
-        attempt: u32,
+        attempts: u32,
         #[source]
         source: reqwest::Error,
     },
     /// The server's own trouble (5xx).
-    #[error("{failure}{}", after(*.attempt))]
-    Failing { failure: Box<Failure>, attempt: u32 },
+    #[error("{failure}{}", after(*.attempts))]
+    Failing { failure: Box<Failure>, attempts: u32 },
     /// The server does not do what it was asked to (4xx).
     #[error("{0}")]
     Refused(Box<Failure>),
@@ -94,6 +94,14 @@ impl ApiError {
         }
     }
 
+    /// The same error, after so many attempts.
+    pub(super) fn after(mut self, made: u32) -> Self {
+        if let Self::Unreachable { attempts, .. } | Self::Failing { attempts, .. } = &mut self {
+            *attempts = made;
+        }
+        self
+    }
+
     /// The status of an answer that was a refusal.
     pub(crate) const fn refused_with(&self) -> Option<u16> {
         match self {
@@ -121,6 +129,6 @@ pub(super) fn plain_message(status: StatusCode, bytes: &[u8]) -> String {
     line.chars().take(SHOWN).collect()
 }
 
-fn after(attempt: u32) -> String {
-    if attempt > 1 { format!(" after {attempt} attempts") } else { String::new() }
+fn after(attempts: u32) -> String {
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }

@@ -52,7 +52,7 @@ async fn runner_spec(context: &Context, args: args::RunnerSpec) -> Result<(), Cl
     let Context { client, out } = context;
     match args {
         args::RunnerSpec::List { runner } => {
-            out.show(&client.get::<Vec<Spec>>(&["v0", "runners", &runner.to_string(), "specs"], &[]).await?)
+            out.show_list(&client.get::<Vec<Spec>>(&["v0", "runners", &runner.to_string(), "specs"], &[]).await?)
         }
         args::RunnerSpec::Add { runner, spec } => {
             let path = ["v0", "runners", &runner.to_string(), "specs"];

@@ -1,5 +1,6 @@
 //! `run`: measures here or has a runner measure, and reports the results.
 
+mod dry;
 pub(crate) mod error;
 mod git;
 pub(crate) mod interrupt;
@@ -39,7 +40,7 @@ pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> 
     };
     let body = request::new_run(&args, &git, measured)?;
     if args.dry_run {
-        context.out.data(&format!("{:#}\n", serde_json::to_value(&body).unwrap_or_default()))?;
+        dry::show(context.out, &body)?;
         context.out.talk("dry run: nothing was sent");
         return Ok(Exit::Ok);
     }
@@ -84,7 +85,12 @@ const fn echo(args: &Run) -> remote::Echo {
 pub(crate) fn show_report(context: &Context, answer: &Answer<Report>, on_alert: OnAlert) -> Result<Exit, CliError> {
     let Context { client, out } = context;
     out.show(answer)?;
-    let report = answer.body()?;
+    let report = match answer.body() {
+        Ok(report) => report,
+        Err(error) if on_alert == OnAlert::Fail => return Err(error.into()),
+        // It was shown as JSON, with a warning; nothing more is to be said of it.
+        Err(_) => return Ok(Exit::Ok),
+    };
     let url = client.url(&["v0", "projects", report.project.slug.as_str(), "reports", &report.uuid.to_string()]);
     out.done(&format!("\nreport {url}\nsee it again with `bencher report view {} {}`", report.project.slug, report.uuid));
 

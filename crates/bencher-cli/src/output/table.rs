@@ -47,7 +47,7 @@ pub(crate) trait Listed {
 impl<T: Listed> Human for Vec<T> {
     fn human(&self, out: Out) -> String {
         if self.is_empty() {
-            return "nothing here\n".to_owned();
+            return String::new();
         }
         let head: Vec<_> = T::HEAD.iter().map(|title| (*title).to_owned()).collect();
         table(out, &head, self.iter().map(Listed::row))

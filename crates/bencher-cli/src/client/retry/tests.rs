@@ -17,7 +17,7 @@ fn failure(status: u16) -> Box<Failure> {
 
 #[test]
 fn waits_double_up_to_the_longest() {
-    let error = ApiError::Failing { failure: failure(503), attempt: 1 };
+    let error = ApiError::Failing { failure: failure(503), attempts: 1 };
     let waits: Vec<_> = (1..=7).map(|attempt| POLICY.wait_after(attempt, &error).unwrap().as_secs()).collect();
     assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
     assert_eq!(POLICY.wait_after(34, &error), Some(Duration::from_secs(30)));
@@ -25,7 +25,7 @@ fn waits_double_up_to_the_longest() {
 
 #[test]
 fn the_last_attempt_is_not_repeated() {
-    let error = ApiError::Failing { failure: failure(500), attempt: 35 };
+    let error = ApiError::Failing { failure: failure(500), attempts: 35 };
     assert_eq!(POLICY.wait_after(35, &error), None);
     assert_eq!(RetryPolicy { attempts: 1, ..POLICY }.wait_after(1, &error), None);
 }

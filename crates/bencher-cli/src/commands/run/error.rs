@@ -2,6 +2,7 @@
 
 use std::{io, process::ExitStatus};
 
+use bencher_analysis::AdapterError;
 use bencher_types::{JobUuid, ReportUuid};
 
 use crate::exit::Exit;
@@ -26,6 +27,8 @@ pub(crate) enum RunError {
     CommandFailed { command: String, iteration: u32, status: ExitStatus },
     #[error("`{command}` printed nothing on its standard output, and no --file was given")]
     NothingPrinted { command: String },
+    #[error("there is nothing in {paths}")]
+    EmptyFiles { paths: String },
     #[error("{what} has more than {limit} bytes")]
     TooMuch { what: String, limit: u64 },
     #[error("could not read {path}")]
@@ -33,6 +36,11 @@ pub(crate) enum RunError {
         path: String,
         #[source]
         source: io::Error,
+    },
+    #[error("the results cannot be read")]
+    NotUnderstood {
+        #[source]
+        source: AdapterError,
     },
     #[error("could not listen for Ctrl-C")]
     Signals(#[source] io::Error),
@@ -56,7 +64,9 @@ impl RunError {
             Self::NotStarted { .. } | Self::CommandFailed { .. } | Self::NothingPrinted { .. } | Self::JobFailed { .. } => {
                 Exit::Failed
             }
-            Self::TooMuch { .. } | Self::WaitedTooLong { .. } => Exit::Failed,
+            Self::EmptyFiles { .. } | Self::TooMuch { .. } | Self::NotUnderstood { .. } | Self::WaitedTooLong { .. } => {
+                Exit::Failed
+            }
             Self::Lost { .. } | Self::File { .. } | Self::Signals(_) => Exit::Local,
             Self::NoJob { .. } => Exit::Unreachable,
             Self::JobCanceled { .. } => Exit::Canceled,

@@ -31,8 +31,10 @@ pub(super) async fn measure(out: Out, args: &Run) -> Result<Measured, RunError> 
         results.extend(one(out, args, argv.as_deref(), iteration).await?);
     }
     if results.iter().all(|result| result.trim().is_empty()) {
-        return Err(RunError::NothingPrinted {
-            command: argv.map_or_else(|| "standard input".into(), |_| request::command_name(args)),
+        return Err(match argv {
+            Some(_) => RunError::NothingPrinted { command: request::command_name(args) },
+            None if args.file.is_empty() => RunError::NothingToDo,
+            None => RunError::EmptyFiles { paths: args.file.join(", ") },
         });
     }
     Ok(Measured { results, timing: Timing { start, end: clock::now() } })

@@ -1,6 +1,7 @@
 //! The command line: what can be typed. Argument structs only; what they do is in `commands`.
 
 pub(crate) mod account;
+pub(crate) mod image;
 pub(crate) mod machine;
 pub(crate) mod project;
 pub(crate) mod run;
@@ -128,6 +129,9 @@ impl Global {
 pub(crate) enum Command {
     /// Measure something, here or on a runner, and report the results
     Run(Box<run::Run>),
+    /// Images: what runners run
+    #[command(subcommand)]
+    Image(image::Image),
     /// Sign up and log in
     #[command(subcommand)]
     Auth(account::Auth),

@@ -76,14 +76,30 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
         }
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("bencher/", env!("CARGO_PKG_VERSION")))
+        let http = builder(&config)
             .default_headers(headers)
             .timeout(config.timeout)
-            .tls_danger_accept_invalid_certs(config.insecure_host)
             .build()
             .map_err(|source| ApiError::Setup { source })?;
         Ok(Self { http, config })
+    }
+
+    /// Where the server is.
+    pub(crate) const fn host(&self) -> &Url {
+        &self.config.host
+    }
+
+    /// The credential that requests carry.
+    pub(crate) const fn credential(&self) -> Option<&Secret> {
+        self.config.credential.as_ref()
+    }
+
+    /// A plain client for transfers that log in by themselves and may take long: the time bound is only on connecting.
+    ///
+    /// # Errors
+    /// The TLS configuration of this machine cannot be read.
+    pub(crate) fn transfer_client(&self) -> Result<reqwest::Client, ApiError> {
+        builder(&self.config).connect_timeout(self.config.timeout).build().map_err(|source| ApiError::Setup { source })
     }
 
     /// The address of a path of the API, given as unescaped segments.
@@ -167,6 +183,13 @@ impl Client {
         };
         Ok(Answer { url: call.url.clone(), json, total, kind: PhantomData })
     }
+}
+
+/// What all connections of this program have in common.
+fn builder(config: &ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("bencher/", env!("CARGO_PKG_VERSION")))
+        .tls_danger_accept_invalid_certs(config.insecure_host)
 }
 
 /// The body of an answer; the outer error is an answer that is too large, the inner one a lost connection.

@@ -2,10 +2,13 @@
 
 mod account;
 mod dimension;
+pub(crate) mod image;
 mod job;
 mod machine;
 mod report;
 pub(crate) mod run;
+
+use std::path::PathBuf;
 
 use crate::{cli::Command, client::Client, error::CliError, exit::Exit, output::Out};
 
@@ -13,6 +16,8 @@ use crate::{cli::Command, client::Client, error::CliError, exit::Exit, output::O
 pub(crate) struct Context {
     pub client: Client,
     pub out: Out,
+    /// Where images are kept when nobody says where; absent where this machine has no such place.
+    pub image_cache: Option<PathBuf>,
 }
 
 pub(crate) async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> {
@@ -20,6 +25,7 @@ pub(crate) async fn dispatch(command: Command, context: Context) -> Result<Exit,
     match command {
         Command::Run(args) => return run::run(context, *args).await,
         Command::Job(args) => return job::job(context, args).await,
+        Command::Image(args) => image::image(context, args).await,
         Command::Auth(args) => account::auth(context, args).await,
         Command::User(args) => account::user(context, args).await,
         Command::Organization(args) => account::organization(context, args).await,

@@ -2,7 +2,11 @@
 
 use std::{error::Error, fmt::Write as _, io};
 
-use crate::{client::ApiError, commands::run::RunError, exit::Exit};
+use crate::{
+    client::ApiError,
+    commands::{image::ImageError, run::RunError},
+    exit::Exit,
+};
 
 /// Why a command ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +15,8 @@ pub(crate) enum CliError {
     Api(#[from] ApiError),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
     #[error("could not write to standard output")]
     Stdout(#[source] io::Error),
     /// Arguments that are valid one by one but not together.
@@ -23,6 +29,7 @@ impl CliError {
         match self {
             Self::Api(error) => error.exit(),
             Self::Run(error) => error.exit(),
+            Self::Image(error) => error.exit(),
             Self::Stdout(_) => Exit::Local,
             Self::Usage(_) => Exit::Usage,
         }
@@ -33,6 +40,7 @@ impl CliError {
         match self {
             Self::Api(error) => error.hint(),
             Self::Run(error) => error.hint(),
+            Self::Image(error) => error.hint(),
             Self::Stdout(_) | Self::Usage(_) => None,
         }
     }

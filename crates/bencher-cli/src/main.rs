@@ -11,6 +11,7 @@ mod output;
 
 use std::{
     io::{self, Write as _},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -60,7 +61,14 @@ async fn run(cli: Cli, matches: &clap::ArgMatches, out: Out) -> Result<Exit, Cli
         return Ok(Exit::Ok);
     }
     let client = Client::new(client_config(&cli.global, matches, out)?)?;
-    commands::dispatch(cli.command, Context { client, out }).await
+    commands::dispatch(cli.command, Context { client, out, image_cache: image_cache() }).await
+}
+
+/// The cache of the XDG base directory specification; a relative path in the variable is to be ignored.
+fn image_cache() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(cache.join("bencher").join("images"))
 }
 
 fn client_config(global: &Global, matches: &clap::ArgMatches, out: Out) -> Result<ClientConfig, CliError> {

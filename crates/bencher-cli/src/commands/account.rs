@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) async fn auth(context: &Context, args: args::Auth) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     let answer = match args {
         args::Auth::Signup(args::Signup { name, slug, email, invite, i_agree }) => {
             let body = Signup { name, slug, email, i_agree, invite, claim: None };
@@ -34,7 +34,7 @@ pub(super) async fn auth(context: &Context, args: args::Auth) -> Result<(), CliE
 
 pub(super) async fn user(context: &Context, args: args::User) -> Result<(), CliError> {
     let args::User::Key(args) = args;
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     match args {
         args::UserKey::List { user, revoked, filter } => {
             let path = ["v0", "users", &user.to_string(), "keys"];
@@ -62,7 +62,7 @@ pub(super) async fn user(context: &Context, args: args::User) -> Result<(), CliE
 }
 
 pub(super) async fn organization(context: &Context, args: args::Organization) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     let path = ["v0", "organizations"];
     match args {
         args::Organization::List(filter) => out.show_list(&client.get::<Vec<Organization>>(&path, &filter.query()).await?),
@@ -76,7 +76,7 @@ pub(super) async fn organization(context: &Context, args: args::Organization) ->
 }
 
 pub(super) async fn project(context: &Context, args: args::Project) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     match args {
         args::Project::List { organization, filter } => {
             let organization = organization.map(|organization| organization.to_string());

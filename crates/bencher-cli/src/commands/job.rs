@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     match args {
         args::Job::List { project, status, page } => {
             let mut query = pairs([("status", status.map(|status| status.as_str().to_owned()))]);

@@ -20,7 +20,7 @@ fn with_archived(mut query: Query, archived: bool) -> Query {
 }
 
 pub(super) async fn runner(context: &Context, args: args::Runner) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     let path = ["v0", "runners"];
     match args {
         args::Runner::List { archived, filter } => {
@@ -49,7 +49,7 @@ fn show_key(context: &Context, answer: &Answer<RunnerKeyCreated>) -> Result<(), 
 }
 
 async fn runner_spec(context: &Context, args: args::RunnerSpec) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     match args {
         args::RunnerSpec::List { runner } => {
             out.show_list(&client.get::<Vec<Spec>>(&["v0", "runners", &runner.to_string(), "specs"], &[]).await?)
@@ -67,7 +67,7 @@ async fn runner_spec(context: &Context, args: args::RunnerSpec) -> Result<(), Cl
 }
 
 pub(super) async fn spec(context: &Context, args: args::Spec) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     let path = ["v0", "specs"];
     match args {
         args::Spec::List { archived, filter } => {
@@ -103,7 +103,7 @@ pub(super) async fn spec(context: &Context, args: args::Spec) -> Result<(), CliE
 }
 
 pub(super) async fn server(context: &Context, args: args::Server) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     match args {
         args::Server::Version => out.show(&client.get::<ApiVersion>(&["v0", "server", "version"], &[]).await?),
         args::Server::Config(args::ServerConfig::Console) => {

@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) async fn report(context: &Context, args: args::Report) -> Result<(), CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     match args {
         args::Report::List { project, branch, testbed, page } => {
             let mut query = pairs([

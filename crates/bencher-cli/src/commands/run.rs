@@ -83,7 +83,7 @@ const fn echo(args: &Run) -> remote::Echo {
 
 /// Prints a finished report and where to find it.
 pub(crate) fn show_report(context: &Context, answer: &Answer<Report>, on_alert: OnAlert) -> Result<Exit, CliError> {
-    let Context { client, out } = context;
+    let Context { client, out, .. } = context;
     out.show(answer)?;
     let report = match answer.body() {
         Ok(report) => report,

@@ -1,5 +1,6 @@
 //! `image`: images on this machine and in the server's registry.
 
+mod build;
 mod error;
 mod progress;
 
@@ -26,13 +27,14 @@ const KEY_USER: &str = "key";
 
 pub(super) async fn image(context: &Context, args: args::Image) -> Result<(), CliError> {
     match args {
+        args::Image::Build(args) => build::build(context, *args).await,
         args::Image::Push(args) => {
-            let dir = match args.from.dir {
+            let dir = match args.from {
                 Some(dir) => dir,
                 None => own_layout(context, &args.image)?,
             };
-            let layout = Layout::open(&dir)
-                .map_err(|source| ImageError::NoLayout { image: args.image.clone(), source: Box::new(source) })?;
+            let missing = |source| ImageError::NoLayout { image: args.image.clone(), source: Box::new(source) };
+            let layout = Layout::open(&dir).map_err(missing)?;
             let pushed = push(context, &layout, &args.image, &args.login).await?;
             print(context, &args.image, &pushed)
         }

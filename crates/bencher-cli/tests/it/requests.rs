@@ -184,7 +184,7 @@ fn every_verb_asks_what_the_contract_says() {
         &["job", "list", "shop", "--status", "pending", "--page", "2"],
         &["job", "cancel", "shop", uuid],
         &["report", "view", "shop", uuid],
-        &["branch", "create", "shop", "--name", "main"],
+        &["branch", "create", "shop", "--name", "next", "--start-point", "main"],
         &["testbed", "create", "shop", "--name", "Box", "--spec", "small"],
         &["benchmark", "list", "shop", "--archived"],
         &["measure", "create", "shop", "--name", "Score", "--units", "points"],
@@ -224,7 +224,7 @@ fn every_verb_asks_what_the_contract_says() {
     GET /v0/projects/shop/jobs?status=pending&page=2
     POST /v0/projects/shop/jobs/00000000-0000-4000-8000-000000000010/cancel
     GET /v0/projects/shop/reports/00000000-0000-4000-8000-000000000010
-    POST /v0/projects/shop/branches {"name":"main"}
+    POST /v0/projects/shop/branches {"name":"next","start_point":{"branch":"main"}}
     POST /v0/projects/shop/testbeds {"name":"Box","spec":"small"}
     GET /v0/projects/shop/benchmarks?archived=true
     POST /v0/projects/shop/measures {"name":"Score","units":"points"}

@@ -1,6 +1,8 @@
 //! What can go wrong with an image.
 
-use bencher_oci::{Blame, LayoutError, RegistryError};
+use std::{io, path::PathBuf};
+
+use bencher_oci::{Blame, LayoutError, RegistryError, assemble::AssembleError};
 use bencher_types::ImageRef;
 
 use crate::{client::ApiError, exit::Exit};
@@ -19,6 +21,24 @@ pub(crate) enum ImageError {
     OtherHost { image: Box<ImageRef>, ours: String },
     #[error("{image} names no tag: an image is pushed under one")]
     Digest { image: ImageRef },
+    #[error("could not make the image {image}")]
+    Build {
+        image: ImageRef,
+        #[source]
+        source: Box<AssembleError>,
+    },
+    #[error("could not {action} {}", path.display())]
+    Folder {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("making the image ended unexpectedly")]
+    Aborted {
+        #[source]
+        source: tokio::task::JoinError,
+    },
     #[error("could not set up a connection to the registry")]
     Setup {
         #[source]
@@ -38,6 +58,7 @@ impl ImageError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::NoCache | Self::NoLayout { .. } | Self::Setup { .. } => Exit::Local,
+            Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } => Exit::Local,
             Self::OtherHost { .. } | Self::Digest { .. } => Exit::Usage,
             Self::Registry { source } | Self::Push { source, .. } => match (&**source, source.blame()) {
                 (RegistryError::Unauthorized { .. } | RegistryError::NotFound { .. }, _) => Exit::Refused,
@@ -68,8 +89,8 @@ impl ImageError {
                 }
                 _ => None,
             },
-            Self::NoCache => Some("name a folder with --from".to_owned()),
-            Self::Digest { .. } | Self::Setup { .. } => None,
+            Self::NoCache => Some("name a folder with --output or --from".to_owned()),
+            Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } | Self::Digest { .. } | Self::Setup { .. } => None,
         }
     }
 }

@@ -26,8 +26,6 @@ pub(crate) struct Run {
     /// The commit that was measured; git's current commit if absent
     #[arg(long, value_name = "SHA1")]
     pub hash: Option<GitHash>,
-    #[command(flatten)]
-    pub start_point: StartPoint,
     /// The testbed (name, slug or UUID) that the results belong to
     #[arg(long, env = "BENCHER_TESTBED")]
     pub testbed: Option<NameId>,
@@ -54,8 +52,6 @@ pub(crate) struct Run {
     #[arg(long)]
     pub allow_failure: bool,
 
-    #[command(flatten)]
-    pub thresholds: Thresholds,
     /// Exit with 5 when the report has active alerts
     #[arg(long, visible_alias = "err")]
     pub error_on_alert: bool,
@@ -85,12 +81,17 @@ pub(crate) struct Run {
     #[arg(long)]
     pub dry_run: bool,
 
-    #[command(flatten)]
-    pub remote: Remote,
-
     /// The command; standard input is read as its output if there is none
     #[arg(env = "BENCHER_CMD", trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+
+    // Last, since a heading holds for everything that follows it.
+    #[command(flatten)]
+    pub remote: Remote,
+    #[command(flatten)]
+    pub start_point: StartPoint,
+    #[command(flatten)]
+    pub thresholds: Thresholds,
 }
 
 /// Where a new branch takes its history from.

@@ -1,0 +1,193 @@
+//! Arguments of `runner`, `spec` and `server`.
+
+use bencher_types::{
+    Cpu, DiskBytes, MemoryBytes, ResourceId, ResourceName, Slug,
+    wire::spec::{Architecture, OperatingSystem, Sandbox},
+};
+use clap::{Args, Subcommand};
+
+use super::Filter;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runner {
+    /// List runners
+    #[command(alias = "ls")]
+    List {
+        /// Archived runners too
+        #[arg(long)]
+        archived: bool,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Register a runner; its key is shown once
+    #[command(alias = "add")]
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: ResourceName,
+        /// Its name in URLs; made from the name if absent
+        #[arg(long)]
+        slug: Option<Slug>,
+    },
+    /// Show a runner
+    #[command(alias = "get")]
+    View {
+        /// The runner's slug or UUID
+        runner: ResourceId,
+    },
+    /// Rename, archive or unarchive a runner
+    #[command(alias = "edit")]
+    Update {
+        /// The runner's slug or UUID
+        runner: ResourceId,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Give a runner a new key; the old one is invalid at once
+    #[command(alias = "token")]
+    Key {
+        /// The runner's slug or UUID
+        runner: ResourceId,
+    },
+    /// What a runner can run
+    #[command(subcommand)]
+    Spec(RunnerSpec),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunnerSpec {
+    /// List a runner's specs
+    #[command(alias = "ls")]
+    List {
+        /// The runner's slug or UUID
+        runner: ResourceId,
+    },
+    /// Let a runner take jobs of a spec
+    Add {
+        /// The runner's slug or UUID
+        runner: ResourceId,
+        /// The spec's slug or UUID
+        #[arg(long)]
+        spec: ResourceId,
+    },
+    /// Take a spec from a runner
+    #[command(alias = "rm")]
+    Remove {
+        /// The runner's slug or UUID
+        runner: ResourceId,
+        /// The spec's slug or UUID
+        spec: ResourceId,
+    },
+}
+
+/// What can change of a runner and of a spec.
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// A new name
+    #[arg(long)]
+    pub name: Option<ResourceName>,
+    /// A new name in URLs
+    #[arg(long)]
+    pub slug: Option<Slug>,
+    /// Put it away: it takes part in nothing new
+    #[arg(long, conflicts_with = "unarchive")]
+    pub archive: bool,
+    /// Take it back into use
+    #[arg(long)]
+    pub unarchive: bool,
+}
+
+impl Change {
+    /// The new state, where one was asked for.
+    pub(crate) fn archived(&self) -> Option<bool> {
+        (self.archive || self.unarchive).then_some(self.archive)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Spec {
+    /// List specs
+    #[command(alias = "ls")]
+    List {
+        /// Archived specs too
+        #[arg(long)]
+        archived: bool,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Create a spec
+    #[command(alias = "add")]
+    Create(NewSpec),
+    /// Show a spec
+    #[command(alias = "get")]
+    View {
+        /// The spec's slug or UUID
+        spec: ResourceId,
+    },
+    /// Rename, archive or unarchive a spec, or make it the fallback
+    #[command(alias = "edit")]
+    Update {
+        /// The spec's slug or UUID
+        spec: ResourceId,
+        #[command(flatten)]
+        change: Change,
+        /// Whether it is the spec of jobs that name none
+        #[arg(long, value_name = "BOOL")]
+        fallback: Option<bool>,
+    },
+    /// Delete a spec that nothing uses
+    #[command(alias = "rm")]
+    Delete {
+        /// The spec's slug or UUID
+        spec: ResourceId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewSpec {
+    /// Its name
+    #[arg(long)]
+    pub name: ResourceName,
+    /// Its name in URLs; made from the name if absent
+    #[arg(long)]
+    pub slug: Option<Slug>,
+    /// Operating system: linux, macos or windows
+    #[arg(long)]
+    pub os: OperatingSystem,
+    /// Architecture: x86_64 or aarch64
+    #[arg(long)]
+    pub architecture: Architecture,
+    /// What isolates jobs: firecracker; jobs run on the host itself if absent
+    #[arg(long)]
+    pub sandbox: Option<Sandbox>,
+    /// CPUs
+    #[arg(long, value_name = "N")]
+    pub cpu: Cpu,
+    /// Main memory in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub memory: MemoryBytes,
+    /// Disk in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub disk: DiskBytes,
+    /// Jobs may use the network
+    #[arg(long)]
+    pub network: bool,
+    /// Jobs that name no spec get this one
+    #[arg(long)]
+    pub fallback: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Server {
+    /// Show the server's version
+    Version,
+    /// The server's configuration
+    #[command(subcommand)]
+    Config(ServerConfig),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServerConfig {
+    /// Show where the web console is
+    Console,
+}

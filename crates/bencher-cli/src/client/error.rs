@@ -1,0 +1,134 @@
+//! What can go wrong between us and the server, and what to do about it.
+
+use std::fmt;
+
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use crate::exit::Exit;
+
+/// Why a request brought no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("could not set up an HTTP client")]
+    Setup {
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("the token or key contains characters that cannot be sent")]
+    BadCredential,
+    #[error("could not write a request as JSON")]
+    Encode {
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("no answer from {url}{}", after(*.attempts))]
+    Unreachable {
+        url: Url,
+        attempts: u32,
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The server's own trouble (5xx).
+    #[error("{failure}{}", after(*.attempts))]
+    Failing { failure: Box<Failure>, attempts: u32 },
+    /// The server does not do what it was asked to (4xx).
+    #[error("{0}")]
+    Refused(Box<Failure>),
+    #[error("{url} did not answer as this version of bencher expects")]
+    NotUnderstood {
+        url: Url,
+        #[source]
+        source: Box<serde_json::Error>,
+    },
+    #[error("{url} answered with more than {limit} bytes")]
+    TooLarge { url: Url, limit: usize },
+}
+
+/// An answer that is not a success.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub method: Method,
+    pub url: Url,
+    pub status: u16,
+    /// What the server says, as it says it.
+    pub message: String,
+    /// Finds the request in the server's log.
+    pub request_id: Option<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} from {} {}", self.message.trim_end(), self.status, self.method, self.url.path())?;
+        if let Some(id) = &self.request_id {
+            write!(f, ", request {id}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl ApiError {
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Refused(_) => Exit::Refused,
+            Self::Setup { .. } | Self::Encode { .. } => Exit::Local,
+            Self::BadCredential => Exit::Usage,
+            Self::Unreachable { .. } | Self::Failing { .. } | Self::NotUnderstood { .. } | Self::TooLarge { .. } => {
+                Exit::Unreachable
+            }
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { url, .. } => Some(format!(
+                "is the server running? tried {}; --host or BENCHER_HOST names another",
+                url.origin().ascii_serialization()
+            )),
+            Self::Refused(failure) if failure.is_about_credentials() => Some(
+                "say who you are with --key (BENCHER_API_KEY) or --token (BENCHER_API_TOKEN); `bencher auth login` makes a token"
+                    .into(),
+            ),
+            Self::NotUnderstood { url, .. } => Some(format!("is {} a bencher server?", url.origin().ascii_serialization())),
+            _ => None,
+        }
+    }
+
+    /// The same error, after so many attempts.
+    pub(super) fn after(mut self, made: u32) -> Self {
+        if let Self::Unreachable { attempts, .. } | Self::Failing { attempts, .. } = &mut self {
+            *attempts = made;
+        }
+        self
+    }
+
+    /// The status of an answer that was a refusal.
+    pub(crate) const fn refused_with(&self) -> Option<u16> {
+        match self {
+            Self::Refused(failure) => Some(failure.status),
+            _ => None,
+        }
+    }
+}
+
+impl Failure {
+    /// Routes that only users may call answer 400 where the header is missing.
+    fn is_about_credentials(&self) -> bool {
+        self.status == 401 || (self.status == 400 && self.message.to_ascii_lowercase().contains("authorization"))
+    }
+}
+
+/// What to say of an error answer that is not in the API's own shape, such as a proxy's page.
+pub(super) fn plain_message(status: StatusCode, bytes: &[u8]) -> String {
+    const SHOWN: usize = 200;
+    let text = String::from_utf8_lossy(bytes);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    if line.is_empty() || line.starts_with('<') {
+        return status.canonical_reason().unwrap_or("error").to_owned();
+    }
+    line.chars().take(SHOWN).collect()
+}
+
+fn after(attempts: u32) -> String {
+    if attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
+}

@@ -1,0 +1,39 @@
+//! Which failed attempts are repeated, and when. Pure: waits for nothing itself.
+
+use std::time::Duration;
+
+use super::ApiError;
+
+/// How often, and how patiently, a request is repeated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryPolicy {
+    /// Attempts in all; at least one.
+    pub attempts: u32,
+    /// The wait before the second attempt; doubles from then on.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+/// An attempt that failed and is going to be repeated.
+pub(crate) struct Attempt<'a> {
+    pub number: u32,
+    pub of: u32,
+    pub error: &'a ApiError,
+    pub wait: Duration,
+}
+
+impl RetryPolicy {
+    /// How long to wait after a failed attempt (counted from 1); `None`: it was the last, or another would not help.
+    pub(super) fn wait_after(&self, attempt: u32, error: &ApiError) -> Option<Duration> {
+        let transient = matches!(error, ApiError::Unreachable { .. } | ApiError::Failing { .. });
+        if !transient || attempt >= self.attempts {
+            return None;
+        }
+        let doublings = attempt.saturating_sub(1).min(31);
+        Some(self.first.saturating_mul(1 << doublings).min(self.longest))
+    }
+}
+
+#[cfg(test)]
+mod tests;

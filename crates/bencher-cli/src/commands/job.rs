@@ -1,0 +1,98 @@
+//! `job`.
+
+use std::time::Duration;
+
+use bencher_types::{JobStatus, wire::job::Job};
+
+use super::{
+    Context,
+    run::remote::{self, JobRef, Wait},
+};
+use crate::{
+    cli::{Format, pairs, project as args},
+    client::Answer,
+    error::CliError,
+    exit::Exit,
+    limits,
+};
+
+pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliError> {
+    let Context { client, out, .. } = context;
+    match args {
+        args::Job::List { project, status, page } => {
+            let mut query = pairs([("status", status.map(|status| status.as_str().to_owned()))]);
+            query.extend(page.query());
+            let path = ["v0", "projects", &project.to_string(), "jobs"];
+            out.show_list(&client.get::<Vec<Job>>(&path, &query).await?)?;
+        }
+        args::Job::View(of) => out.show(&get(context, &of).await?)?,
+        args::Job::Status(of) => {
+            let answer = get(context, &of).await?;
+            let job = answer.body()?;
+            match out.format {
+                Format::Human => out.data(&format!("{}\n", remote::state(&job)))?,
+                Format::Json => out.json(&serde_json::json!({ "status": job.status, "message": job.message }))?,
+            }
+        }
+        args::Job::Watch { of, poll } => {
+            let job = JobRef { project: of.project.to_string(), job: of.job, report: None };
+            let wait = Wait {
+                interval: Duration::from_secs(poll.job_poll_interval.into()),
+                bound: Duration::from_secs(u64::from(limits::ASSUMED_JOB_TIMEOUT_SECS) * u64::from(limits::WAIT_TIMEOUTS)),
+            };
+            return remote::follow(context, &job, wait, remote::OnAlert::Ignore, remote::Echo::Quiet).await;
+        }
+        args::Job::Logs { of, iteration } => return logs(context, &get(context, &of).await?, iteration),
+        args::Job::Cancel(of) => {
+            let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string(), "cancel"];
+            let answer = client.post_empty::<Job>(&path).await?;
+            match out.format {
+                Format::Human => out.data(&format!("{}\n", remote::state(&answer.body()?)))?,
+                Format::Json => out.json(&answer.json)?,
+            }
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn get(context: &Context, of: &args::JobOf) -> Result<Answer<Job>, CliError> {
+    let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string()];
+    Ok(context.client.get(&path, &[]).await?)
+}
+
+/// A job's stdout goes to ours and its stderr to ours, so that they can be told apart again.
+fn logs(context: &Context, answer: &Answer<Job>, iteration: Option<usize>) -> Result<Exit, CliError> {
+    let out = context.out;
+    let job = answer.body()?;
+    let Some(output) = job.output else {
+        out.talk(&match job.status {
+            status if !status.is_final() && status != JobStatus::Completed => {
+                format!("the job is {status}: its output arrives when it ends")
+            }
+            _ => "the server shows no output of this job; only those who may see it are shown it, so say who you are".to_owned(),
+        });
+        return Ok(Exit::Refused);
+    };
+    let shown: Vec<_> =
+        output.results.iter().enumerate().filter(|(index, _)| iteration.is_none_or(|wanted| wanted == *index)).collect();
+    if let (Some(wanted), true) = (iteration, shown.is_empty()) {
+        return Err(CliError::Usage(format!("there is no iteration {wanted}: the job has {}", output.results.len())));
+    }
+    if out.format == Format::Json {
+        out.json(&answer.json["output"])?;
+        return Ok(Exit::Ok);
+    }
+    for (index, result) in shown {
+        if output.results.len() > 1 {
+            out.talk(&format!("--- iteration {index}, exit code {}", result.exit_code));
+        }
+        out.data(result.stdout.as_deref().unwrap_or_default())?;
+        if let Some(stderr) = result.stderr.as_deref().filter(|text| !text.is_empty()) {
+            out.talk(stderr.trim_end_matches('\n'));
+        }
+    }
+    if let Some(error) = &output.error {
+        out.talk(&format!("--- {error}"));
+    }
+    Ok(Exit::Ok)
+}

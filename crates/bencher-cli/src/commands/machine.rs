@@ -1,0 +1,113 @@
+//! `runner`, `spec` and `server`.
+
+use bencher_types::wire::{
+    runner::{NewRunner, NewRunnerSpec, Runner, RunnerKeyCreated, UpdateRunner},
+    server::{ApiVersion, Console},
+    spec::{NewSpec, Spec, UpdateSpec},
+};
+
+use super::Context;
+use crate::{
+    cli::{Query, machine as args, pairs},
+    client::Answer,
+    error::CliError,
+};
+
+/// Archived things are hidden unless they are asked for.
+fn with_archived(mut query: Query, archived: bool) -> Query {
+    query.extend(pairs([("archived", archived.then(|| "true".to_owned()))]));
+    query
+}
+
+pub(super) async fn runner(context: &Context, args: args::Runner) -> Result<(), CliError> {
+    let Context { client, out, .. } = context;
+    let path = ["v0", "runners"];
+    match args {
+        args::Runner::List { archived, filter } => {
+            out.show_list(&client.get::<Vec<Runner>>(&path, &with_archived(filter.query(), archived)).await?)
+        }
+        args::Runner::Create { name, slug } => show_key(context, &client.post(&path, &NewRunner { name, slug }).await?),
+        args::Runner::View { runner } => out.show(&client.get::<Runner>(&["v0", "runners", &runner.to_string()], &[]).await?),
+        args::Runner::Update { runner, change } => {
+            let archived = change.archived();
+            let body = UpdateRunner { name: change.name, slug: change.slug, archived };
+            out.show(&client.patch::<Runner>(&["v0", "runners", &runner.to_string()], &body).await?)
+        }
+        args::Runner::Key { runner } => {
+            show_key(context, &client.post_empty(&["v0", "runners", &runner.to_string(), "key"]).await?)
+        }
+        args::Runner::Spec(args) => runner_spec(context, args).await,
+    }
+}
+
+fn show_key(context: &Context, answer: &Answer<RunnerKeyCreated>) -> Result<(), CliError> {
+    context.out.show(answer)?;
+    context.out.done(
+        "keep the key: it is not shown again. Start the runner with BENCHER_RUNNER_KEY and BENCHER_RUNNER (its UUID or slug)",
+    );
+    Ok(())
+}
+
+async fn runner_spec(context: &Context, args: args::RunnerSpec) -> Result<(), CliError> {
+    let Context { client, out, .. } = context;
+    match args {
+        args::RunnerSpec::List { runner } => {
+            out.show_list(&client.get::<Vec<Spec>>(&["v0", "runners", &runner.to_string(), "specs"], &[]).await?)
+        }
+        args::RunnerSpec::Add { runner, spec } => {
+            let path = ["v0", "runners", &runner.to_string(), "specs"];
+            out.show(&client.post::<Spec>(&path, &NewRunnerSpec { spec }).await?)
+        }
+        args::RunnerSpec::Remove { runner, spec } => {
+            client.delete(&["v0", "runners", &runner.to_string(), "specs", &spec.to_string()]).await?;
+            out.done("removed");
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn spec(context: &Context, args: args::Spec) -> Result<(), CliError> {
+    let Context { client, out, .. } = context;
+    let path = ["v0", "specs"];
+    match args {
+        args::Spec::List { archived, filter } => {
+            out.show_list(&client.get::<Vec<Spec>>(&path, &with_archived(filter.query(), archived)).await?)
+        }
+        args::Spec::Create(new) => {
+            let body = NewSpec {
+                name: new.name,
+                slug: new.slug,
+                os: new.os,
+                architecture: new.architecture,
+                sandbox: new.sandbox,
+                cpu: new.cpu,
+                memory: new.memory,
+                disk: new.disk,
+                network: Some(new.network),
+                fallback: Some(new.fallback),
+            };
+            out.show(&client.post::<Spec>(&path, &body).await?)
+        }
+        args::Spec::View { spec } => out.show(&client.get::<Spec>(&["v0", "specs", &spec.to_string()], &[]).await?),
+        args::Spec::Update { spec, change, fallback } => {
+            let archived = change.archived();
+            let body = UpdateSpec { name: change.name, slug: change.slug, fallback, archived };
+            out.show(&client.patch::<Spec>(&["v0", "specs", &spec.to_string()], &body).await?)
+        }
+        args::Spec::Delete { spec } => {
+            client.delete(&["v0", "specs", &spec.to_string()]).await?;
+            out.done("deleted");
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn server(context: &Context, args: args::Server) -> Result<(), CliError> {
+    let Context { client, out, .. } = context;
+    match args {
+        args::Server::Version => out.show(&client.get::<ApiVersion>(&["v0", "server", "version"], &[]).await?),
+        args::Server::Config(args::ServerConfig::Console) => {
+            out.show(&client.get::<Console>(&["v0", "server", "config", "console"], &[]).await?)
+        }
+    }
+}

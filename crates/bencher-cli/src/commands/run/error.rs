@@ -1,0 +1,91 @@
+//! What can go wrong with a run, apart from the server.
+
+use std::{io, process::ExitStatus};
+
+use bencher_analysis::AdapterError;
+use bencher_types::{JobUuid, ReportUuid};
+
+use crate::exit::Exit;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("there is nothing to measure: give a command, --file, --file-size or --image, or pipe results in")]
+    NothingToDo,
+    #[error("could not start `{program}`")]
+    NotStarted {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("could not follow `{command}`")]
+    Lost {
+        command: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`{command}` failed in iteration {iteration}: {status}")]
+    CommandFailed { command: String, iteration: u32, status: ExitStatus },
+    #[error("`{command}` printed nothing on its standard output, and no --file was given")]
+    NothingPrinted { command: String },
+    #[error("there is nothing in {paths}")]
+    EmptyFiles { paths: String },
+    #[error("{what} has more than {limit} bytes")]
+    TooMuch { what: String, limit: u64 },
+    #[error("could not read {path}")]
+    File {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the results cannot be read")]
+    NotUnderstood {
+        #[source]
+        source: AdapterError,
+    },
+    #[error("could not listen for Ctrl-C")]
+    Signals(#[source] io::Error),
+
+    #[error("the server made report {report} without a job")]
+    NoJob { report: ReportUuid },
+    #[error("job {job} failed: {message}")]
+    JobFailed { project: String, job: JobUuid, message: String },
+    #[error("job {job} was canceled")]
+    JobCanceled { job: JobUuid },
+    #[error("job {job} is {state} after {waited_secs} s; it goes on without us")]
+    WaitedTooLong { project: String, job: JobUuid, state: String, waited_secs: u64 },
+    #[error("interrupted; job {job} goes on")]
+    Interrupted { project: String, job: JobUuid },
+}
+
+impl RunError {
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::NothingToDo => Exit::Usage,
+            Self::NotStarted { .. } | Self::CommandFailed { .. } | Self::NothingPrinted { .. } | Self::JobFailed { .. } => {
+                Exit::Failed
+            }
+            Self::EmptyFiles { .. } | Self::TooMuch { .. } | Self::NotUnderstood { .. } | Self::WaitedTooLong { .. } => {
+                Exit::Failed
+            }
+            Self::Lost { .. } | Self::File { .. } | Self::Signals(_) => Exit::Local,
+            Self::NoJob { .. } => Exit::Unreachable,
+            Self::JobCanceled { .. } => Exit::Canceled,
+            Self::Interrupted { .. } => Exit::Interrupted,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::CommandFailed { .. } => Some("--allow-failure takes its results all the same".to_owned()),
+            Self::NothingPrinted { .. } => Some("harnesses that write to a file are read with --file PATH".to_owned()),
+            Self::JobFailed { project, job, .. } => Some(format!("`bencher job logs {project} {job}` prints what it wrote")),
+            Self::WaitedTooLong { project, job, .. } => {
+                Some(format!("`bencher job watch {project} {job}` waits on, `bencher job cancel {project} {job}` stops it"))
+            }
+            Self::Interrupted { project, job } => {
+                Some(format!("`bencher job cancel {project} {job}` stops it, `bencher job watch {project} {job}` waits on"))
+            }
+            _ => None,
+        }
+    }
+}

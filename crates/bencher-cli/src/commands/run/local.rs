@@ -1,0 +1,150 @@
+//! Running the benchmark here: start it, take what it prints, time it, read its files.
+
+use std::{
+    io::{self, IsTerminal as _, Read as _, Write as _},
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    process::Command,
+};
+
+use super::{
+    error::RunError,
+    request::{self, Measured, Timing},
+};
+use crate::{cli::run::Run, clock, limits, output::Out};
+
+/// Runs the command as often as asked and collects its results.
+pub(super) async fn measure(out: Out, args: &Run) -> Result<Measured, RunError> {
+    request::something_to_do(args, !io::stdin().is_terminal())?;
+    let argv = request::argv(args);
+    let start = clock::now();
+    let mut results = Vec::new();
+    let iterations = if argv.is_some() { args.iter } else { 1 };
+    for iteration in 0..iterations {
+        if iterations > 1 {
+            out.talk(&format!("iteration {iteration} of {iterations}"));
+        }
+        results.extend(one(out, args, argv.as_deref(), iteration).await?);
+    }
+    if results.iter().all(|result| result.trim().is_empty()) {
+        return Err(match argv {
+            Some(_) => RunError::NothingPrinted { command: request::command_name(args) },
+            None if args.file.is_empty() => RunError::NothingToDo,
+            None => RunError::EmptyFiles { paths: args.file.join(", ") },
+        });
+    }
+    Ok(Measured { results, timing: Timing { start, end: clock::now() } })
+}
+
+/// The results of one iteration: its files and our own metrics, or else what the command printed.
+async fn one(out: Out, args: &Run, argv: Option<&[String]>, iteration: u32) -> Result<Vec<String>, RunError> {
+    let mut results = Vec::new();
+    let mut printed = String::new();
+    match argv {
+        Some(argv) => {
+            let ran = execute(argv, &request::command_name(args), args.quiet).await?;
+            if !ran.status.success() {
+                let failed = RunError::CommandFailed { command: request::command_name(args), iteration, status: ran.status };
+                if !args.allow_failure {
+                    return Err(failed);
+                }
+                out.talk(&format!("warning: {failed}"));
+            }
+            if args.build_time {
+                results.push(request::own_metric(&request::command_name(args), "build-time", ran.took.as_secs_f64()));
+            }
+            printed = ran.stdout;
+        }
+        None if args.file.is_empty() && args.file_size.is_empty() => {
+            printed = lossy(piped().await?);
+        }
+        None => {}
+    }
+    for path in &args.file_size {
+        let size = tokio::fs::metadata(path).await.map_err(|source| RunError::File { path: path.clone(), source })?.len();
+        #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers; exact to 8 PiB")]
+        results.push(request::own_metric(path, "file-size", size as f64));
+    }
+    for path in &args.file {
+        let failed = |source| RunError::File { path: path.clone(), source };
+        let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+        results.push(lossy(take(&mut file, path, Tee::No).await?));
+    }
+    if results.is_empty() {
+        results.push(printed);
+    }
+    Ok(results)
+}
+
+struct Ran {
+    status: ExitStatus,
+    stdout: String,
+    took: Duration,
+}
+
+/// Runs a program in the foreground: it has our standard input and error, and its output is shown on our standard error.
+async fn execute(argv: &[String], name: &str, quiet: bool) -> Result<Ran, RunError> {
+    let (program, words) = argv.split_first().ok_or(RunError::NothingToDo)?;
+    let started = Instant::now();
+    let mut child = Command::new(program)
+        .args(words)
+        .stdout(Stdio::piped())
+        .stderr(if quiet { Stdio::null() } else { Stdio::inherit() })
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|source| RunError::NotStarted { program: program.clone(), source })?;
+    let stdout = match child.stdout.take() {
+        Some(mut pipe) => take(&mut pipe, &format!("the output of `{name}`"), if quiet { Tee::No } else { Tee::Stderr }).await?,
+        None => Vec::new(),
+    };
+    let status = child.wait().await.map_err(|source| RunError::Lost { command: name.to_owned(), source })?;
+    Ok(Ran { status, stdout: lossy(stdout), took: started.elapsed() })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tee {
+    No,
+    Stderr,
+}
+
+/// Reads to the end, up to the limit.
+async fn take(from: &mut (impl AsyncRead + Unpin), what: &str, tee: Tee) -> Result<Vec<u8>, RunError> {
+    const CHUNK: usize = 64 << 10;
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let read = from.read(&mut chunk).await.map_err(|source| RunError::File { path: what.to_owned(), source })?;
+        let Some(read) = chunk.get(..read).filter(|read| !read.is_empty()) else { return Ok(bytes) };
+        if tee == Tee::Stderr {
+            // Nobody looking does not make the benchmark fail.
+            let _ = io::stderr().lock().write_all(read);
+        }
+        bytes.extend_from_slice(read);
+        if bytes.len() as u64 > limits::MAX_LOCAL_OUTPUT_BYTES {
+            return Err(RunError::TooMuch { what: what.to_owned(), limit: limits::MAX_LOCAL_OUTPUT_BYTES });
+        }
+    }
+}
+
+/// Everything on standard input, up to the limit.
+async fn piped() -> Result<Vec<u8>, RunError> {
+    let what = || "standard input".to_owned();
+    let failed = |source| RunError::File { path: what(), source };
+    let read = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(limits::MAX_LOCAL_OUTPUT_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    let bytes = read.await.map_err(|error| failed(error.into()))?.map_err(failed)?;
+    if bytes.len() as u64 > limits::MAX_LOCAL_OUTPUT_BYTES {
+        return Err(RunError::TooMuch { what: what(), limit: limits::MAX_LOCAL_OUTPUT_BYTES });
+    }
+    Ok(bytes)
+}
+
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

@@ -1,0 +1,180 @@
+//! Waiting for a job: live state, Ctrl-C, and what is printed when it ends.
+
+mod progress;
+
+use std::time::Duration;
+
+use bencher_types::{
+    JobStatus, JobUuid, ReportUuid,
+    wire::{job::Job, report::Report},
+};
+use tokio::time::Instant;
+
+use self::progress::Progress;
+use super::{
+    RunError,
+    interrupt::{Interrupt, Interrupts, Wish},
+    show_report,
+};
+use crate::{client::Answer, commands::Context, error::CliError, exit::Exit, limits, output::Out};
+
+/// A job to wait for.
+#[derive(Clone, Debug)]
+pub(crate) struct JobRef {
+    /// The project's slug or UUID.
+    pub project: String,
+    pub job: JobUuid,
+    /// Where its results go, if that is known; else the job says so.
+    pub report: Option<ReportUuid>,
+}
+
+/// How patiently to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    /// The longest pause between two looks.
+    pub interval: Duration,
+    /// How long in all.
+    pub bound: Duration,
+}
+
+/// What active alerts of the report mean for the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnAlert {
+    Fail,
+    Ignore,
+}
+
+/// Whether a job's own output is shown when it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Echo {
+    JobOutput,
+    Quiet,
+}
+
+/// Waits for a job to end, then prints its report.
+pub(crate) async fn follow(context: &Context, job: &JobRef, wait: Wait, on_alert: OnAlert, echo: Echo) -> Result<Exit, CliError> {
+    let ended = watch(context, job, wait).await?;
+    if echo == Echo::JobOutput {
+        show_output(context.out, &ended);
+    }
+    match ended.status {
+        JobStatus::Failed => {
+            let message =
+                ended.output.and_then(|output| output.error).or(ended.message).unwrap_or_else(|| "unknown error".into());
+            Err(RunError::JobFailed { project: job.project.clone(), job: job.job, message }.into())
+        }
+        JobStatus::Canceled => Err(RunError::JobCanceled { job: job.job }.into()),
+        _ => match job.report.or(ended.report) {
+            Some(report) => {
+                let path = ["v0", "projects", &job.project, "reports", &report.to_string()];
+                show_report(context, &context.client.get::<Report>(&path, &[]).await?, on_alert)
+            }
+            None => {
+                context.out.talk(&format!("job {} is done; `bencher report list {}` shows its report", job.job, job.project));
+                Ok(Exit::Ok)
+            }
+        },
+    }
+}
+
+/// Where a job stands, in a few words.
+pub(crate) fn state(job: &Job) -> String {
+    match (job.status, &job.message) {
+        (JobStatus::Pending, None) => format!("pending: waits for a runner of spec {}", job.spec.slug),
+        (JobStatus::Claimed, None) => match job.runner {
+            Some(runner) => format!("claimed by runner {runner}"),
+            None => "claimed by a runner".to_owned(),
+        },
+        (JobStatus::Completed, None) => "completed: its results are being read".to_owned(),
+        (status, Some(message)) => format!("{status}: {message}"),
+        (status, None) => status.to_string(),
+    }
+}
+
+/// Waits for the end, and for somebody who does not want to.
+async fn watch(context: &Context, job: &JobRef, wait: Wait) -> Result<Job, CliError> {
+    let mut interrupts = Interrupts::listen()?;
+    let progress = Progress::new(context.out);
+    let mut end = std::pin::pin!(poll(context, job, wait, &progress));
+    loop {
+        let interrupt = tokio::select! {
+            ended = &mut end => return ended,
+            interrupt = interrupts.next() => interrupt,
+        };
+        let wish = if interrupt == Interrupt::CtrlC && context.out.interactive {
+            progress.pause();
+            interrupts.ask().await
+        } else {
+            Wish::Leave
+        };
+        match wish {
+            Wish::Wait => progress.resume(),
+            Wish::Cancel => {
+                cancel(context, job).await?;
+                progress.resume();
+            }
+            Wish::Leave => return Err(RunError::Interrupted { project: job.project.clone(), job: job.job }.into()),
+        }
+    }
+}
+
+async fn cancel(context: &Context, job: &JobRef) -> Result<(), CliError> {
+    let path = ["v0", "projects", &job.project, "jobs", &job.job.to_string(), "cancel"];
+    match context.client.post_empty::<Job>(&path).await {
+        Ok(_) => Ok(()),
+        // It ended while we asked; what it ended as is found by looking again.
+        Err(error) if error.refused_with() == Some(409) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Looks at the job until it has ended, ever more slowly.
+async fn poll(context: &Context, job: &JobRef, wait: Wait, progress: &Progress) -> Result<Job, CliError> {
+    let began = Instant::now();
+    let mut pause = limits::FIRST_JOB_POLL.min(wait.interval);
+    loop {
+        let path = ["v0", "projects", &job.project, "jobs", &job.job.to_string()];
+        let answer: Answer<Job> = context.client.get(&path, &[]).await?;
+        let now = answer.body()?;
+        if now.status.is_final() {
+            progress.end();
+            return Ok(now);
+        }
+        progress.show(&now);
+        if began.elapsed() >= wait.bound {
+            progress.end();
+            let (state, waited_secs) = (now.status.to_string(), began.elapsed().as_secs());
+            return Err(RunError::WaitedTooLong { project: job.project.clone(), job: job.job, state, waited_secs }.into());
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(wait.interval);
+    }
+}
+
+/// What the job wrote, as far as it is a reasonable amount.
+fn show_output(out: Out, job: &Job) {
+    let Some(output) = &job.output else { return };
+    for (index, result) in output.results.iter().enumerate() {
+        for (name, text) in [("stdout", &result.stdout), ("stderr", &result.stderr)] {
+            let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { continue };
+            let shown = tail(text, limits::SHOWN_OUTPUT_BYTES);
+            out.talk(&match text.len() - shown.len() {
+                0 => format!("--- {name} of iteration {index}"),
+                omitted => format!("--- {name} of iteration {index}, without its first {omitted} bytes"),
+            });
+            out.talk(shown.trim_end_matches('\n'));
+        }
+    }
+}
+
+/// The end of a text, of at most so many bytes.
+fn tail(text: &str, bytes: usize) -> &str {
+    let mut start = text.len().saturating_sub(bytes);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    text.get(start..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

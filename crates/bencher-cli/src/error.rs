@@ -1,0 +1,72 @@
+//! The one error that reaches `main`: what it says, what to do about it, and the exit code it means.
+
+use std::{error::Error, fmt::Write as _, io};
+
+use crate::{
+    client::ApiError,
+    commands::{image::ImageError, run::RunError},
+    exit::Exit,
+};
+
+/// Why a command ended badly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error("could not write to standard output")]
+    Stdout(#[source] io::Error),
+    /// Arguments that are valid one by one but not together.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl CliError {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Api(error) => error.exit(),
+            Self::Run(error) => error.exit(),
+            Self::Image(error) => error.exit(),
+            Self::Stdout(_) => Exit::Local,
+            Self::Usage(_) => Exit::Usage,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Api(error) => error.hint(),
+            Self::Run(error) => error.hint(),
+            Self::Image(error) => error.hint(),
+            Self::Stdout(_) | Self::Usage(_) => None,
+        }
+    }
+
+    /// Whoever read our output has closed it: nothing to complain about.
+    pub(crate) fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The error, its causes and its hint, as several lines.
+    pub(crate) fn report(&self) -> String {
+        let mut text = format!("error: {self}");
+        let mut said = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let message = error.to_string();
+            // Libraries often repeat the cause in the text of the error above it.
+            if !said.contains(&message) {
+                let _ = write!(text, "\n  cause: {message}");
+            }
+            said = message;
+            cause = error.source();
+        }
+        if let Some(hint) = self.hint() {
+            let _ = write!(text, "\n  hint: {hint}");
+        }
+        text
+    }
+}

@@ -1,0 +1,38 @@
+//! Limits and defaults of the command line, with their units and reasons.
+
+use std::time::Duration;
+
+/// Where a server is looked for when nobody says otherwise: this machine, never somebody else's.
+pub(crate) const DEFAULT_HOST: &str = "http://localhost:6610";
+
+/// Seconds one request may take, connecting included.
+pub(crate) const DEFAULT_TIMEOUT_SECS: u32 = 15;
+/// How often a request is sent before giving up; with the waits below, about a quarter of an hour.
+pub(crate) const DEFAULT_ATTEMPTS: u32 = 35;
+/// Seconds before the second attempt; doubles from then on.
+pub(crate) const DEFAULT_RETRY_AFTER_SECS: u32 = 1;
+/// The longest wait between two attempts, in seconds.
+pub(crate) const DEFAULT_MAX_RETRY_AFTER_SECS: u32 = 30;
+/// The longest of the durations above that may be asked for, in seconds.
+pub(crate) const MAX_WAIT_SECS: i64 = 900;
+
+/// The largest answer that is read into memory, in bytes. Reports of tens of thousands of benchmarks fit.
+pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 20;
+
+/// Seconds between two looks at a job. Short, because a look is cheap and people wait.
+pub(crate) const DEFAULT_JOB_POLL_SECS: u32 = 1;
+/// The first wait between two looks at a job, so that short jobs are reported at once; doubles up to the interval.
+pub(crate) const FIRST_JOB_POLL: Duration = Duration::from_millis(50);
+/// What a job's own time bound is taken to be where none was given, in seconds: the server's default.
+pub(crate) const ASSUMED_JOB_TIMEOUT_SECS: u32 = 3600;
+/// Waiting for a job ends after this many times its time bound: once for the queue, once for the run.
+pub(crate) const WAIT_TIMEOUTS: u32 = 2;
+
+/// The most bytes of a job's stdout or stderr that are shown after a run; `bencher job logs` shows everything.
+pub(crate) const SHOWN_OUTPUT_BYTES: usize = 64 << 10;
+
+/// The most bytes of a local command's stdout, or of a result file, that are read.
+pub(crate) const MAX_LOCAL_OUTPUT_BYTES: u64 = 64 << 20;
+
+/// How long one question to git may take. Only finding the first commit of a long history comes near it.
+pub(crate) const GIT_TIMEOUT: Duration = Duration::from_secs(5);

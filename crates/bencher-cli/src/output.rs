@@ -1,0 +1,106 @@
+//! Standard output for data, standard error for talk: tables or JSON, colour only where somebody can see it.
+
+pub(crate) mod report;
+mod resources;
+pub(crate) mod table;
+pub(crate) mod units;
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::de::DeserializeOwned;
+
+pub(crate) use self::table::Listed;
+use crate::{
+    cli::Format,
+    client::{Answer, ApiError},
+    error::CliError,
+};
+
+/// How to print; fixed for the life of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Out {
+    pub format: Format,
+    /// Fail rather than print an answer that is not understood.
+    pub strict: bool,
+    pub verbose: bool,
+    /// Standard error is a terminal.
+    pub stderr_terminal: bool,
+    /// Standard input and standard error are terminals: a question gets an answer.
+    pub interactive: bool,
+    /// Data may be coloured.
+    pub color: bool,
+}
+
+/// Something that has a form for people.
+pub(crate) trait Human {
+    /// Lines for standard output, ending in a newline.
+    fn human(&self, out: Out) -> String;
+}
+
+impl Out {
+    /// Looks at the three standard streams. `no_color` is what <https://no-color.org> defines.
+    pub(crate) fn new(format: Format, strict: bool, verbose: bool, no_color: bool) -> Self {
+        let stdout_terminal = io::stdout().is_terminal();
+        let stderr_terminal = io::stderr().is_terminal();
+        Self {
+            format,
+            strict,
+            verbose,
+            stderr_terminal,
+            interactive: stderr_terminal && io::stdin().is_terminal(),
+            color: stdout_terminal && !no_color,
+        }
+    }
+
+    /// Prints an answer in the format that was asked for.
+    pub(crate) fn show<T: DeserializeOwned + Human>(self, answer: &Answer<T>) -> Result<(), CliError> {
+        match (self.format, answer.body()) {
+            (Format::Human, Ok(body)) => self.data(&body.human(self)),
+            (_, Err(error)) if self.strict => Err(error.into()),
+            (Format::Json, _) => self.json(&answer.json),
+            (Format::Human, Err(ApiError::NotUnderstood { source, .. })) => {
+                self.talk(&format!("warning: cannot read the answer ({source}); here is its JSON"));
+                self.json(&answer.json)
+            }
+            (Format::Human, Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// Prints one page of a list, and where the rest is.
+    pub(crate) fn show_list<T>(self, answer: &Answer<Vec<T>>) -> Result<(), CliError>
+    where
+        Vec<T>: DeserializeOwned + Human,
+    {
+        self.show(answer)?;
+        let shown = answer.json.as_array().map_or(0, Vec::len) as u64;
+        if shown == 0 {
+            self.done("nothing here");
+        }
+        if let Some(total) = answer.total.filter(|total| self.format == Format::Human && *total > shown) {
+            self.talk(&format!("{shown} of {total} shown; --page and --per-page show others"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn json(self, value: &serde_json::Value) -> Result<(), CliError> {
+        self.data(&format!("{value:#}\n"))
+    }
+
+    /// Writes data as it is.
+    pub(crate) fn data(self, text: &str) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(CliError::Stdout)
+    }
+
+    /// Says something to a person, in one or more lines. Nobody listening is no error.
+    pub(crate) fn talk(self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Says what was done, where the answer itself would be for machines.
+    pub(crate) fn done(self, text: &str) {
+        if self.format == Format::Human {
+            self.talk(text);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Tables and JSON, data and talk.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::{
+    shapes,
+    support::{Reply, World},
+};
+
+#[test]
+fn a_list_is_a_table() {
+    let world = World::new(|_| {
+        Reply::ok(json!([shapes::project("shop"), shapes::project("a-longer-slug")])).header("x-total-count", "12")
+    });
+    assert_snapshot!(world.bencher(&["project", "list"]).all(), @r"
+    exit 0
+    == stdout
+    SLUG           NAME      VISIBILITY  UUID                                  CREATED
+    shop           The Shop  public      00000000-0000-4000-8000-000000000001  2026-01-02 03:04:05Z
+    a-longer-slug  The Shop  public      00000000-0000-4000-8000-000000000001  2026-01-02 03:04:05Z
+    == stderr
+    2 of 12 shown; --page and --per-page show others
+    ");
+}
+
+#[test]
+fn json_is_what_the_server_said_and_nothing_else() {
+    let mut project = shapes::project("shop");
+    project["new_in_a_later_version"] = json!({ "kept": 1.5 });
+    let world = World::always(200, json!([project]));
+    let ended = world.bencher(&["project", "list", "--format", "json"]);
+    assert_eq!(ended.json(), json!([project]));
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn an_empty_list_says_so() {
+    let world = World::always(200, json!([]));
+    let ended = world.bencher(&["spec", "list"]);
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", "nothing here\n"));
+    assert_eq!(world.bencher(&["spec", "list", "--format", "json"]).json(), json!([]));
+}
+
+#[test]
+fn a_new_key_is_shown_once_with_a_note() {
+    let key = format!("bencher_runner_{}", "x".repeat(30));
+    let world = World::always(201, json!({ "uuid": shapes::JOB, "key": key }));
+    assert_snapshot!(world.bencher(&["runner", "create", "--name", "Box"]).all(), @r"
+    exit 0
+    == stdout
+    uuid  00000000-0000-4000-8000-000000000010
+
+    bencher_runner_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+    == stderr
+    keep the key: it is not shown again. Start the runner with BENCHER_RUNNER_KEY and BENCHER_RUNNER (its UUID or slug)
+    ");
+}
+
+#[test]
+fn one_thing_is_a_list_of_its_parts() {
+    let world = World::always(200, shapes::spec());
+    assert_snapshot!(world.bencher(&["spec", "view", "small"]).stdout, @r"
+    uuid          00000000-0000-4000-8000-000000000003
+    name          Small
+    slug          small
+    os            linux
+    architecture  x86_64
+    sandbox       host
+    cpu           2
+    memory        2 GiB
+    disk          10 GiB
+    network       no
+    fallback      no
+    created       2026-01-02 03:04:05Z
+    archived      -
+    ");
+}
+
+#[test]
+fn an_answer_that_is_not_understood_is_shown_as_json() {
+    let world = World::always(200, json!({ "uuid": 7 }));
+    let ended = world.bencher(&["project", "view", "shop"]);
+    assert_eq!((ended.code, ended.json()), (Some(0), json!({ "uuid": 7 })));
+    assert!(ended.stderr.contains("cannot read the answer"), "{ended:?}");
+    assert_eq!(world.bencher(&["project", "view", "shop", "--strict"]).code, Some(4));
+}
+
+#[test]
+fn a_servers_text_cannot_control_the_terminal() {
+    let mut project = shapes::project("shop");
+    project["name"] = json!("a\u{1b}[31mb");
+    let world = World::always(200, json!([project]));
+    assert!(!world.bencher(&["project", "list"]).stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn the_logs_of_a_job_keep_their_streams() {
+    let output = json!({ "results": [
+        { "exit_code": 0, "stdout": "one\n", "stderr": "warn\n" }, { "exit_code": 3, "stdout": "two\n" }
+    ] });
+    let world = World::always(200, shapes::job_with("failed", json!({ "output": output })));
+    assert_snapshot!(world.bencher(&["job", "logs", "shop", shapes::JOB]).all(), @r"
+    exit 0
+    == stdout
+    one
+    two
+    == stderr
+    --- iteration 0, exit code 0
+    warn
+    --- iteration 1, exit code 3
+    ");
+    assert_eq!(world.bencher(&["job", "logs", "shop", shapes::JOB, "--iteration", "1"]).stdout, "two\n");
+    assert_eq!(world.bencher(&["job", "logs", "shop", shapes::JOB, "--iteration", "2"]).code, Some(2));
+}
+
+#[test]
+fn the_status_of_a_job_is_one_line() {
+    let message = json!({ "message": "no runner serves the spec small" });
+    let world = World::always(200, shapes::job_with("pending", message));
+    assert_snapshot!(world.bencher(&["job", "status", "shop", shapes::JOB]).stdout, @"pending: no runner serves the spec small");
+}
+
+#[test]
+fn a_job_that_is_over_cannot_be_canceled() {
+    let world = World::new(|_| Reply::error(409, "the job is already processed"));
+    let ended = world.bencher(&["job", "cancel", "shop", shapes::JOB]);
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.starts_with("error: the job is already processed (409 from POST "), "{ended:?}");
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_error() {
+    let many: Vec<_> = (0..5000).map(|_| shapes::project("shop")).collect();
+    let world = World::always(200, json!(many));
+    let mut child = world.command(&["project", "list", "--format", "json"]);
+    let mut child = child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = world.end(child.wait_with_output().unwrap());
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn help_documents_the_exit_codes() {
+    let world = World::always(200, json!(null));
+    let ended = world.bencher(&["--help"]);
+    assert!(ended.stdout.contains("130  interrupted"), "{}", ended.stdout);
+}
+
+#[test]
+fn completions_need_no_server() {
+    let world = World::always(500, json!(null));
+    let ended = world.bencher(&["completions", "bash"]);
+    assert!(ended.stdout.contains("complete -F _bencher"), "{}", ended.stdout);
+    assert!(world.asked().is_empty());
+}

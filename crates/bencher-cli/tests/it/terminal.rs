@@ -1,0 +1,135 @@
+//! What is different on a terminal: colour, live state, and a question on Ctrl-C. The terminal is a real pseudo-terminal.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    process::{Child, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use nix::{
+    pty::{Winsize, openpty},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::json;
+
+use crate::{
+    shapes,
+    support::{Reply, World},
+};
+
+/// A process on a terminal of 100 columns.
+struct OnTerminal {
+    child: Child,
+    terminal: File,
+    seen: String,
+}
+
+impl OnTerminal {
+    fn start(world: &World, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let size = Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(Some(&size), None).unwrap();
+        let side = || Stdio::from(pty.slave.try_clone().unwrap());
+        let mut command = world.command(args);
+        let command = command.env("TERM", "xterm-256color").envs(env.iter().copied()).stdin(side()).stdout(side()).stderr(side());
+        let child = command.spawn().unwrap();
+        Self { child, terminal: File::from(pty.master), seen: String::new() }
+    }
+
+    /// Reads until a text has appeared. Ends with what there is when the process closes the terminal.
+    fn wait_for(&mut self, text: &str) {
+        let mut chunk = [0; 4096];
+        while !self.seen.contains(text) {
+            // A terminal that nobody holds any more fails to be read.
+            match self.terminal.read(&mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => self.seen.push_str(&String::from_utf8_lossy(&chunk[..read])),
+            }
+        }
+    }
+
+    fn interrupt(&self) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGINT).unwrap();
+    }
+
+    /// Everything that was shown, and the exit code.
+    fn end(mut self) -> (String, Option<i32>) {
+        self.wait_for("\u{0}never");
+        let code = self.child.wait().unwrap().code();
+        (self.seen, code)
+    }
+}
+
+#[test]
+fn a_terminal_gets_colour_unless_it_asks_for_none() {
+    let world = World::always(200, json!([shapes::runner("offline")]));
+    let (seen, code) = OnTerminal::start(&world, &["runner", "list"], &[]).end();
+    assert_eq!(code, Some(0));
+    assert!(seen.contains("\u{1b}[38;5;9moffline"), "{seen:?}");
+
+    let (seen, _) = OnTerminal::start(&world, &["runner", "list"], &[("NO_COLOR", "1")]).end();
+    assert!(seen.contains("offline") && !seen.contains('\u{1b}'), "{seen:?}");
+}
+
+#[test]
+fn tables_fit_the_terminal() {
+    let world = World::always(200, json!([shapes::spec(), shapes::project("shop")]));
+    let (seen, _) = OnTerminal::start(&world, &["spec", "list"], &[("NO_COLOR", "1")]).end();
+    assert!(seen.lines().all(|line| line.trim_end().chars().count() <= 100), "{seen}");
+}
+
+/// A server whose job runs until it is canceled.
+fn cancelable() -> World {
+    let canceled = Arc::new(AtomicBool::new(false));
+    World::new(move |asked| match asked.path.as_str() {
+        "/v0/run" => Reply::new(201, shapes::report_of_job()),
+        path if path.ends_with("/cancel") => {
+            canceled.store(true, Ordering::SeqCst);
+            Reply::ok(shapes::job("canceled"))
+        }
+        _ if canceled.load(Ordering::SeqCst) => Reply::ok(shapes::job("canceled")),
+        _ => Reply::ok(shapes::job("running")),
+    })
+}
+
+fn cancels(world: &World) -> usize {
+    world.paths().iter().filter(|path| path.ends_with("/cancel")).count()
+}
+
+#[test]
+fn ctrl_c_offers_to_cancel_and_yes_cancels() {
+    let world = cancelable();
+    let mut run = OnTerminal::start(&world, &["run", "--image", "shop:v1"], &[]);
+    run.wait_for("running");
+    run.interrupt();
+    run.wait_for("cancel the job? [y/N]");
+    run.terminal.write_all(b"y\n").unwrap();
+    let (seen, code) = run.end();
+    assert_eq!((code, cancels(&world)), (Some(6), 1), "{seen}");
+}
+
+#[test]
+fn no_goes_on_waiting_and_a_second_ctrl_c_leaves_the_job_alone() {
+    let world = cancelable();
+    let mut run = OnTerminal::start(&world, &["run", "--image", "shop:v1"], &[]);
+    run.wait_for("running");
+    run.interrupt();
+    run.wait_for("[y/N]");
+    run.terminal.write_all(b"n\n").unwrap();
+    let before = world.asked().len();
+    // It looks at the job again before it is interrupted again.
+    while world.asked().len() == before {
+        std::thread::yield_now();
+    }
+    run.seen.clear();
+    run.interrupt();
+    run.wait_for("[y/N]");
+    run.interrupt();
+    let (seen, code) = run.end();
+    assert_eq!((code, cancels(&world)), (Some(130), 0), "{seen}");
+    assert!(seen.contains("goes on"), "{seen}");
+}

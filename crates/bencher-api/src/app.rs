@@ -13,6 +13,7 @@ use crate::{
     config::{Config, ConfigError},
     queue,
     registry::{self, upload::Uploads},
+    seal::Sealer,
     store::{Store, StoreError},
     token::Tokens,
 };
@@ -33,6 +34,7 @@ pub struct App {
     pub results_arrived: Notify,
     pub clock: Clock,
     pub tokens: Tokens,
+    pub sealer: Sealer,
     pub server: ServerUuid,
 }
 
@@ -71,6 +73,7 @@ impl App {
         let uploads = open_uploads(config.blob_folder())?;
         let store = Store::open(&location).await.map_err(StartError::Store)?;
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
+        let sealer = Sealer::new(&config.security.secret_key);
         let tokens = Tokens::new(&config.security.secret_key, config.issuer());
         Ok(Arc::new(Self {
             config,
@@ -82,6 +85,7 @@ impl App {
             results_arrived: Notify::new(),
             clock,
             tokens,
+            sealer,
             server,
         }))
     }

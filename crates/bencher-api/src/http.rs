@@ -3,16 +3,25 @@
 //! A handler takes a request apart, makes one call and wraps the answer; decisions live in the domain modules.
 
 pub mod accounts;
+pub mod benchmarks;
+pub mod branches;
 pub mod channel;
+pub mod dimension;
 pub mod extract;
+pub mod jobs;
+pub mod measures;
+pub mod metrics;
 pub mod organizations;
 pub mod page;
 pub mod projects;
 pub mod registry;
+pub mod reports;
 pub mod request;
+pub mod run;
 pub mod runners;
 pub mod server;
 pub mod specs;
+pub mod testbeds;
 pub mod users;
 
 use std::sync::Arc;
@@ -42,6 +51,14 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(specs::routes())
         .merge(runners::routes())
         .routes(routes!(registry::token::get, registry::token::post))
+        .merge(branches::routes())
+        .merge(testbeds::routes())
+        .merge(benchmarks::routes())
+        .merge(measures::routes())
+        .merge(run::routes())
+        .merge(reports::routes())
+        .merge(metrics::routes())
+        .merge(jobs::routes())
 }
 
 /// The whole service, ready to be served.

@@ -40,6 +40,8 @@ pub const CHANNEL_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DEFAULT_MAX_BLOB_BYTES: u64 = 10 << 30;
 /// The largest manifest, in bytes (OCI distribution specification asks for at least this).
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
+/// The largest image configuration that is read to tell which platform an image is for, in bytes. Real ones are a few KiB.
+pub const MAX_IMAGE_CONFIG_BYTES: u64 = 1 << 20;
 /// How long an upload may rest before it is forgotten; an admin may change it.
 pub const DEFAULT_UPLOAD_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How often uploads are looked through for ones that rested too long.

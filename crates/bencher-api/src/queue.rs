@@ -14,7 +14,7 @@ use object_store::{ObjectStoreExt as _, PutPayload, path::Path};
 use crate::{
     app::App,
     chain::chain,
-    registry,
+    registry, run,
     store::{
         StoreError,
         queue::{Claimed, Ended, Ending, RunnerAuthRow},

@@ -11,16 +11,23 @@ mod error;
 mod list;
 mod value;
 
+pub mod benchmark;
+pub mod branch;
+pub mod dimension;
+pub mod job;
+pub mod measure;
 pub mod oci;
 pub mod organization;
 pub mod postgres;
 pub mod project;
 pub mod queue;
+pub mod report;
 pub mod runner;
 pub mod server;
 pub mod slug;
 pub mod spec;
 pub mod sqlite;
+pub mod testbed;
 pub mod user;
 pub mod user_key;
 

@@ -95,6 +95,9 @@ pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Sen
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
 
 /// Runs statements. `sql` is written by us: values only ever travel as parameters.
+///
+/// In functions that are generic over `Queries`, pass a `String`: the compiler cannot prove there that the future of a literal is
+/// `Send` (it forgets that the literal is `'static`).
 pub trait Queries: Send {
     /// The underlying connection.
     fn connection(&mut self) -> Connection<'_>;

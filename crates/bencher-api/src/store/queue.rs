@@ -17,6 +17,7 @@ use crate::values;
 pub struct QueuedJob {
     pub id: i64,
     pub uuid: Text<JobUuid>,
+    pub project_id: i64,
     pub spec_id: i64,
     pub runner_id: Option<i64>,
     status: i64,
@@ -28,7 +29,7 @@ pub struct QueuedJob {
 }
 
 impl QueuedJob {
-    const COLUMNS: &str = "id, uuid, spec_id, runner_id, status, config, env_sealed, attempt, claimed, created";
+    const COLUMNS: &str = "id, uuid, project_id, spec_id, runner_id, status, config, env_sealed, attempt, claimed, created";
 
     /// # Errors
     /// The column holds no status.
@@ -309,13 +310,19 @@ impl Store {
 }
 
 /// A job's row, kept from other writers until the transaction ends.
-async fn lock_job(tx: &mut Tx, job: JobUuid) -> Result<Option<QueuedJob>, StoreError> {
+pub(super) async fn lock_job(tx: &mut Tx, job: JobUuid) -> Result<Option<QueuedJob>, StoreError> {
     // SQLite has one writer, so that the row is safe without a lock.
     let lock = if matches!(tx, Tx::Postgres(_)) { "FOR UPDATE" } else { "" };
     tx.optional(format!("SELECT {} FROM job WHERE uuid = $1 {lock}", QueuedJob::COLUMNS), values![job]).await
 }
 
-async fn write_ending(tx: &mut Tx, row: &QueuedJob, to: JobStatus, ending: &Ending, now: DateTime) -> Result<(), StoreError> {
+pub(super) async fn write_ending(
+    tx: &mut Tx,
+    row: &QueuedJob,
+    to: JobStatus,
+    ending: &Ending,
+    now: DateTime,
+) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE job SET status = $2, lease_expires = NULL, output_key = COALESCE($3, output_key), message = $4, \
          completed = $5, modified = $5 WHERE id = $1",

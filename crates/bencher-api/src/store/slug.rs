@@ -1,10 +1,12 @@
 //! Choosing a slug for something new.
 
+use std::collections::HashSet;
+
 use bencher_types::Slug;
 use uuid::Uuid;
 
-use super::{Queries, StoreError, Tx};
-use crate::values;
+use super::{Queries, StoreError, Text, Tx, Value, placeholders};
+use crate::{limits, values};
 
 /// Where a slug must be unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +35,8 @@ pub(crate) async fn choose(tx: &mut Tx, scope: Scope, asked: Option<&Slug>, name
     if let Some(slug) = asked {
         return Ok(slug.clone());
     }
-    let suffix = || Uuid::new_v4().simple().to_string()[..7].to_owned();
     let Some(slug) = Slug::from_name(name) else {
-        return Ok(Slug::new(suffix()).expect("hexadecimal digits make a slug"));
+        return Ok(random());
     };
     let (sql, values) = match scope {
         Scope::User => ("SELECT id FROM users WHERE slug = $1".into(), values![&slug]),
@@ -49,4 +50,42 @@ pub(crate) async fn choose(tx: &mut Tx, scope: Scope, asked: Option<&Slug>, name
     };
     let taken: Option<Taken> = tx.optional(sql, values).await?;
     Ok(if taken.is_some() { slug.with_suffix(&suffix()) } else { slug })
+}
+
+/// Slugs for many new rows of one project's table: those made from their names, where there is one and it is free.
+pub(crate) async fn choose_all(
+    tx: &mut Tx,
+    table: &'static str,
+    project: i64,
+    wanted: Vec<Option<Slug>>,
+) -> Result<Vec<Slug>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct TakenSlug {
+        slug: Text<Slug>,
+    }
+
+    let candidates: Vec<&Slug> = wanted.iter().flatten().collect();
+    let mut taken = HashSet::new();
+    for chunk in candidates.chunks(limits::MAX_STATEMENT_VALUES - 1) {
+        let sql = format!("SELECT slug FROM {table} WHERE project_id = $1 AND slug IN ({})", placeholders(2, chunk.len()));
+        let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|slug| Value::from(*slug))).collect();
+        taken.extend(tx.all::<TakenSlug>(sql, values).await?.into_iter().map(|row| row.slug.0));
+    }
+    Ok(wanted
+        .into_iter()
+        .map(|wanted| match wanted {
+            Some(slug) if taken.insert(slug.clone()) => slug,
+            Some(slug) => slug.with_suffix(&suffix()),
+            None => random(),
+        })
+        .collect())
+}
+
+/// What tells a slug from others of the same name.
+fn suffix() -> String {
+    Uuid::new_v4().simple().to_string()[..7].to_owned()
+}
+
+fn random() -> Slug {
+    Slug::new(suffix()).expect("hexadecimal digits make a slug")
 }

@@ -154,7 +154,7 @@ pub(crate) async fn find(conn: &mut impl Queries, id: &ResourceId) -> Result<Opt
 
 /// The spec of jobs that name none.
 pub(crate) async fn fallback(conn: &mut impl Queries) -> Result<Option<SpecRow>, StoreError> {
-    conn.optional("SELECT * FROM spec WHERE fallback IS NOT NULL AND archived IS NULL", values![]).await
+    conn.optional("SELECT * FROM spec WHERE fallback IS NOT NULL AND archived IS NULL".to_owned(), values![]).await
 }
 
 /// The specs of these rows, by row.
@@ -169,4 +169,9 @@ pub(crate) async fn by_ids(
     let sql = format!("SELECT * FROM spec WHERE id IN ({})", placeholders(1, ids.len()));
     let rows: Vec<SpecRow> = conn.all(sql, ids.into_iter().map(Value::from).collect::<Vec<_>>()).await?;
     rows.into_iter().map(|row| Ok((row.id, Spec::try_from(row)?))).collect()
+}
+
+/// The spec of this row.
+pub(crate) async fn by_id(conn: &mut impl Queries, id: i64) -> Result<SpecRow, StoreError> {
+    conn.one("SELECT * FROM spec WHERE id = $1".to_owned(), values![id]).await
 }

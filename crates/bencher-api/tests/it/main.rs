@@ -4,10 +4,13 @@
 
 mod accounts;
 mod channel;
+mod dimensions;
+mod jobs;
 mod projects;
 mod queue;
 mod registry;
 mod rows;
+mod run;
 mod runners;
 mod server;
 mod setup;

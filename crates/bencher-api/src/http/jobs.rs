@@ -1,0 +1,101 @@
+//! `/v0/projects/{project}/jobs`: looking at jobs and canceling them. A run makes one.
+
+use axum::extract::State;
+use bencher_types::{JobStatus, JobUuid, ResourceId, wire::job::Job};
+use serde::{Deserialize, Serialize};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    extract::{Path, Query},
+    page::{Direction, Listing, Page},
+};
+use crate::{
+    auth::{Principal, User},
+    error::ApiError,
+    job::{self, CancelError, ViewError},
+    permission::{self, Permission},
+};
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(jobs_list)).routes(routes!(job_view)).routes(routes!(job_cancel))
+}
+
+/// What jobs are sorted by.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ProjJobsSort)]
+pub(crate) enum JobSort {
+    Created,
+}
+
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct JobsQuery {
+    #[expect(dead_code, reason = "there is one order; the parameter is only checked")]
+    sort: Option<JobSort>,
+    /// Newest first when absent.
+    direction: Option<Direction>,
+    /// Items on a page, at most 255; 8 when absent.
+    per_page: Option<u8>,
+    /// Counts from 1.
+    page: Option<u32>,
+    status: Option<JobStatus>,
+}
+
+/// Lists jobs, newest first.
+#[utoipa::path(get, path = "/v0/projects/{project}/jobs", tag = "jobs", params(("project" = ResourceId, Path), JobsQuery), responses((status = 200, body = Vec<Job>)))]
+async fn jobs_list(
+    State(app): State<AppState>,
+    principal: Principal,
+    Path(project): Path<ResourceId>,
+    Query(query): Query<JobsQuery>,
+) -> Result<Listing<Job>, ApiError> {
+    let project = permission::project(&app, &principal, &project, Permission::View).await?;
+    let direction = query.direction.unwrap_or(Direction::Desc);
+    let page = Page::new(query.per_page, query.page);
+    Ok(Listing::of(app.store.jobs(&project, query.status, direction, page).await?))
+}
+
+/// Shows a job; its output only to users, and only once it has run.
+#[utoipa::path(get, path = "/v0/projects/{project}/jobs/{job}", tag = "jobs", params(("project" = ResourceId, Path), ("job" = JobUuid, Path)), responses((status = 200, body = Job)))]
+async fn job_view(
+    State(app): State<AppState>,
+    principal: Principal,
+    Path((project, uuid)): Path<(ResourceId, JobUuid)>,
+) -> Result<axum::Json<Job>, ApiError> {
+    let project = permission::project(&app, &principal, &project, Permission::View).await?;
+    Ok(axum::Json(job::view(&app, &principal, &project, uuid).await?))
+}
+
+/// Cancels a job that is not done yet. Canceling it again changes nothing.
+#[utoipa::path(post, path = "/v0/projects/{project}/jobs/{job}/cancel", tag = "jobs", params(("project" = ResourceId, Path), ("job" = JobUuid, Path)), responses((status = 200, body = Job)))]
+async fn job_cancel(
+    State(app): State<AppState>,
+    caller: User,
+    Path((project, uuid)): Path<(ResourceId, JobUuid)>,
+) -> Result<axum::Json<Job>, ApiError> {
+    let principal = Principal::from(caller);
+    let project = permission::project(&app, &principal, &project, Permission::Edit).await?;
+    Ok(axum::Json(job::cancel(&app, &principal, &project, uuid).await?))
+}
+
+impl From<ViewError> for ApiError {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Unknown(job) => Self::not_found("Job", job),
+            ViewError::Output(_) => Self::internal(&error),
+            ViewError::Store(store) => store.into(),
+        }
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::Unknown(job) => Self::not_found("Job", job),
+            CancelError::Done(_) => Self::conflict(error.to_string()),
+            CancelError::Store(store) => store.into(),
+        }
+    }
+}

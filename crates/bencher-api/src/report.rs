@@ -1,0 +1,114 @@
+//! From what a harness printed to the metrics of a report. One way for results that a client sends and those that a job brings.
+
+use bencher_analysis::{AdapterError, Metrics};
+use bencher_types::{
+    DateTime,
+    wire::{channel::IterationOutput, run::ReportSettings},
+};
+
+use crate::store::{
+    StoreError, Tx,
+    report::{self, RecordError},
+};
+
+/// One text that a harness printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultText {
+    /// What people know the text by, such as `iteration 2, bench.json`.
+    pub origin: String,
+    pub text: String,
+}
+
+/// A text that no metrics were found in.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: {reason}", reason = crate::chain::chain(.error))]
+pub struct Unreadable {
+    pub origin: String,
+    error: AdapterError,
+}
+
+/// What was measured, as far as it could be read.
+#[derive(Debug)]
+pub struct Measured {
+    /// By the number of the iteration.
+    iterations: Vec<(u32, Metrics)>,
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Measured {
+    /// Whether at least one text was understood.
+    #[must_use]
+    pub const fn is_something(&self) -> bool {
+        !self.iterations.is_empty()
+    }
+
+    /// What could not be read, for a person; `None` where everything was.
+    #[must_use]
+    pub fn problems(&self) -> Option<String> {
+        let problems: Vec<String> = self.unreadable.iter().map(ToString::to_string).collect();
+        (!problems.is_empty()).then(|| problems.join("; "))
+    }
+}
+
+/// Reads results. Takes as long as there is text; not for a task that must not wait.
+///
+/// Every text is an iteration of the report, with its place as its number, unless the settings fold them into one. One that cannot be
+/// read does not hide the others.
+#[must_use]
+pub fn read(settings: &ReportSettings, texts: &[ResultText]) -> Measured {
+    let adapter = settings.adapter.unwrap_or_default();
+    let (mut iterations, mut unreadable) = (Vec::new(), Vec::new());
+    for (number, ResultText { origin, text }) in (0..).zip(texts) {
+        match bencher_analysis::parse(adapter, settings.average, text) {
+            Ok(metrics) => iterations.push((number, metrics)),
+            Err(error) => unreadable.push(Unreadable { origin: origin.clone(), error }),
+        }
+    }
+    if let Some(fold) = settings.fold
+        && !iterations.is_empty()
+    {
+        let metrics: Vec<Metrics> = iterations.into_iter().map(|(_, metrics)| metrics).collect();
+        iterations = vec![(0, bencher_analysis::fold(fold, &metrics))];
+    }
+    Measured { iterations, unreadable }
+}
+
+/// The texts that a job's iterations delivered: the files that were asked for, where there are any, else what was printed.
+#[must_use]
+pub fn texts_of_job(results: &[IterationOutput]) -> Vec<ResultText> {
+    let mut texts = Vec::new();
+    for (number, iteration) in (1..).zip(results) {
+        match (&iteration.output, &iteration.stdout) {
+            (Some(files), _) => texts.extend(files.iter().map(|(path, text)| {
+                // A path that begins with NUL is not a file: it is what the runner measured itself.
+                let path = path.trim_start_matches('\0');
+                ResultText { origin: format!("iteration {number}, {path}"), text: text.clone() }
+            })),
+            (None, Some(stdout)) => {
+                texts.push(ResultText { origin: format!("iteration {number}, standard output"), text: stdout.clone() });
+            }
+            (None, None) => {}
+        }
+    }
+    texts
+}
+
+/// Files what was measured under a report, and makes the benchmarks and measures that are new.
+///
+/// # Errors
+/// A benchmark has one measure under two names, or the database failed. Nothing may be committed then.
+pub async fn record(tx: &mut Tx, project: i64, report: i64, measured: &Measured, now: DateTime) -> Result<(), RecordError> {
+    tx.lock_row("project", project).await?;
+    report::record(tx, project, report, &measured.iterations, now).await
+}
+
+/// Says when a job's results were measured.
+///
+/// # Errors
+/// The database failed.
+pub async fn set_times(tx: &mut Tx, report: i64, start: DateTime, end: DateTime) -> Result<(), StoreError> {
+    report::set_times(tx, report, start, end).await
+}
+
+#[cfg(test)]
+mod tests;

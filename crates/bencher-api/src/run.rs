@@ -1,0 +1,319 @@
+//! A run: results that were measured already, or a job that is to measure them, filed under a project.
+//!
+//! Everything that can be refused is looked at before the one transaction that stores the run.
+
+mod context;
+mod image;
+pub mod job;
+
+use bencher_types::{
+    BranchName, GitHash, InvalidName, JobUuid, NameId, ReportIdempotencyKey, ReportUuid, ResourceId, ResourceName,
+    wire::{
+        report::Report,
+        run::{NewReport, NewRun, ReportSettings, ReportThresholds, UpdateStartPoint},
+    },
+};
+
+use crate::{
+    app::App,
+    auth::Principal,
+    permission::{self, AccessError, Permission},
+    report::{self, Measured, ResultText, Unreadable},
+    store::{
+        StoreError, Tx,
+        branch::{self, BranchRow},
+        dimension,
+        job::NewJobRow,
+        project::ProjectRow,
+        report::{NewReportRow, RecordError},
+        testbed::{self, TestbedRow},
+    },
+};
+
+pub use context::Context;
+pub use image::ImageError;
+pub use job::{JobError, SpecError};
+
+/// Where the results of a run without any other name for it are filed.
+const DEFAULT_BRANCH: &str = "main";
+/// Where results were measured that say nothing of it.
+const DEFAULT_TESTBED: &str = "localhost";
+
+/// A run that was not accepted. Nothing of it was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(
+        "the run names no project and does not say what repository it is from; name a project (`--project`, or BENCHER_PROJECT)"
+    )]
+    NoProject,
+    #[error("a run without a project needs a log-in, because a project is made for it; log in, or name a project (`--project`)")]
+    LogIn,
+    #[error("{0} cannot be given with a run on this server yet; leave it out")]
+    Unsupported(&'static str),
+    #[error("the run has no results: send what the benchmark printed, or a job")]
+    NoResults,
+    #[error("{problems}", problems = problems(.0))]
+    Unreadable(Vec<Unreadable>),
+    #[error("{kind} ({id}) not found")]
+    NotFound { kind: &'static str, id: NameId },
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    #[error(transparent)]
+    Job(#[from] JobError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn problems(unreadable: &[Unreadable]) -> String {
+    let problems: Vec<String> = unreadable.iter().map(ToString::to_string).collect();
+    format!("{} of the results could not be read: {}", unreadable.len(), problems.join("; "))
+}
+
+/// What is going to be filed.
+#[derive(Debug)]
+enum Content {
+    Results(Measured),
+    Job(Box<job::Prepared>),
+}
+
+/// A run after everything about it was looked at.
+#[derive(Debug)]
+struct Prepared {
+    idempotency_key: Option<ReportIdempotencyKey>,
+    branch: NameId,
+    hash: Option<GitHash>,
+    testbed: NameId,
+    spec_reset: bool,
+    settings: ReportSettings,
+    times: (bencher_types::DateTime, bencher_types::DateTime),
+    content: Content,
+}
+
+/// Files a run under the project it names or is from. A repeated idempotency key gives the report that there is.
+///
+/// # Errors
+/// The run is not valid, the caller may not file it there, or the database failed.
+pub async fn run(app: &App, principal: &Principal, run: NewRun) -> Result<Report, RunError> {
+    refuse_unsupported(run.start_point.as_ref(), run.thresholds.as_ref())?;
+    if let Some(job) = &run.job {
+        // Before the project is looked for, which an image of another host cannot name.
+        image::check_host(app, &job.image).map_err(JobError::from)?;
+    }
+    let context = Context::new(run.context.clone().unwrap_or_default());
+    let project = target_project(app, principal, &run, &context).await?;
+    file(app, principal, &project, run, &context).await
+}
+
+/// Files results under a project.
+///
+/// # Errors
+/// The results are not valid, or the database failed.
+pub async fn new_report(app: &App, principal: &Principal, project: &ProjectRow, new: NewReport) -> Result<Report, RunError> {
+    refuse_unsupported(new.start_point.as_ref(), new.thresholds.as_ref())?;
+    let run = NewRun {
+        project: None,
+        idempotency_key: new.idempotency_key,
+        branch: Some(new.branch),
+        hash: new.hash,
+        start_point: None,
+        testbed: Some(new.testbed),
+        spec_reset: None,
+        thresholds: None,
+        start_time: new.start_time,
+        end_time: new.end_time,
+        results: new.results,
+        settings: new.settings,
+        context: None,
+        job: None,
+    };
+    file(app, principal, project, run, &Context::default()).await
+}
+
+async fn file(
+    app: &App,
+    principal: &Principal,
+    project: &ProjectRow,
+    run: NewRun,
+    context: &Context,
+) -> Result<Report, RunError> {
+    if let Some(key) = run.idempotency_key
+        && let Some(made) = app.store.report_by_key(project.id, key).await?
+    {
+        return show(app, project, made).await;
+    }
+    let prepared = prepare(app, project, run, context).await?;
+    let has_job = matches!(prepared.content, Content::Job(_));
+    let report = store(app, principal, project, prepared).await?;
+    if has_job {
+        app.hub.wake();
+    }
+    show(app, project, report).await
+}
+
+async fn show(app: &App, project: &ProjectRow, report: ReportUuid) -> Result<Report, RunError> {
+    Ok(app.store.report(project, report).await?.ok_or(StoreError::corrupt("report.uuid"))?)
+}
+
+/// Thresholds and start points that say nothing are what clients send by default.
+fn refuse_unsupported(start_point: Option<&UpdateStartPoint>, thresholds: Option<&ReportThresholds>) -> Result<(), RunError> {
+    let start = start_point.is_some_and(|start| start.branch.is_some() || start.hash.is_some() || start.reset == Some(true));
+    let limits = thresholds.is_some_and(|thresholds| {
+        thresholds.models.as_ref().is_some_and(|models| !models.is_empty()) || thresholds.reset == Some(true)
+    });
+    match (start, limits) {
+        (true, _) => Err(RunError::Unsupported("a start point")),
+        (_, true) => Err(RunError::Unsupported("thresholds")),
+        (false, false) => Ok(()),
+    }
+}
+
+/// The project that is named, else that of the image, else the one of the repository that the run is from.
+async fn target_project(app: &App, principal: &Principal, run: &NewRun, context: &Context) -> Result<ProjectRow, RunError> {
+    let image_project = || run.job.as_ref().and_then(|job| job.image.project().parse::<ResourceId>().ok());
+    if let Some(id) = run.project.clone().or_else(image_project) {
+        return Ok(permission::project(app, principal, &id, Permission::Create).await?);
+    }
+    let name = context.repository_name().ok_or(RunError::NoProject)?;
+    match principal {
+        Principal::User(user) => Ok(app.store.own_project(user.id, &name, app.clock.now()).await?),
+        Principal::Anonymous => Err(RunError::LogIn),
+    }
+}
+
+async fn prepare(app: &App, project: &ProjectRow, run: NewRun, context: &Context) -> Result<Prepared, RunError> {
+    let settings = run.settings.unwrap_or_default();
+    let content = match run.job {
+        Some(new) => {
+            if !run.results.is_empty() {
+                return Err(RunError::Unsupported("results beside a job"));
+            }
+            Content::Job(Box::new(job::prepare(app, project, new, settings, run.testbed.as_ref()).await?))
+        }
+        None => Content::Results(read_results(settings, run.results).await?),
+    };
+    let testbed = match (run.testbed, &content) {
+        (Some(testbed), _) => testbed,
+        // Without a name for it, results are filed under the kind of machine they are measured on.
+        (None, Content::Job(job)) => NameId::Name(job.spec.name.0.to_string()),
+        (None, Content::Results(_)) => {
+            NameId::Name(context.testbed_name().map_or_else(|| DEFAULT_TESTBED.to_owned(), |name| name.to_string()))
+        }
+    };
+    let branch = run.branch.unwrap_or_else(|| {
+        NameId::Name(context.branch_name().map_or_else(|| DEFAULT_BRANCH.to_owned(), |name| name.to_string()))
+    });
+    Ok(Prepared {
+        idempotency_key: run.idempotency_key,
+        branch,
+        hash: run.hash.or_else(|| context.branch_hash()),
+        testbed,
+        spec_reset: run.spec_reset == Some(true),
+        settings,
+        times: (run.start_time, run.end_time),
+        content,
+    })
+}
+
+/// Reads results away from the tasks that serve requests: it may take a while.
+async fn read_results(settings: ReportSettings, results: Vec<String>) -> Result<Measured, RunError> {
+    let texts: Vec<ResultText> =
+        (1..).zip(results).map(|(number, text)| ResultText { origin: format!("result {number}"), text }).collect();
+    if texts.is_empty() {
+        return Err(RunError::NoResults);
+    }
+    let measured = tokio::task::spawn_blocking(move || report::read(&settings, &texts))
+        .await
+        .expect("reading results does not panic, and the runtime waits for it");
+    // Whoever sends results still has them, so that nothing is lost by asking for all of them to be readable.
+    if measured.unreadable.is_empty() { Ok(measured) } else { Err(RunError::Unreadable(measured.unreadable)) }
+}
+
+/// Stores a run in one transaction; or finds the one that was stored under its key meanwhile.
+async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prepared) -> Result<ReportUuid, RunError> {
+    let now = app.clock.now();
+    let mut tx = app.store.begin().await?;
+    // Runs of one project follow each other: each finds what the one before made, and no version number is given twice.
+    tx.lock_row("project", project.id).await?;
+    if let Some(key) = run.idempotency_key
+        && let Some(made) = crate::store::report::by_key(&mut tx, project.id, key).await?
+    {
+        return Ok(made);
+    }
+    let branch = branch(&mut tx, project.id, &run.branch, now).await?;
+    let testbed = testbed(&mut tx, project.id, &run.testbed, now).await?;
+    let version = branch::version(&mut tx, project.id, branch.head_row, run.hash.as_ref()).await?;
+    let spec = match &run.content {
+        Content::Job(job) => Some(job.spec.id),
+        Content::Results(_) => None,
+    };
+    if testbed.spec_id != spec && (spec.is_some() || run.spec_reset) {
+        testbed::set_spec(&mut tx, testbed.id, spec, now).await?;
+    }
+    let new = NewReportRow {
+        user: principal.user_id(),
+        project: project.id,
+        idempotency_key: run.idempotency_key,
+        head: branch.head_row,
+        version,
+        testbed: testbed.id,
+        spec,
+        adapter: run.settings.adapter.unwrap_or_default(),
+        start_time: run.times.0,
+        end_time: run.times.1,
+        created: now,
+    };
+    let (id, uuid) = crate::store::report::insert(&mut tx, &new).await?;
+    match &run.content {
+        Content::Results(measured) => report::record(&mut tx, project.id, id, measured, now).await?,
+        Content::Job(job) => {
+            let job_uuid = JobUuid::random();
+            let row = NewJobRow {
+                uuid: job_uuid,
+                project: project.id,
+                report: id,
+                spec: job.spec.id,
+                priority: project.priority,
+                config: &job.config,
+                env_sealed: job.env.as_ref().map(|env| job::seal_env(&app.sealer, job_uuid, env)),
+                settings: &run.settings,
+                created: now,
+            };
+            crate::store::job::insert(&mut tx, row).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(uuid)
+}
+
+/// The branch of this name, made where there is none. An archived one comes back.
+async fn branch(tx: &mut Tx, project: i64, id: &NameId, now: bencher_types::DateTime) -> Result<BranchRow, RunError> {
+    if let Some(row) = dimension::find::<BranchRow>(tx, project, id).await? {
+        dimension::unarchive(tx, &row, now).await?;
+        return Ok(row);
+    }
+    let name = BranchName::new(new_name("Branch", id)?)?;
+    Ok(branch::create(tx, project, &name, None, now).await?)
+}
+
+/// The testbed of this name, made where there is none. An archived one comes back.
+async fn testbed(tx: &mut Tx, project: i64, id: &NameId, now: bencher_types::DateTime) -> Result<TestbedRow, RunError> {
+    if let Some(row) = dimension::find::<TestbedRow>(tx, project, id).await? {
+        dimension::unarchive(tx, &row, now).await?;
+        return Ok(row);
+    }
+    let name = ResourceName::new(new_name("Testbed", id)?)?;
+    let id = dimension::insert::<TestbedRow>(tx, project, (name.as_str(), None), None, now).await?;
+    Ok(dimension::by_id(tx, id).await?)
+}
+
+/// What something new is called that was asked for by this id. A UUID is no name.
+fn new_name(kind: &'static str, id: &NameId) -> Result<String, RunError> {
+    match id {
+        NameId::Uuid(_) => Err(RunError::NotFound { kind, id: id.clone() }),
+        NameId::Slug(_) | NameId::Name(_) => Ok(id.to_string()),
+    }
+}

@@ -1,0 +1,181 @@
+//! The image of a job: a name becomes the digest of what is stored here under that name.
+
+use bencher_types::{Digest, ImageRef, ResourceId, wire::spec::Architecture};
+use object_store::ObjectStoreExt as _;
+use serde::Deserialize;
+use url::Url;
+
+use crate::{
+    app::App,
+    limits,
+    registry::blob,
+    store::{
+        StoreError,
+        oci::{
+            Place, Reach, RepositoryKey,
+            manifest::{ManifestReference, ManifestRow},
+        },
+        project::ProjectRow,
+    },
+};
+
+/// An image that a job cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error(
+        "the image {image} is at {host}, and jobs run images of this server ({here}) only; push it here first, \
+         such as with `bencher image push` or `skopeo copy docker://{image} docker://{here}/PROJECT:TAG`"
+    )]
+    OtherHost { image: String, host: String, here: String },
+    #[error(
+        "there is no image {image} in the project {project}; push it first, such as with `bencher image push`, \
+         or look at the spelling of its name and tag"
+    )]
+    Missing { image: String, project: String },
+    #[error("the image {image} is for {found}, and the spec {spec} needs linux/{needed}; build it for that platform")]
+    Platform { image: String, found: String, spec: String, needed: &'static str },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who asks for an image, for what machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) project: &'a ProjectRow,
+    pub(crate) spec: &'a str,
+    pub(crate) architecture: Architecture,
+}
+
+/// Whether an image can be on this server at all.
+pub(super) fn check_host(app: &App, image: &ImageRef) -> Result<(), ImageError> {
+    match image.host() {
+        Some(host) if !is_here(app, host) => Err(ImageError::OtherHost {
+            image: image.to_string(),
+            host: host.to_owned(),
+            here: authority(&app.config.registry_url()).unwrap_or_default(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The digest of the manifest or index that an image reference names.
+pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> Result<Digest, ImageError> {
+    let found = find(app, image, wanted.project).await?;
+    let found =
+        found.ok_or_else(|| ImageError::Missing { image: image.to_string(), project: wanted.project.slug.0.to_string() })?;
+    let anywhere = place(wanted.project, "", Reach::Project);
+    let document = app.store.oci_manifest_content(&anywhere, &found.digest.0).await?.unwrap_or_default();
+    if let Some(platforms) = platforms_without(&platforms(app, &document).await, wanted.architecture) {
+        return Err(ImageError::Platform {
+            image: image.to_string(),
+            found: platforms,
+            spec: wanted.spec.to_owned(),
+            needed: oci_name(wanted.architecture),
+        });
+    }
+    Ok(found.digest.0)
+}
+
+fn place(project: &ProjectRow, name: &str, reach: Reach) -> Place {
+    Place { repository: RepositoryKey { project_id: project.id, name: name.to_owned() }, reach }
+}
+
+/// The manifest or index of this name. A digest is looked for in the whole project: it cannot mean something else elsewhere.
+async fn find(app: &App, image: &ImageRef, project: &ProjectRow) -> Result<Option<ManifestRow>, StoreError> {
+    if let Some(digest) = image.digest() {
+        return app.store.oci_manifest(&place(project, "", Reach::Project), &ManifestReference::Digest(digest.clone())).await;
+    }
+    let tag = ManifestReference::Tag(image.tag().unwrap_or(bencher_types::oci::reference::DEFAULT_TAG).to_owned());
+    for name in repositories(image, project) {
+        if let Some(found) = app.store.oci_manifest(&place(project, name, Reach::Repository), &tag).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a host is this server, under a name that it is known by.
+fn is_here(app: &App, host: &str) -> bool {
+    let names = [&app.config.registry_url(), &app.config.console.url].map(authority);
+    let port = app.config.server.bind_address.port();
+    let local = ["localhost", "127.0.0.1", "[::1]"].map(|name| Some(format!("{name}:{port}")));
+    names.iter().chain(&local).flatten().any(|name| name.eq_ignore_ascii_case(host))
+}
+
+/// Host and port, the port left out where it goes without saying.
+fn authority(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// Where in the project an image may be: what follows the project's own name; else, where the project was named apart, the whole name,
+/// or the project's own repository.
+fn repositories<'a>(image: &'a ImageRef, project: &ProjectRow) -> Vec<&'a str> {
+    let (first, rest) = image.repository().split_once('/').unwrap_or((image.repository(), ""));
+    let is_project = match first.parse() {
+        Ok(ResourceId::Uuid(uuid)) => uuid == project.uuid.0.as_uuid(),
+        Ok(ResourceId::Slug(slug)) => slug == project.slug.0,
+        Err(_) => false,
+    };
+    if is_project { vec![rest] } else { vec![image.repository(), ""] }
+}
+
+/// What a program is built for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Platform {
+    os: String,
+    architecture: String,
+}
+
+/// The platforms of a manifest or index; empty where it does not say. Nobody relies on this: the runner looks for itself. It is for
+/// telling a person early.
+async fn platforms(app: &App, document: &[u8]) -> Vec<Platform> {
+    #[derive(Deserialize)]
+    struct Document {
+        #[serde(default)]
+        manifests: Vec<Entry>,
+        config: Option<Config>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        platform: Option<Platform>,
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        digest: Digest,
+        size: u64,
+    }
+
+    let Ok(document) = serde_json::from_slice::<Document>(document) else { return Vec::new() };
+    match document.config {
+        Some(config) if config.size <= limits::MAX_IMAGE_CONFIG_BYTES => {
+            let read = async { app.blobs.get(&blob::key(&config.digest)).await?.bytes().await };
+            let platform = read.await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            platform.into_iter().collect()
+        }
+        Some(_) => Vec::new(),
+        // An entry without a platform may be for any.
+        None => document.manifests.into_iter().map(|entry| entry.platform).collect::<Option<Vec<_>>>().unwrap_or_default(),
+    }
+}
+
+/// The platforms of an image that has none for this architecture; `None` where it has one, or where nothing says what it has.
+fn platforms_without(platforms: &[Platform], architecture: Architecture) -> Option<String> {
+    let fits = |platform: &Platform| platform.os == "linux" && platform.architecture == oci_name(architecture);
+    if platforms.is_empty() || platforms.iter().any(fits) {
+        return None;
+    }
+    let names: Vec<String> = platforms.iter().map(|platform| format!("{}/{}", platform.os, platform.architecture)).collect();
+    Some(names.join(", "))
+}
+
+/// What OCI documents call an architecture.
+const fn oci_name(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "amd64",
+        Architecture::Aarch64 => "arm64",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Benchmarks.
+
+use std::collections::BTreeMap;
+
+use bencher_types::{
+    BenchmarkName, BenchmarkUuid, DateTime, ProjectUuid, Slug,
+    wire::dimension::{Benchmark, NewBenchmark, UpdateBenchmark},
+};
+
+use super::{
+    Micros, Queries, Store, StoreError, Text, Tx, Value,
+    dimension::{self, Changes, Dimension},
+    placeholders,
+    project::ProjectRow,
+    slug,
+};
+use crate::{limits, values};
+
+/// A row of `benchmark`.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct BenchmarkRow {
+    pub id: i64,
+    pub uuid: Text<BenchmarkUuid>,
+    pub name: Text<BenchmarkName>,
+    pub slug: Text<Slug>,
+    pub archived: Option<Micros>,
+    pub created: Micros,
+    pub modified: Micros,
+}
+
+impl Dimension for BenchmarkRow {
+    const TABLE: &'static str = "benchmark";
+    const KIND: &'static str = "Benchmark";
+    const COLUMNS: &'static str = "benchmark.*";
+    type Json = Benchmark;
+
+    fn id(&self) -> i64 {
+        self.id
+    }
+
+    fn archived(&self) -> bool {
+        self.archived.is_some()
+    }
+
+    async fn json(_: &mut impl Queries, project: ProjectUuid, rows: Vec<Self>) -> Result<Vec<Benchmark>, StoreError> {
+        Ok(rows.into_iter().map(|row| row.into_json(project)).collect())
+    }
+}
+
+impl BenchmarkRow {
+    pub(crate) fn into_json(self, project: ProjectUuid) -> Benchmark {
+        Benchmark {
+            uuid: self.uuid.0,
+            project,
+            name: self.name.0,
+            slug: self.slug.0,
+            created: self.created.0,
+            modified: self.modified.0,
+            archived: self.archived.map(|time| time.0),
+        }
+    }
+}
+
+impl Store {
+    /// Creates a benchmark.
+    ///
+    /// # Errors
+    /// The name or slug is taken, or the database failed.
+    pub async fn create_benchmark(
+        &self,
+        project: &ProjectRow,
+        new: &NewBenchmark,
+        now: DateTime,
+    ) -> Result<Benchmark, StoreError> {
+        let mut tx = self.begin().await?;
+        let names = (new.name.as_str(), new.slug.as_ref());
+        let id = dimension::insert::<BenchmarkRow>(&mut tx, project.id, names, None, now).await?;
+        let row: BenchmarkRow = dimension::by_id(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(row.into_json(project.uuid.0))
+    }
+
+    /// Changes what is named, and returns the benchmark as it is then.
+    ///
+    /// # Errors
+    /// The name or slug is taken, or the database failed.
+    pub async fn update_benchmark(
+        &self,
+        project: &ProjectRow,
+        id: i64,
+        update: &UpdateBenchmark,
+        now: DateTime,
+    ) -> Result<Benchmark, StoreError> {
+        let mut tx = self.begin().await?;
+        let changes = Changes {
+            name: update.name.as_ref().map(BenchmarkName::as_str),
+            slug: update.slug.as_ref(),
+            archived: update.archived,
+        };
+        dimension::update::<BenchmarkRow>(&mut tx, id, &changes, now).await?;
+        let row: BenchmarkRow = dimension::by_id(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(row.into_json(project.uuid.0))
+    }
+}
+
+/// The rows of benchmarks that were measured, by name; made or taken out of the archive as needed.
+///
+/// The caller has locked the project, so that nobody else makes the same ones.
+pub(crate) async fn get_or_create(
+    tx: &mut Tx,
+    project: i64,
+    names: &[&BenchmarkName],
+    now: DateTime,
+) -> Result<BTreeMap<BenchmarkName, i64>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Known {
+        id: i64,
+        name: Text<BenchmarkName>,
+        archived: Option<Micros>,
+    }
+
+    let (mut rows, mut archived) = (BTreeMap::new(), false);
+    for chunk in names.chunks(limits::MAX_STATEMENT_VALUES - 1) {
+        let sql = format!(
+            "SELECT id, name, archived FROM benchmark WHERE project_id = $1 AND name IN ({})",
+            placeholders(2, chunk.len())
+        );
+        let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|name| Value::from(*name))).collect();
+        for known in tx.all::<Known>(sql, values).await? {
+            archived |= known.archived.is_some();
+            rows.insert(known.name.0, known.id);
+        }
+    }
+    if archived {
+        for id in rows.values() {
+            let sql = "UPDATE benchmark SET archived = NULL, modified = $2 WHERE id = $1 AND archived IS NOT NULL";
+            tx.execute(sql, values![*id, now]).await?;
+        }
+    }
+    let new: Vec<&BenchmarkName> = names.iter().copied().filter(|name| !rows.contains_key(*name)).collect();
+    let slugs =
+        slug::choose_all(tx, "benchmark", project, new.iter().map(|name| Slug::from_name(name.as_str())).collect()).await?;
+    let inserts =
+        new.iter().zip(slugs).map(|(name, slug)| values![BenchmarkUuid::random(), project, *name, &slug, now, now]).collect();
+    let columns = ["uuid", "project_id", "name", "slug", "created", "modified"];
+    for made in tx.insert_all::<Known>("benchmark", &columns, inserts, "id, name, archived").await? {
+        rows.insert(made.name.0, made.id);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,206 @@
+//! Jobs as people see them: made, listed, viewed, canceled. What runners do to them is the queue's.
+
+use bencher_types::{
+    DateTime, JobEvent, JobStatus, JobUuid, ReportUuid, RunnerUuid, Transition, TransitionDenied,
+    wire::{
+        job::{Job, JobConfig},
+        run::ReportSettings,
+    },
+};
+
+use super::{
+    Direction, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Tx, order,
+    project::ProjectRow,
+    queue::{self, Ending},
+    spec,
+};
+use crate::values;
+
+/// A row of `job`, with the ids of its runner and report.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct JobRow {
+    pub id: i64,
+    pub uuid: Text<JobUuid>,
+    pub spec_id: i64,
+    pub runner_uuid: Option<Text<RunnerUuid>>,
+    pub report_uuid: Text<ReportUuid>,
+    status: i64,
+    pub attempt: i64,
+    pub output_key: Option<String>,
+    pub message: Option<String>,
+    pub claimed: Option<Micros>,
+    pub started: Option<Micros>,
+    pub completed: Option<Micros>,
+    pub created: Micros,
+    pub modified: Micros,
+}
+
+impl JobRow {
+    /// # Errors
+    /// The column holds no status.
+    pub fn status(&self) -> Result<JobStatus, StoreError> {
+        JobStatus::from_number(self.status).ok_or(StoreError::corrupt("job.status"))
+    }
+}
+
+const COLUMNS: &str = "job.*, runner.uuid AS runner_uuid, report.uuid AS report_uuid";
+const FROM: &str = "job JOIN report ON report.id = job.report_id LEFT JOIN runner ON runner.id = job.runner_id";
+
+/// A job that is to be stored.
+#[derive(Clone, Debug)]
+pub(crate) struct NewJobRow<'a> {
+    pub(crate) uuid: JobUuid,
+    pub(crate) project: i64,
+    pub(crate) report: i64,
+    pub(crate) spec: i64,
+    pub(crate) priority: i64,
+    /// Without the environment.
+    pub(crate) config: &'a JobConfig,
+    pub(crate) env_sealed: Option<Vec<u8>>,
+    pub(crate) settings: &'a ReportSettings,
+    pub(crate) created: DateTime,
+}
+
+/// What became of a wish to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canceled {
+    /// The job was in this status until now.
+    From(JobStatus),
+    /// It was canceled before.
+    Already,
+    /// It cannot be canceled any more.
+    Denied(TransitionDenied),
+    /// There is no such job in the project.
+    Unknown,
+}
+
+/// What runners there are for a spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct RunnersOfSpec {
+    pub all: i64,
+    /// Connected and waiting for work.
+    pub idle: i64,
+    /// Connected.
+    pub online: i64,
+}
+
+impl Store {
+    /// One page of a project's jobs, and how many there are.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn jobs(
+        &self,
+        project: &ProjectRow,
+        status: Option<JobStatus>,
+        direction: Direction,
+        page: Page,
+    ) -> Result<(Vec<Job>, u64), StoreError> {
+        let mut query = ListQuery::new(COLUMNS, FROM).filter("job.project_id = ?", project.id);
+        if let Some(status) = status {
+            query = query.filter("job.status = ?", status);
+        }
+        let mut conn = self.read().await?;
+        let (rows, total) = query.page::<JobRow>(&mut conn, &order("job", "created", direction), page).await?;
+        let specs = spec::by_ids(&mut conn, rows.iter().map(|row| row.spec_id)).await?;
+        let jobs = rows.into_iter().map(|row| {
+            let spec = specs.get(&row.spec_id).cloned().ok_or(StoreError::corrupt("job.spec_id"))?;
+            into_json(row, spec)
+        });
+        Ok((jobs.collect::<Result<_, _>>()?, total))
+    }
+
+    /// A project's job, as it is shown without its output, and where the output is.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn job(&self, project: &ProjectRow, job: JobUuid) -> Result<Option<(Job, JobRow)>, StoreError> {
+        let mut conn = self.read().await?;
+        let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE job.project_id = $1 AND job.uuid = $2");
+        let Some(row): Option<JobRow> = conn.optional(sql, values![project.id, job]).await? else { return Ok(None) };
+        let mut specs = spec::by_ids(&mut conn, [row.spec_id]).await?;
+        let spec = specs.remove(&row.spec_id).ok_or(StoreError::corrupt("job.spec_id"))?;
+        Ok(Some((into_json(row.clone(), spec)?, row)))
+    }
+
+    /// Cancels a project's job, if it is not done.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn cancel_job(
+        &self,
+        project: &ProjectRow,
+        job: JobUuid,
+        message: &str,
+        now: DateTime,
+    ) -> Result<Canceled, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(row) = queue::lock_job(&mut tx, job).await?.filter(|row| row.project_id == project.id) else {
+            return Ok(Canceled::Unknown);
+        };
+        let status = row.status()?;
+        match status.apply(JobEvent::Cancel) {
+            Ok(Transition::To(to)) => {
+                let ending = Ending { event: JobEvent::Cancel, output_key: None, message: Some(message.to_owned()) };
+                queue::write_ending(&mut tx, &row, to, &ending, now).await?;
+                tx.commit().await?;
+                Ok(Canceled::From(status))
+            }
+            Ok(Transition::Unchanged) => Ok(Canceled::Already),
+            Err(denied) => Ok(Canceled::Denied(denied)),
+        }
+    }
+
+    /// What runners there are for a spec.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn runners_of_spec(&self, spec: i64) -> Result<RunnersOfSpec, StoreError> {
+        let sql = "SELECT COUNT(*) AS \"all\", COUNT(CASE WHEN runner.state = 'idle' THEN 1 END) AS idle, \
+                   COUNT(CASE WHEN runner.state <> 'offline' THEN 1 END) AS online \
+                   FROM runner JOIN runner_spec ON runner_spec.runner_id = runner.id \
+                   WHERE runner_spec.spec_id = $1 AND runner.archived IS NULL";
+        self.read().await?.one(sql, values![spec]).await
+    }
+}
+
+/// Puts a job into the queue.
+pub(crate) async fn insert(tx: &mut Tx, new: NewJobRow<'_>) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO job (uuid, project_id, report_id, spec_id, status, priority, config, env_sealed, settings, attempt, created, \
+         modified) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10)",
+        values![
+            new.uuid,
+            new.project,
+            new.report,
+            new.spec,
+            JobStatus::Pending,
+            new.priority,
+            serde_json::to_string(new.config).expect("a job's configuration is plain JSON"),
+            new.env_sealed,
+            serde_json::to_string(new.settings).expect("settings are plain JSON"),
+            new.created,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+fn into_json(row: JobRow, spec: bencher_types::wire::spec::Spec) -> Result<Job, StoreError> {
+    Ok(Job {
+        uuid: row.uuid.0,
+        status: row.status()?,
+        spec,
+        config: None,
+        runner: row.runner_uuid.map(|uuid| uuid.0),
+        claimed: row.claimed.map(|time| time.0),
+        started: row.started.map(|time| time.0),
+        completed: row.completed.map(|time| time.0),
+        created: row.created.0,
+        modified: row.modified.0,
+        output: None,
+        report: Some(row.report_uuid.0),
+        attempt: Some(u32::try_from(row.attempt).map_err(|_| StoreError::corrupt("job.attempt"))?),
+        message: row.message,
+    })
+}

@@ -11,7 +11,7 @@ use crate::{
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
-    queue,
+    process, queue,
     registry::{self, upload::Uploads},
     seal::Sealer,
     store::{Store, StoreError},
@@ -111,6 +111,7 @@ impl App {
         }
         let mut tasks = JoinSet::new();
         tasks.spawn(queue::watch_leases(self.clone()));
+        tasks.spawn(process::process_results(self.clone()));
         tasks.spawn(registry::upload::upkeep(self.clone()));
         Ok(Background { _tasks: tasks })
     }

@@ -13,6 +13,7 @@ pub mod job;
 pub mod limits;
 pub mod openapi;
 pub mod permission;
+pub mod process;
 pub mod queue;
 pub mod registry;
 pub mod report;

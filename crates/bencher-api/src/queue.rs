@@ -68,7 +68,19 @@ pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Bo
     let Some(Claimed { job, spec }) = app.store.claim_job(runner.id, app.config.heartbeat_timeout(), now).await? else {
         return Ok(None);
     };
-    let config = job.config()?;
+    let mut config = job.config()?;
+    if let Some(sealed) = job.sealed_env() {
+        match run::job::open_env(&app.sealer, job.uuid.0, sealed) {
+            Ok(env) => config.env = Some(env),
+            Err(error) => {
+                // No runner could do better: the job ends here, and the runner asks again.
+                tracing::error!(job.uuid = %job.uuid.0, error = chain(&error), "a job's environment cannot be opened");
+                app.store.end_job(job.uuid.0, job.attempt, JobEvent::Fail, &chain(&error), now).await?;
+                app.hub.wake();
+                return Ok(None);
+            }
+        }
+    }
     let held = Held { job: job.uuid.0, attempt: job.attempt, must_end: must_end(app, &config, now) };
     let oci_token = registry::runner_pull_token(app, runner.uuid.0, config.project, app.config.fetch_timeout());
     let timeout = config.timeout;
@@ -147,13 +159,29 @@ async fn keep_output(app: &App, runner: &RunnerAuthRow, job: JobUuid, output: &J
     Ok(key)
 }
 
+/// What a job delivered cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    #[error("what the job delivered is gone from the blob store")]
+    Missing,
+    #[error("what the job delivered is damaged in the blob store")]
+    Damaged(#[source] serde_json::Error),
+    /// May be tried again.
+    #[error("the blob store failed")]
+    Store(#[source] object_store::Error),
+}
+
 /// What a job's runner delivered.
 ///
 /// # Errors
-/// The blob store failed, or what it has is not what was written.
-pub async fn output(app: &App, key: &str) -> Result<JobOutput, object_store::Error> {
-    let bytes = app.blobs.get(&Path::from(key)).await?.bytes().await?;
-    serde_json::from_slice(&bytes).map_err(|error| object_store::Error::Generic { store: "job output", source: Box::new(error) })
+/// The blob store failed, or does not have what was written.
+pub async fn output(app: &App, key: &str) -> Result<JobOutput, OutputError> {
+    let read = async { app.blobs.get(&Path::from(key)).await?.bytes().await };
+    let bytes = read.await.map_err(|error| match error {
+        object_store::Error::NotFound { .. } => OutputError::Missing,
+        other => OutputError::Store(other),
+    })?;
+    serde_json::from_slice(&bytes).map_err(OutputError::Damaged)
 }
 
 /// Fails the jobs whose runners were not heard of in time, for as long as the server runs.

@@ -19,6 +19,7 @@ pub mod measure;
 pub mod oci;
 pub mod organization;
 pub mod postgres;
+pub mod processing;
 pub mod project;
 pub mod queue;
 pub mod report;

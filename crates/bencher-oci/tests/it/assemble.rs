@@ -195,7 +195,7 @@ async fn a_folder_arrives_as_it_is() {
     let _socket = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
     let mut recipe = Recipe::new(Source::Folder(folder.clone()));
     recipe.user = Some("1:2".to_owned());
-    recipe.working_dir = Some("/work/here".to_owned());
+    recipe.working_dir = Some("/srv/here".to_owned());
     recipe.env = vec!["PATH=/z".to_owned()];
     recipe.timestamp = 1_700_000_000;
     let assembled = build(&recipe, dir.path());
@@ -207,10 +207,10 @@ async fn a_folder_arrives_as_it_is() {
     assert_eq!((file.mode() & 0o7777, file.uid(), file.nlink(), file.mtime()), (0o4711, 0, 3, 1_700_000_000));
     assert_eq!(fs::read(root.join("a-name")).unwrap(), b"content");
     assert_eq!(fs::read_link(root.join("link")).unwrap(), Path::new("/nowhere"));
-    assert!(root.join(&long).is_dir() && root.join("work/here").is_dir());
+    assert!(root.join(&long).is_dir() && root.join("srv/here").is_dir());
     assert_eq!(fs::read(root.join("etc/passwd")).unwrap(), b"mine");
     let process = image.process();
-    assert_eq!((process.user.as_str(), process.working_dir.as_str()), ("1:2", "/work/here"));
+    assert_eq!((process.user.as_str(), process.working_dir.as_str()), ("1:2", "/srv/here"));
     assert_eq!((process.entrypoint, process.env), (Vec::<String>::new(), vec!["PATH=/z".to_owned()]));
     assert_eq!(image.config().created().as_deref(), Some("2023-11-14T22:13:20Z"));
 }

@@ -6,6 +6,7 @@ mod bench;
 mod bless;
 mod chroot_test;
 mod ci;
+mod demo;
 mod nextest;
 mod postgres;
 mod process;
@@ -25,6 +26,8 @@ use clap::Parser;
 enum Command {
     /// Install what this machine lacks: Debian packages and cargo-nextest
     Setup(setup::Args),
+    /// Run a real benchmark through the whole system, on this machine, and show its report (needs root)
+    Demo(demo::Args),
     /// Run every test, with a PostgreSQL of its own
     Test(test::Args),
     /// Check everything that a change must pass: formatting, lints, house rules, documentation, tests
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let command = Command::parse();
     let result = signals::install().and_then(|()| match command {
         Command::Setup(args) => setup::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),

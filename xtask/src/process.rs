@@ -28,8 +28,12 @@ impl std::error::Error for ProgramFailed {}
 
 /// The exit code for an error: the failed program's own one, else 1.
 pub(crate) fn exit_code_of(error: &anyhow::Error) -> ExitCode {
-    let code = error.downcast_ref::<ProgramFailed>().and_then(|failed| failed.status.code());
-    code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+    code_of(error).and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// The code with which the program ended that an error is about.
+pub(crate) fn code_of(error: &anyhow::Error) -> Option<i32> {
+    error.downcast_ref::<ProgramFailed>()?.status.code()
 }
 
 /// Shows the command line, runs it in front with this terminal, and fails if it does.

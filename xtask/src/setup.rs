@@ -59,6 +59,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "hyperfine", provides: Provides::Program("hyperfine"), needs: BOTH, why: "the benchmark of the demo" },
     Requirement { package: "xz-utils", provides: Provides::Program("xz"), needs: BOTH, why: "compared by the demo's benchmark" },
     Requirement { package: "zstd", provides: Provides::Program("zstd"), needs: BOTH, why: "compared by the demo's benchmark" },
+    Requirement { package: "gzip", provides: Provides::Program("gzip"), needs: BOTH, why: "compared by the demo's benchmark" },
     Requirement { package: "git", provides: Provides::Program("git"), needs: TEST, why: "lists the files that tidy reads" },
     Requirement { package: "postgresql", provides: Provides::PostgresServer, needs: TEST, why: "the store suite on PostgreSQL" },
     Requirement { package: "skopeo", provides: Provides::Program("skopeo"), needs: TEST, why: "a real client of the registry" },

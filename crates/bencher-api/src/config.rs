@@ -177,7 +177,12 @@ impl Config {
     /// The configuration of a new installation whose data is under `folder`.
     #[must_use]
     pub fn new(folder: &Path, bind_address: SocketAddr, secret_key: Secret) -> Self {
-        let url: Url = format!("http://{bind_address}").parse().expect("a socket address makes a URL");
+        // An address that stands for every address is none that anybody can call: then the server is `localhost` to people, and
+        // its registry is wherever it listens, until an administrator says what this machine is called.
+        let everywhere = bind_address.ip().is_unspecified();
+        let url = if everywhere { format!("http://localhost:{}", bind_address.port()) } else { format!("http://{bind_address}") };
+        let url: Url = url.parse().expect("a host and a port make a URL");
+        let registry_url = (!everywhere).then(|| url.clone());
         Self {
             console: Console { url: url.clone() },
             security: Security { issuer: None, secret_key },
@@ -185,7 +190,7 @@ impl Config {
             logging: None,
             database: Database { file: Some(folder.join("bencher.db")), url: None },
             plus: Some(Plus {
-                registry: Some(Registry { url: Some(url), folder: Some(folder.join("blobs")), ..Registry::default() }),
+                registry: Some(Registry { url: registry_url, folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,
             }),
         }
@@ -276,3 +281,6 @@ fn new_secret_key() -> Secret {
     rand::rngs::OsRng.unwrap_err().fill_bytes(&mut bytes);
     Secret::new(hex::encode(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,8 @@ use crate::{
 pub enum ViewError {
     #[error("job ({0}) not found")]
     Unknown(JobUuid),
-    #[error(transparent)]
-    Output(#[from] queue::OutputError),
+    #[error("could not read the job's output")]
+    Output(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -46,7 +46,7 @@ pub async fn view(app: &App, principal: &Principal, project: &ProjectRow, uuid: 
         job.message = Some(why_it_waits(job.spec.slug.as_str(), runners));
     }
     if let (true, Principal::User(_), Some(key)) = (job.status.has_run(), principal, &row.output_key) {
-        job.output = Some(queue::output(app, key).await?);
+        job.output = Some(queue::output(app, key).await.map_err(|error| ViewError::Output(error.into()))?);
     }
     Ok(job)
 }

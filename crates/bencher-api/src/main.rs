@@ -1,6 +1,6 @@
 //! `bencher-api`: reads the configuration, opens the database and serves.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use bencher_api::{app::App, clock::Clock, config::Config, http};
@@ -27,7 +27,9 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt().with_env_filter(cli.log.clone()).with_writer(std::io::stderr).init();
+    // Colours are for people: a log in a file is searched.
+    let colors = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(cli.log.clone()).with_writer(std::io::stderr).with_ansi(colors).init();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

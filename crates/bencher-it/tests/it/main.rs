@@ -1,0 +1,13 @@
+//! The whole product on this machine: the real server, the real runner with host execution, the real registry and the real
+//! command line, over loopback. Each test has a world of its own.
+
+mod bad_input;
+mod cancel;
+mod full_disk;
+mod happy_path;
+mod images;
+mod keys;
+
+mod lost;
+mod queue;
+mod support;

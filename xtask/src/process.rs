@@ -64,8 +64,19 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// The cargo that runs this command, so that its toolchain is used throughout.
+///
+/// What `cargo run` says of this package is not passed on: build scripts that look at such variables would run again, and
+/// everything above them be built again, whenever a build follows one from a shell.
 pub(crate) fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+    const OF_THIS_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// A program on the path, or where administrators' programs are even if the path does not name them.

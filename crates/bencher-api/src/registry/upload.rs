@@ -302,7 +302,16 @@ enum Goal {
 async fn write(app: Arc<App>, upload: Uuid, mut incoming: Incoming, goal: Goal) -> Result<u64, UploadError> {
     let mut turn = app.uploads.take_turn(upload).await?;
     let algorithm = if let Goal::Finish(digest) = &goal { digest.algorithm() } else { Algorithm::Sha256 };
-    let spool = Spool::open(app.uploads.path(upload), turn.progress.take(), algorithm).await?;
+    let spool = match Spool::open(app.uploads.path(upload), turn.progress.take(), algorithm).await {
+        Ok(spool) => spool,
+        Err(error) => {
+            if error.kind() == io::ErrorKind::NotFound {
+                // It ended between the look-up and our turn.
+                app.uploads.forget(upload);
+            }
+            return Err(error.into());
+        }
+    };
     let (offset, limit) = (spool.len(), app.config.max_blob_bytes());
 
     let refusal = match (incoming.start, incoming.length) {

@@ -7,7 +7,7 @@ use axum::{
 use bencher_types::wire::error::ErrorBody;
 use http::StatusCode;
 
-use crate::{chain::chain, permission::AccessError, store::StoreError};
+use crate::{auth::AuthError, chain::chain, permission::AccessError, store::StoreError};
 
 /// A request that was not served.
 #[derive(Clone, Debug)]
@@ -119,6 +119,17 @@ impl From<StoreError> for ApiError {
             StoreError::ForeignKey => Self::conflict("this is still in use, or refers to something that does not exist any more"),
             StoreError::Unavailable(_) => Self::unavailable("the database is not available; try again shortly", &error),
             StoreError::Migrate(_) | StoreError::Unexpected(_) | StoreError::Corrupt { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Store(store) => store.into(),
+            AuthError::Key(_) | AuthError::Token(_) | AuthError::Nobody | AuthError::Locked => {
+                Self::unauthorized(error.to_string())
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod process;
 pub mod queue;
 pub mod registry;
 pub mod report;
+pub mod role;
 pub mod run;
 pub mod seal;
 pub mod store;

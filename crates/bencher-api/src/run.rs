@@ -17,8 +17,9 @@ use bencher_types::{
 use crate::{
     app::App,
     auth::Principal,
-    permission::{self, AccessError, Permission},
+    permission::{self, AccessError},
     report::{self, Measured, ResultText, Unreadable},
+    role::Permission,
     store::{
         StoreError, Tx,
         branch::{self, BranchRow},

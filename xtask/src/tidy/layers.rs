@@ -27,9 +27,9 @@ enum MayUse {
 
 /// The API's edge, its shell and what everything may use; all other modules are the domain.
 const API_NOT_DOMAIN: &[&str] = &[
-    "http", "channel", "registry", "auth", "error", "openapi", // the edge
+    "http", "channel", "error", "openapi", // the edge
     "main", "lib", "app", "config", // the shell, which puts the parts together
-    "store", "limits", "clock", // below the domain
+    "store", "role", "chain", "limits", "clock", // below the domain
 ];
 
 /// Addresses are data; sockets and files are not.
@@ -40,20 +40,20 @@ const LAYERS: &[Layer] = &[
         package: "bencher-api",
         name: "store",
         modules: Modules::These(&["store"]),
-        may_use: MayUse::Only(&["limits", "clock"]),
+        may_use: MayUse::Only(&["role", "chain", "limits", "clock"]),
         unknown_here: &["axum", "tower_http", "StatusCode", "tokio_tungstenite"],
     },
     Layer {
         package: "bencher-api",
         name: "domain",
         modules: Modules::AllBut(API_NOT_DOMAIN),
-        may_use: MayUse::AllBut(&["http", "channel", "registry", "auth", "error", "openapi"]),
+        may_use: MayUse::AllBut(&["http", "channel", "error", "openapi"]),
         unknown_here: &["axum", "tower_http", "StatusCode", "sqlx"],
     },
     Layer {
         package: "bencher-api",
         name: "edge",
-        modules: Modules::These(&["http", "channel", "registry", "auth", "error", "openapi"]),
+        modules: Modules::These(&["http", "channel", "error", "openapi"]),
         may_use: MayUse::AllBut(&[]),
         unknown_here: &["sqlx"],
     },

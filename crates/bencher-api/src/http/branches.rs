@@ -19,7 +19,8 @@ use super::{
 use crate::{
     auth::{Principal, User},
     error::ApiError,
-    permission::{self, Permission},
+    permission,
+    role::Permission,
     store::branch::BranchRow,
 };
 

@@ -7,7 +7,8 @@ use crate::{
     app::App,
     auth::{Principal, User},
     error::ApiError,
-    permission::{self, Permission},
+    permission,
+    role::Permission,
     store::{StoreError, dimension::Dimension, project::ProjectRow},
 };
 

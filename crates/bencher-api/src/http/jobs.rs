@@ -14,7 +14,8 @@ use crate::{
     auth::{Principal, User},
     error::ApiError,
     job::{self, CancelError, ViewError},
-    permission::{self, Permission},
+    permission,
+    role::Permission,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

@@ -16,7 +16,8 @@ use super::{
 use crate::{
     auth::{Principal, User},
     error::ApiError,
-    permission::{self, Permission},
+    permission,
+    role::Permission,
     store::measure::MeasureRow,
 };
 

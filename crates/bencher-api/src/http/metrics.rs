@@ -5,11 +5,7 @@ use bencher_types::{MetricUuid, ResourceId, wire::report::OneMetric};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{AppState, extract::Path};
-use crate::{
-    auth::Principal,
-    error::ApiError,
-    permission::{self, Permission},
-};
+use crate::{auth::Principal, error::ApiError, permission, role::Permission};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(metric_view))

@@ -16,12 +16,7 @@ use super::{
     extract::{Json, Path, Query},
     page::{Listing, NamesQuery},
 };
-use crate::{
-    auth::User,
-    error::ApiError,
-    permission::{self, Permission},
-    store::project::VisibleTo,
-};
+use crate::{auth::User, error::ApiError, permission, role::Permission, store::project::VisibleTo};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()

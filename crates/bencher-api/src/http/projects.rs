@@ -15,7 +15,8 @@ use super::{
 use crate::{
     auth::{Principal, User},
     error::ApiError,
-    permission::{self, Permission},
+    permission,
+    role::Permission,
     store::project::VisibleTo,
 };
 

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     auth::{Principal, User},
     error::ApiError,
-    permission::{self, Permission},
+    permission,
+    role::Permission,
     run,
     store::report::{Deleted, Detail, ReportFilter},
 };

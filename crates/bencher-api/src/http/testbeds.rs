@@ -17,7 +17,8 @@ use crate::{
     app::App,
     auth::{Principal, User},
     error::ApiError,
-    permission::{self, Permission},
+    permission,
+    role::Permission,
     store::testbed::TestbedRow,
 };
 

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{self, Principal, User},
-    error::ApiError,
-    permission::{self, Permission},
+    auth::{self, AuthError, Principal, User},
+    permission,
+    role::Permission,
     store::{
         StoreError,
         oci::{Place, Reach, RepositoryKey},
@@ -75,9 +75,6 @@ pub enum AccessError {
     NameUnknown(String),
     #[error("could not look up who may use the repository")]
     Store(#[from] StoreError),
-    /// The log-in could not be checked.
-    #[error("could not check the credentials")]
-    Failed(ApiError),
 }
 
 /// Establishes who sent a request.
@@ -123,10 +120,10 @@ async fn user_of(app: &App, token: &str) -> Result<User, AccessError> {
     auth::authenticate(app, token).await.map_err(not_identified)
 }
 
-fn not_identified(error: ApiError) -> AccessError {
-    match error.status().as_u16() {
-        401 => AccessError::Unauthorized(error.body(String::new()).message),
-        _ => AccessError::Failed(error),
+fn not_identified(error: AuthError) -> AccessError {
+    match error {
+        AuthError::Store(error) => AccessError::Store(error),
+        other => AccessError::Unauthorized(other.to_string()),
     }
 }
 

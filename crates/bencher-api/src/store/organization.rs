@@ -6,7 +6,7 @@ use bencher_types::{
 };
 
 use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, slug};
-use crate::{limits, permission::Role, values};
+use crate::{limits, role::Role, values};
 
 /// A row of `organization`, and what the user who asked is there.
 #[derive(Clone, Debug, sqlx::FromRow)]

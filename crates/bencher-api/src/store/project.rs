@@ -7,7 +7,7 @@ use bencher_types::{
 use url::Url;
 
 use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, slug};
-use crate::{permission::Role, values};
+use crate::{role::Role, values};
 
 /// A row of `project` with what its organization says, and what the user who asked is there.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -219,7 +219,6 @@ impl From<AccessError> for OciError {
             AccessError::Denied(_) => Self::new(StatusCode::FORBIDDEN, "DENIED", message),
             AccessError::NameUnknown(_) => Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message),
             AccessError::Store(error) => error.into(),
-            AccessError::Failed(error) => error.into(),
         }
     }
 }

@@ -32,7 +32,7 @@ pub struct Config {
     pub console: Console,
     pub security: Security,
     pub server: Server,
-    pub logging: Option<serde_json::Value>,
+    pub logging: Option<Logging>,
     pub database: Database,
     pub plus: Option<Plus>,
 }
@@ -60,6 +60,66 @@ pub struct Server {
     pub request_body_max_bytes: usize,
     /// What `GET /v0/server/version` answers as the protocol's version.
     pub wire_version: Option<String>,
+}
+
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Logging {
+    /// The name of the installation's log. Kept, and not used: each line names the part of the server that wrote it.
+    pub name: Option<String>,
+    pub log: Log,
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Log {
+    StderrTerminal {
+        level: LogLevel,
+    },
+    File {
+        level: LogLevel,
+        path: PathBuf,
+        #[serde(default)]
+        if_exists: IfExists,
+    },
+}
+
+/// The least important lines that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    /// The same as `error`: there is nothing above it here.
+    Critical,
+}
+
+impl LogLevel {
+    /// What the log filter calls it.
+    #[must_use]
+    pub const fn directive(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error | Self::Critical => "error",
+        }
+    }
+}
+
+/// What becomes of a log file that is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IfExists {
+    Fail,
+    Truncate,
+    #[default]
+    Append,
 }
 
 #[skip_serializing_none]
@@ -129,31 +189,89 @@ pub enum ConfigError {
     OutOfRange { key: &'static str, found: String, expected: &'static str },
 }
 
+/// A configuration that can be used, and what its owner should know about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// For the log, which is set up by the configuration and so cannot be written before.
+    pub notes: Vec<String>,
+}
+
 impl Config {
     /// The configuration from a JSON text, else from the file, which is written first where there is none.
     ///
     /// # Errors
     /// The text or file is not valid, or the file cannot be read or written.
-    pub fn load(json: Option<&str>, path: &Path) -> Result<Self, ConfigError> {
-        let config: Self = match json {
+    pub fn load(json: Option<&str>, path: &Path) -> Result<Loaded, ConfigError> {
+        let loaded = match json {
             Some(json) => parse(json, || "the configuration from the environment".to_owned())?,
             None => match std::fs::read_to_string(path) {
                 Ok(text) => parse(&text, || format!("the configuration file {}", path.display()))?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::write_new(path)?,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Loaded {
+                    config: Self::write_new(path)?,
+                    notes: vec![format!("wrote a first configuration file to {}", path.display())],
+                },
                 Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
             },
         };
-        config.database()?;
-        for (key, timeout) in [
-            ("plus.runners.heartbeat_timeout", config.heartbeat_timeout()),
-            ("plus.runners.job_timeout_grace_period", config.job_timeout_grace_period()),
-        ] {
-            if !(1..=900).contains(&timeout.as_secs()) {
-                let found = timeout.as_secs().to_string();
-                return Err(ConfigError::OutOfRange { key, found, expected: "1 to 900 seconds" });
+        loaded.config.check()?;
+        Ok(loaded)
+    }
+
+    /// What the types of the values cannot say.
+    fn check(&self) -> Result<(), ConfigError> {
+        let out_of_range = |key, found: String, expected| Err(ConfigError::OutOfRange { key, found, expected });
+        self.database()?;
+        if let Some(url) = &self.database.url
+            && !["postgres://", "postgresql://"].iter().any(|scheme| url.expose().starts_with(scheme))
+        {
+            return out_of_range("database.url", "something else".to_owned(), "a URL that begins with postgres://");
+        }
+        if self.security.secret_key.expose().is_empty() {
+            return out_of_range(
+                "security.secret_key",
+                "empty".to_owned(),
+                "a long random text; anyone who knows it can log in as anybody",
+            );
+        }
+        if self.server.request_body_max_bytes == 0 {
+            return out_of_range("server.request_body_max_bytes", "0".to_owned(), "a number of bytes above 0");
+        }
+        for (key, url) in
+            [("console.url", Some(&self.console.url)), ("plus.registry.url", self.registry().and_then(|r| r.url.as_ref()))]
+        {
+            if let Some(url) = url.filter(|url| !matches!(url.scheme(), "http" | "https")) {
+                return out_of_range(key, url.to_string(), "a URL that begins with http:// or https://");
             }
         }
-        Ok(config)
+        for (key, timeout) in [
+            ("plus.runners.heartbeat_timeout", self.heartbeat_timeout()),
+            ("plus.runners.job_timeout_grace_period", self.job_timeout_grace_period()),
+        ] {
+            if !(1..=900).contains(&timeout.as_secs()) {
+                return out_of_range(key, timeout.as_secs().to_string(), "1 to 900 seconds");
+            }
+        }
+        for (key, number) in [
+            ("plus.runners.fetch_timeout", self.fetch_timeout().as_secs()),
+            ("plus.registry.upload_timeout", self.upload_timeout().as_secs()),
+            ("plus.registry.max_body_size", self.max_blob_bytes()),
+        ] {
+            if number == 0 {
+                return out_of_range(key, "0".to_owned(), "a number above 0");
+            }
+        }
+        Ok(())
+    }
+
+    /// Listens elsewhere than the file says. What the file derived from the address follows it.
+    pub fn rebind(&mut self, address: SocketAddr) {
+        if self.console.url == url_of(self.server.bind_address) {
+            // Tokens name who issued them, and those that are out there stay valid.
+            self.security.issuer = Some(self.issuer());
+            self.console.url = url_of(address);
+        }
+        self.server.bind_address = address;
     }
 
     /// Writes the defaults and a new secret key, readable by the owner only.
@@ -170,27 +288,20 @@ impl Config {
             file.sync_all()
         };
         write().map_err(|source| ConfigError::Write { path: path.to_owned(), source })?;
-        tracing::info!(path = %path.display(), "wrote a first configuration file");
         Ok(config)
     }
 
     /// The configuration of a new installation whose data is under `folder`.
     #[must_use]
     pub fn new(folder: &Path, bind_address: SocketAddr, secret_key: Secret) -> Self {
-        // An address that stands for every address is none that anybody can call: then the server is `localhost` to people, and
-        // its registry is wherever it listens, until an administrator says what this machine is called.
-        let everywhere = bind_address.ip().is_unspecified();
-        let url = if everywhere { format!("http://localhost:{}", bind_address.port()) } else { format!("http://{bind_address}") };
-        let url: Url = url.parse().expect("a host and a port make a URL");
-        let registry_url = (!everywhere).then(|| url.clone());
         Self {
-            console: Console { url: url.clone() },
+            console: Console { url: url_of(bind_address) },
             security: Security { issuer: None, secret_key },
             server: Server { bind_address, request_body_max_bytes: limits::DEFAULT_REQUEST_BODY_MAX_BYTES, wire_version: None },
             logging: None,
             database: Database { file: Some(folder.join("bencher.db")), url: None },
             plus: Some(Plus {
-                registry: Some(Registry { url: registry_url, folder: Some(folder.join("blobs")), ..Registry::default() }),
+                registry: Some(Registry { folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,
             }),
         }
@@ -210,7 +321,7 @@ impl Config {
     /// The folder of image blobs, uploads and job output.
     #[must_use]
     pub fn blob_folder(&self) -> PathBuf {
-        let configured = self.plus.as_ref().and_then(|plus| plus.registry.as_ref()).and_then(|registry| registry.folder.clone());
+        let configured = self.registry().and_then(|registry| registry.folder.clone());
         configured.unwrap_or_else(|| {
             let database = self.database.file.as_deref().unwrap_or(Path::new("data/bencher.db"));
             database.parent().unwrap_or(Path::new(".")).join("blobs")
@@ -220,23 +331,24 @@ impl Config {
     /// Where clients and runners reach the registry.
     #[must_use]
     pub fn registry_url(&self) -> Url {
-        let configured = self.plus.as_ref().and_then(|plus| plus.registry.as_ref()).and_then(|registry| registry.url.clone());
-        configured.unwrap_or_else(|| {
-            format!("http://localhost:{}", self.server.bind_address.port()).parse().expect("a host and a port make a URL")
-        })
+        self.registry().and_then(|registry| registry.url.clone()).unwrap_or_else(|| url_of(self.server.bind_address))
+    }
+
+    fn registry(&self) -> Option<&Registry> {
+        self.plus.as_ref().and_then(|plus| plus.registry.as_ref())
     }
 
     /// The largest blob that may be pushed, in bytes.
     #[must_use]
     pub fn max_blob_bytes(&self) -> u64 {
-        let configured = self.plus.as_ref().and_then(|plus| plus.registry.as_ref()).and_then(|registry| registry.max_body_size);
+        let configured = self.registry().and_then(|registry| registry.max_body_size);
         configured.unwrap_or(limits::DEFAULT_MAX_BLOB_BYTES)
     }
 
     /// How long an upload to the registry may rest.
     #[must_use]
     pub fn upload_timeout(&self) -> Duration {
-        let configured = self.plus.as_ref().and_then(|plus| plus.registry.as_ref()).and_then(|registry| registry.upload_timeout);
+        let configured = self.registry().and_then(|registry| registry.upload_timeout);
         configured.map_or(limits::DEFAULT_UPLOAD_TIMEOUT, Duration::from_secs)
     }
 
@@ -270,8 +382,40 @@ impl Config {
     }
 }
 
-fn parse(text: &str, origin: impl FnOnce() -> String) -> Result<Config, ConfigError> {
-    serde_json::from_str(text).map_err(|source| ConfigError::Parse { origin: origin(), source })
+/// The configuration in a text, and the keys in it that nothing reads.
+fn parse(text: &str, origin: impl FnOnce() -> String) -> Result<Loaded, ConfigError> {
+    let mut notes = Vec::new();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let config = serde_ignored::deserialize(&mut json, |path| {
+        notes.push(format!("the configuration key `{}` is not used by this server", name_of(&path)));
+    });
+    match config.and_then(|config| json.end().map(|()| config)) {
+        Ok(config) => Ok(Loaded { config, notes }),
+        Err(source) => Err(ConfigError::Parse { origin: origin(), source }),
+    }
+}
+
+/// A key as people write it: `plus.stats.enabled`. Optional parts of the configuration are no steps on the way.
+fn name_of(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+
+    let under = |parent: &Path<'_>, key: String| match name_of(parent) {
+        parent if parent.is_empty() => key,
+        parent => format!("{parent}.{key}"),
+    };
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => under(parent, index.to_string()),
+        Path::Map { parent, key } => under(parent, key.clone()),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => name_of(parent),
+    }
+}
+
+/// Where programs on this machine reach a server that listens here.
+fn url_of(address: SocketAddr) -> Url {
+    let url =
+        if address.ip().is_unspecified() { format!("http://localhost:{}", address.port()) } else { format!("http://{address}") };
+    url.parse().expect("a host and a port make a URL")
 }
 
 /// 256 bits from the operating system, in hexadecimal.

@@ -11,6 +11,7 @@ pub mod error;
 pub mod http;
 pub mod job;
 pub mod limits;
+pub mod log;
 pub mod openapi;
 pub mod permission;
 pub mod process;

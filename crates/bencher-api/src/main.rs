@@ -1,9 +1,14 @@
 //! `bencher-api`: reads the configuration, opens the database and serves.
 
-use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use bencher_api::{app::App, clock::Clock, config::Config, http};
+use bencher_api::{
+    app::App,
+    clock::Clock,
+    config::{Config, Loaded},
+    http, log,
+};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -21,16 +26,14 @@ struct Cli {
     #[arg(long, env = "BENCHER_BIND_ADDRESS")]
     bind: Option<SocketAddr>,
     /// What to log, such as `info` or `bencher_api=debug`.
-    #[arg(long, env = "BENCHER_LOG", default_value = "info")]
-    log: EnvFilter,
+    ///
+    /// The configured level where this is not given, else `info`.
+    #[arg(long, env = "BENCHER_LOG")]
+    log: Option<EnvFilter>,
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    // Colours are for people: a log in a file is searched.
-    let colors = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(cli.log.clone()).with_writer(std::io::stderr).with_ansi(colors).init();
-    match run(cli) {
+    match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -41,9 +44,18 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let mut config = Config::load(cli.config_json.as_deref(), &cli.config)?;
+    let loaded = Config::load(cli.config_json.as_deref(), &cli.config);
+    let logging = loaded.as_ref().ok().and_then(|loaded| loaded.config.logging.as_ref());
+    if let Err(error) = log::init(cli.log.clone(), logging) {
+        log::init(cli.log, None)?;
+        return Err(error.into());
+    }
+    let Loaded { mut config, notes } = loaded?;
+    for note in notes {
+        tracing::warn!("{note}");
+    }
     if let Some(bind) = cli.bind {
-        config.server.bind_address = bind;
+        config.rebind(bind);
     }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
 }

@@ -1,6 +1,12 @@
 //! The OpenAPI document, generated from the handlers.
 
-use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use bencher_types::JobStatus;
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+
+use crate::{
+    http::{jobs::JobSort, reports::ReportSort},
+    store::{Direction, NameSort},
+};
 
 /// What the document says of the API as a whole.
 pub(crate) fn base() -> OpenApi {
@@ -13,6 +19,16 @@ pub(crate) fn base() -> OpenApi {
                 .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
                 .build(),
         )
+        // What only query strings are made of.
+        .components(Some(
+            ComponentsBuilder::new()
+                .schema_from::<Direction>()
+                .schema_from::<NameSort>()
+                .schema_from::<ReportSort>()
+                .schema_from::<JobSort>()
+                .schema_from::<JobStatus>()
+                .build(),
+        ))
         .build()
 }
 

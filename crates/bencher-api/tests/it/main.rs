@@ -6,6 +6,7 @@ mod accounts;
 mod channel;
 mod dimensions;
 mod jobs;
+mod openapi;
 mod projects;
 mod queue;
 mod registry;

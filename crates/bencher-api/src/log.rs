@@ -1,0 +1,51 @@
+//! Where the log goes, and what of it.
+
+use std::{fs::OpenOptions, io, io::IsTerminal as _, path::PathBuf, sync::Mutex};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{IfExists, Log, Logging};
+
+/// What is logged where nothing is said about it.
+const DEFAULT_FILTER: &str = "info";
+
+/// The log could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("could not open the log file {}; change `logging.log.file` in the configuration", path.display())]
+    Open {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Begins to log, as configured. `filter` comes from the command line and goes before the configured level.
+///
+/// # Errors
+/// The log file cannot be opened.
+pub fn init(filter: Option<EnvFilter>, logging: Option<&Logging>) -> Result<(), LogError> {
+    let log = logging.map(|logging| &logging.log);
+    let level = match log {
+        Some(Log::StderrTerminal { level } | Log::File { level, .. }) => level.directive(),
+        None => DEFAULT_FILTER,
+    };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(level)));
+    match log {
+        Some(Log::File { path, if_exists, .. }) => {
+            let mut options = OpenOptions::new();
+            match if_exists {
+                IfExists::Fail => options.write(true).create_new(true),
+                IfExists::Truncate => options.write(true).create(true).truncate(true),
+                IfExists::Append => options.append(true).create(true),
+            };
+            let file = options.open(path).map_err(|source| LogError::Open { path: path.clone(), source })?;
+            subscriber.with_ansi(false).with_writer(Mutex::new(file)).init();
+        }
+        Some(Log::StderrTerminal { .. }) | None => {
+            // Colours are for people: a log in a file is searched.
+            subscriber.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
+        }
+    }
+    Ok(())
+}

@@ -358,9 +358,14 @@ fn meta_of(header: &Header, pax: &mut BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Meta
         // The highest number means "unchanged" to the kernel.
         u32::try_from(number).ok().filter(|id| *id != u32::MAX).ok_or(Problem::Range { field, found: number })
     };
-    let uid = id("owner", header.uid(), b"uid")?;
-    let gid = id("group", header.gid(), b"gid")?;
-    let mode = header.mode().map_err(|_| Problem::Archive("the mode is not a number".to_owned()))? & 0o7777;
+    let fields = header.as_old();
+    let uid = id("owner", unless_blank(&fields.uid, || header.uid()), b"uid")?;
+    let gid = id("group", unless_blank(&fields.gid, || header.gid()), b"gid")?;
+    let mode = unless_blank(&fields.mode, || header.mode().map(u64::from))
+        .ok()
+        .and_then(|mode| u32::try_from(mode).ok())
+        .ok_or_else(|| Problem::Archive("the mode is not a number".to_owned()))?
+        & 0o7777;
     let mtime = match pax.get(b"mtime".as_slice()) {
         Some(text) => parse_time(text).ok_or_else(|| Problem::Archive("a time is unreadable".to_owned()))?,
         None => Mtime { seconds: header_seconds(header), nanoseconds: 0 },
@@ -381,6 +386,11 @@ fn meta_of(header: &Header, pax: &mut BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Meta
 
 /// The header's own time: octal text, or a signed number where the first bit is set. Unreadable ones are 1970, since an
 /// old tool's blank field is no reason to refuse an image.
+/// A number of a header; nothing but spaces or zero bytes is 0, as GNU tar reads it: some writers leave such fields blank.
+fn unless_blank(field: &[u8], number: impl FnOnce() -> io::Result<u64>) -> io::Result<u64> {
+    if field.iter().all(|byte| matches!(byte, b' ' | 0)) { Ok(0) } else { number() }
+}
+
 fn header_seconds(header: &Header) -> i64 {
     let field = &header.as_old().mtime;
     if field[0] & 0x80 == 0 {

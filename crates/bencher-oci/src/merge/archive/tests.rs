@@ -107,3 +107,13 @@ fn an_owner_that_does_not_fit_is_refused() {
     let error = read_one(&bytes).unwrap_err();
     assert!(matches!(error, ArchiveError::Problem(_, Problem::Range { field: "owner", found: 4_294_967_295 })));
 }
+
+#[test]
+fn blank_numbers_are_zero() {
+    let mut header = Header::new_gnu();
+    header.set_path("blank").unwrap();
+    header.set_size(0);
+    header.set_cksum();
+    let (member, _) = read_one(header.as_bytes()).unwrap();
+    assert_eq!((member.meta.uid, member.meta.gid, member.meta.mode), (0, 0, 0));
+}

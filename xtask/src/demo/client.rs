@@ -48,7 +48,10 @@ impl Client {
     /// Runs a command that may take long, in front: what it says is shown, Ctrl-C reaches it, and it is not waited for any
     /// longer once the server or the runner has ended. Returns the JSON it printed.
     pub(crate) fn follow<S: AsRef<OsStr>>(&self, arguments: &[S], services: &mut Services) -> Result<Value> {
-        let mut command = self.command(arguments);
+        // It ends with this process, however that happens: it would wait for the server for long.
+        let mut owned = Command::new("setpriv");
+        owned.args(["--pdeathsig", "TERM"]).arg(&self.program);
+        let mut command = self.prepare(owned, arguments);
         command.args(["--format", "json"]).stdout(Stdio::piped());
         let mut child = command.spawn().context("could not start `bencher`")?;
         let front = signals::in_front(child.id());
@@ -87,9 +90,13 @@ impl Client {
     }
 
     fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
-        let mut command = Command::new(&self.program);
+        self.prepare(Command::new(&self.program), arguments)
+    }
+
+    fn prepare<S: AsRef<OsStr>>(&self, mut command: Command, arguments: &[S]) -> Command {
         clear_settings(&mut command);
-        command.args(arguments).env("BENCHER_HOST", &self.host);
+        // Nor is it this checkout's commit that is measured.
+        command.args(arguments).env("BENCHER_HOST", &self.host).env("GIT_DIR", "/dev/null");
         if let Some((name, secret)) = &self.credential {
             command.env(name, secret);
         }

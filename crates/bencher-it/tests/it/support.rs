@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use self::child::Child;
 
 /// Far more than anything here takes; only a test that fails waits so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at something that is awaited.
 const LOOK: Duration = Duration::from_millis(20);
 /// Another program can take the port between our look and the server's own bind.
@@ -353,6 +353,7 @@ impl Runner {
     pub(crate) async fn until_runs(&self, marker: &str) -> i32 {
         until("the benchmark runs", async || {
             assert!(!self.child.has_ended(), "the runner ended:\n{}", self.child.log());
+            assert!(!self.child.log().contains("the job failed"), "the benchmark did not run:\n{}", self.child.log());
             machine::processes_with(marker).first().copied()
         })
         .await

@@ -112,7 +112,8 @@ impl Partial {
         Ok(())
     }
 
-    /// Appends content.
+    /// Appends content. Where the disk is full, what is here is forgotten: kept for a next attempt it would leave no space for
+    /// any other blob.
     ///
     /// # Errors
     /// It is more than the descriptor says, or the disk refuses.
@@ -121,7 +122,12 @@ impl Partial {
         if after > self.blob.size {
             return Err(FinishError::Size { digest: self.blob.digest.clone(), found: after, expected: self.blob.size });
         }
-        self.file.write_all(bytes).map_err(IoError::on("write", &self.path))?;
+        if let Err(error) = self.file.write_all(bytes).map_err(IoError::on("write", &self.path)) {
+            if error.is_disk_full() {
+                self.restart()?;
+            }
+            return Err(error.into());
+        }
         self.hasher.update(bytes);
         self.written = after;
         Ok(())

@@ -21,21 +21,27 @@ pub(crate) fn architecture() -> &'static str {
 fn layer(filler: usize) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for folder in ["bin", "tmp"] {
-        let mut header = tar::Header::new_gnu();
+        let mut header = header(0o755, 0);
         header.set_entry_type(tar::EntryType::Directory);
-        header.set_mode(0o755);
-        header.set_size(0);
         tar.append_data(&mut header, folder, std::io::empty()).expect("a tar in memory");
     }
     tar.append_path_with_name(BUSYBOX, "bin/busybox").expect("busybox is read");
     if filler > 0 {
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(0o644);
-        header.set_size(filler as u64);
+        let mut header = header(0o644, filler as u64);
         let random = std::fs::File::open("/dev/urandom").expect("randomness");
         tar.append_data(&mut header, "filler", std::io::Read::take(random, filler as u64)).expect("a tar in memory");
     }
     tar.into_inner().expect("a tar in memory")
+}
+
+fn header(mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
 }
 
 fn digest(bytes: &[u8]) -> Digest {

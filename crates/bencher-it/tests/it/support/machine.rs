@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use nix::unistd::Uid;
 
 /// `None`, said aloud, where this machine cannot run benchmarks on the host. Fails where it has to.
+#[expect(clippy::print_stdout, reason = "whoever runs the tests has to see that one did nothing")]
 pub(crate) fn require() -> Option<()> {
     let root = (!Uid::effective().is_root()).then_some("it needs root");
     let crun = (!Path::new("/usr/bin/crun").exists()).then_some("it needs /usr/bin/crun (Debian: crun)");

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// Items on a page of a list where the client names no number (the contract's default).
 pub const DEFAULT_PER_PAGE: u8 = 8;
+/// Characters of a search that are looked at: more than the longest name has, and fewer than SQLite's 50,000 bytes of a pattern, even
+/// where each is escaped.
+pub const MAX_SEARCH_CHARS: usize = 2048;
 
 /// The largest request body outside of the registry, and the largest frame of the runner channel, in bytes; an admin may change it.
 pub const DEFAULT_REQUEST_BODY_MAX_BYTES: usize = 4 << 20;
@@ -29,6 +32,10 @@ pub const DEFAULT_JOB_TIMEOUT_SECS: u32 = 3600;
 pub const DEFAULT_JOB_PRIORITY: i64 = 100;
 /// How long a `ready` runner waits for a job where it names no time.
 pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a job is handed out to runners that go away without beginning it; then it fails, so that a job that no runner survives
+/// ends.
+pub const MAX_HANDOUTS: i64 = 10;
 
 /// How long the requests at hand may take once the server is told to stop.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);

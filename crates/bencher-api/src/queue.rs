@@ -124,6 +124,11 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
         }
         Terminal::Canceled => (JobEvent::Cancel, None, None),
     };
+    if !app.store.wants_ending(runner.id, job, event).await.map_err(FinishError::Store)? {
+        // Nothing is kept of it, so that no runner fills the blob store with what no job refers to.
+        tracing::debug!(job.uuid = %job, "a terminal message changes nothing");
+        return Ok(Ended::Unchanged);
+    }
     let output_key = match output {
         Some(output) => Some(keep_output(app, runner, job, &output).await.map_err(FinishError::Output)?),
         None => None,
@@ -212,6 +217,11 @@ pub async fn watch_leases(app: Arc<App>) {
 async fn expire_leases(app: &App) -> Result<Option<DateTime>, StoreError> {
     let now = app.clock.now();
     for expired in app.store.expired_leases(now).await? {
+        if app.store.release_job(expired.job, expired.attempt, now).await? {
+            tracing::warn!(job.uuid = %expired.job, "a job that was handed out but never begun went back to the queue");
+            app.hub.wake();
+            continue;
+        }
         let message = "the runner was not heard of for too long: it or its connection is down";
         if app.store.end_job(expired.job, expired.attempt, JobEvent::Fail, message, now).await? {
             tracing::warn!(job.uuid = %expired.job, "failed a job whose runner was lost");

@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
+use self::retry::News;
 pub(crate) use self::{
     error::ApiError,
     retry::{Attempt, RetryPolicy},
@@ -143,7 +144,7 @@ impl Client {
     }
 
     async fn call<T>(&self, call: Call) -> Result<Answer<T>, ApiError> {
-        let mut attempt = 1;
+        let (mut attempt, mut news) = (1, News::default());
         loop {
             let error = match self.attempt(&call).await {
                 Ok(answer) => return Ok(answer),
@@ -152,7 +153,8 @@ impl Client {
             let Some(wait) = self.config.retry.wait_after(attempt, &error) else {
                 return Err(error.after(attempt));
             };
-            (self.config.on_retry)(&Attempt { number: attempt, of: self.config.retry.attempts, error: &error, wait });
+            let of = self.config.retry.attempts;
+            (self.config.on_retry)(&Attempt { number: attempt, of, error: &error, wait, is_news: news.is(wait) });
             tokio::time::sleep(wait).await;
             attempt += 1;
         }

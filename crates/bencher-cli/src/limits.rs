@@ -13,6 +13,8 @@ pub(crate) const DEFAULT_ATTEMPTS: u32 = 35;
 pub(crate) const DEFAULT_RETRY_AFTER_SECS: u32 = 1;
 /// The longest wait between two attempts, in seconds.
 pub(crate) const DEFAULT_MAX_RETRY_AFTER_SECS: u32 = 30;
+/// How often a log, unlike a person at a terminal, is told that a request is still repeated.
+pub(crate) const RETRY_NEWS_INTERVAL: Duration = Duration::from_secs(30);
 /// The longest of the durations above that may be asked for, in seconds.
 pub(crate) const MAX_WAIT_SECS: i64 = 900;
 

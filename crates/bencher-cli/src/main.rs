@@ -86,11 +86,18 @@ fn client_config(global: &Global, matches: &clap::ArgMatches, out: Out) -> Resul
             first: Duration::from_secs(global.retry_after.into()),
             longest: Duration::from_secs(global.max_retry_after.into()),
         },
-        on_retry: if out.verbose || out.stderr_terminal { say_retry } else { |_| () },
+        // A log is told as well, if less often: a wrong host must not look like a job that hangs.
+        on_retry: if out.verbose || out.stderr_terminal { say_retry } else { say_news },
     })
 }
 
+fn say_news(attempt: &Attempt<'_>) {
+    if attempt.is_news {
+        say_retry(attempt);
+    }
+}
+
 fn say_retry(attempt: &Attempt<'_>) {
-    let Attempt { number, of, error, wait } = attempt;
+    let Attempt { number, of, error, wait, .. } = attempt;
     let _ = writeln!(io::stderr().lock(), "{error}; attempt {number} of {of}, the next in {} s", wait.as_secs());
 }

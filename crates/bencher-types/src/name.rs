@@ -104,13 +104,13 @@ macro_rules! names {
 
 names! {
     /// A name that people give a resource.
-    ResourceName("name", "1 to 64 bytes, not only spaces", |text| is_name(text, MAX_RESOURCE_NAME_LEN));
+    ResourceName("name", "1 to 64 bytes, not only spaces, none of them NUL", |text| is_name(text, MAX_RESOURCE_NAME_LEN));
     /// A person's name.
-    UserName("user name", "1 to 64 bytes, not only spaces", |text| is_name(text, MAX_RESOURCE_NAME_LEN));
+    UserName("user name", "1 to 64 bytes, not only spaces, none of them NUL", |text| is_name(text, MAX_RESOURCE_NAME_LEN));
     /// A branch's name: a name git would take for a branch.
     BranchName("branch name", "a git reference name of at most 256 bytes", is_branch_name);
     /// A benchmark's name, as its harness prints it.
-    BenchmarkName("benchmark name", "1 to 1024 bytes, not only spaces", |text| is_name(text, MAX_BENCHMARK_NAME_LEN));
+    BenchmarkName("benchmark name", "1 to 1024 bytes, not only spaces, none of them NUL", |text| is_name(text, MAX_BENCHMARK_NAME_LEN));
     /// A name for URLs: lower-case letters, digits and single hyphens between them.
     Slug("slug", "1 to 64 lower-case letters and digits, with single hyphens between them", is_slug);
     /// An e-mail address. Compared as it was given; addresses are stored in lower case.
@@ -146,8 +146,9 @@ impl Slug {
     }
 }
 
+/// NUL is in no text that a person or a harness means, and PostgreSQL stores none.
 fn is_name(text: &str, max: usize) -> bool {
-    !text.trim().is_empty() && text.len() <= max
+    !text.trim().is_empty() && text.len() <= max && !text.contains('\0')
 }
 
 fn is_slug(text: &str) -> bool {

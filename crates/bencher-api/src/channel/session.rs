@@ -196,7 +196,11 @@ impl Session {
     fn on_message(&mut self, message: FromRunner, now: DateTime) -> Vec<Output> {
         match message {
             FromRunner::Ready { poll_timeout, .. } => {
-                let given_up = self.held();
+                let given_up = match &self.state {
+                    State::InJob(job) if job.received => Some(job.held),
+                    // What never arrived goes back to the queue with the claim.
+                    _ => None,
+                };
                 let poll =
                     poll_timeout.map_or(limits::DEFAULT_POLL_TIMEOUT, |secs| Duration::from_secs(u64::from(secs.clamp(1, 900))));
                 self.state = State::Waiting { until: now.saturating_add(poll) };

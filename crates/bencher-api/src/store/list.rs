@@ -171,7 +171,10 @@ impl Count {
 }
 
 /// The `LIKE` pattern (escape character `\\`) of a part that may stand anywhere; letters in lower case.
+///
+/// Databases refuse patterns that are too long. No name is nearly as long as what is kept of one, so that both find nothing.
 pub(crate) fn like_pattern(search: &str) -> String {
-    let escaped = search.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let kept: String = search.chars().take(limits::MAX_SEARCH_CHARS).collect();
+    let escaped = kept.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
 }

@@ -10,7 +10,7 @@ use bencher_types::{
 };
 
 use super::{Dialect, Micros, Queries, Store, StoreError, Text, Tx, postgres, spec::SpecRow, sqlite};
-use crate::values;
+use crate::{limits, values};
 
 /// A row of `job`, as far as the queue is concerned.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -101,6 +101,14 @@ struct NextExpiry {
 }
 
 #[derive(sqlx::FromRow)]
+struct HeldRow {
+    status: i64,
+    current: i64,
+    attempt: i64,
+    outcome: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
 struct AttemptRow {
     attempt: i64,
 }
@@ -108,7 +116,7 @@ struct AttemptRow {
 impl Store {
     /// Gives a runner the next job of its specs, if there is one.
     ///
-    /// What the runner still held it has given up by asking: those jobs fail.
+    /// What the runner still held it has given up by asking: those jobs fail, or go back where they were never begun.
     ///
     /// # Errors
     /// The database failed; nothing was claimed.
@@ -190,24 +198,15 @@ impl Store {
         tx.commit().await
     }
 
-    /// A job that was handed out but never received goes back to the queue. Whether it did.
+    /// A job that was handed out but never received goes back to the queue. Whether it did; one that was handed out too often fails.
     ///
     /// # Errors
     /// The database failed.
     pub async fn release_job(&self, job: JobUuid, attempt: i64, now: DateTime) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let changed = tx
-            .execute(
-                "UPDATE job SET status = $3, runner_id = NULL, lease_expires = NULL, claimed = NULL, modified = $4 \
-                 WHERE uuid = $1 AND attempt = $2 AND status = $5",
-                values![job, attempt, JobStatus::Pending, now, JobStatus::Claimed],
-            )
-            .await?;
-        if changed == 1 {
-            end_attempt(&mut tx, job, attempt, "released", now).await?;
-        }
+        let released = release(&mut tx, job, attempt, now).await?;
         tx.commit().await?;
-        Ok(changed == 1)
+        Ok(released)
     }
 
     /// The server ends an attempt: the runner was lost (`Fail`) or the job took too long (`Cancel`). Whether it was still in flight.
@@ -273,6 +272,28 @@ impl Store {
         }
     }
 
+    /// Whether a terminal message of a runner would change anything: the runner was given the job, and the job, or what is known of
+    /// the runner's attempt, can still become what the message says.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn wants_ending(&self, runner_id: i64, job: JobUuid, event: JobEvent) -> Result<bool, StoreError> {
+        let mut conn = self.read().await?;
+        let sql = "SELECT job.status, job.attempt AS current, job_attempt.attempt, job_attempt.outcome \
+                   FROM job JOIN job_attempt ON job_attempt.job_id = job.id \
+                   WHERE job.uuid = $1 AND job_attempt.runner_id = $2 ORDER BY job_attempt.attempt DESC LIMIT 1";
+        let Some(row) = conn.optional::<HeldRow>(sql, values![job, runner_id]).await? else { return Ok(false) };
+        if row.attempt != row.current {
+            return Ok(row.outcome.as_deref() != Some("superseded"));
+        }
+        if row.outcome.as_deref() == Some(JobStatus::Completed.as_str()) {
+            // Its result was taken. That it could not be processed makes room for no other.
+            return Ok(false);
+        }
+        let status = JobStatus::from_number(row.status).ok_or(StoreError::corrupt("job.status"))?;
+        Ok(matches!(status.apply(event), Ok(Transition::To(_))))
+    }
+
     /// Jobs in flight whose runner was not heard of in time.
     ///
     /// # Errors
@@ -332,6 +353,27 @@ pub(super) async fn write_ending(
     end_attempt(tx, row.uuid.0, row.attempt, to.as_str(), now).await
 }
 
+/// Puts a job that is only claimed back; whether it went back.
+async fn release(tx: &mut Tx, job: JobUuid, attempt: i64, now: DateTime) -> Result<bool, StoreError> {
+    let Some(row) = lock_job(tx, job).await? else { return Ok(false) };
+    if row.attempt != attempt || row.status()? != JobStatus::Claimed {
+        return Ok(false);
+    }
+    if attempt >= limits::MAX_HANDOUTS {
+        let message = format!("the job was handed out {attempt} times and no runner began it: see the logs of the runners");
+        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some(message) };
+        write_ending(tx, &row, JobStatus::Failed, &ending, now).await?;
+        return Ok(false);
+    }
+    tx.execute(
+        "UPDATE job SET status = $2, runner_id = NULL, lease_expires = NULL, claimed = NULL, modified = $3 WHERE id = $1",
+        values![row.id, JobStatus::Pending, now],
+    )
+    .await?;
+    end_attempt(tx, job, attempt, "released", now).await?;
+    Ok(true)
+}
+
 async fn end_attempt(tx: &mut Tx, job: JobUuid, attempt: i64, outcome: &'static str, now: DateTime) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE job_attempt SET ended = $3, outcome = $4 WHERE job_id = (SELECT id FROM job WHERE uuid = $1) AND attempt = $2",
@@ -341,12 +383,16 @@ async fn end_attempt(tx: &mut Tx, job: JobUuid, attempt: i64, outcome: &'static 
     Ok(())
 }
 
-/// Fails what a runner that asks for work still holds.
+/// Fails what a runner that asks for work still holds; what it never began goes back, since it was probably never received.
 async fn fail_held(tx: &mut Tx, runner_id: i64, now: DateTime) -> Result<(), StoreError> {
     let held: Vec<QueuedJob> = tx
         .all(format!("SELECT {} FROM job WHERE runner_id = $1 AND status IN (1, 2)", QueuedJob::COLUMNS), values![runner_id])
         .await?;
     for job in held {
+        if job.status()? == JobStatus::Claimed {
+            release(tx, job.uuid.0, job.attempt, now).await?;
+            continue;
+        }
         let ending = Ending {
             event: JobEvent::Fail,
             output_key: None,

@@ -36,8 +36,8 @@ values_from! {
     bool => |value| Integer(i64::from(value));
     DateTime => |value| Integer(value.as_micros());
     f64 => |value| Double(value);
-    &str => |value| Text(value.to_owned());
-    String => |value| Text(value);
+    &str => |value| Text(without_nul(value.to_owned()));
+    String => |value| Text(without_nul(value));
     Vec<u8> => |value| Bytes(value);
     &bencher_types::ResourceName => |value| Text(value.to_string());
     &bencher_types::UserName => |value| Text(value.to_string());
@@ -65,6 +65,12 @@ values_from! {
     bencher_types::SpecUuid => |value| Text(value.to_string());
     bencher_types::JobUuid => |value| Text(value.to_string());
     bencher_types::JobStatus => |value| Integer(value.number());
+}
+
+/// PostgreSQL's texts have no NUL. One that a stranger wrote (a runner's message, what a list is searched for) must be no failure of the
+/// database, and be the same on both of them; what is valid as a name has none anyway.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// A text column that is read as a type of its own: `Text<Slug>`, `Option<Text<Url>>`.

@@ -142,3 +142,19 @@ async fn a_measure_has_units() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whatever_a_list_is_searched_for_is_no_failure() {
+    on_each_database(async |server| {
+        let ada = server.sign_up("Ada").await;
+        server.project(&ada, "Shop", "public").await;
+        let long = "a".repeat(60_000);
+        for query in ["search=%00", "name=%00", &format!("search={long}"), &format!("search={}", "%25".repeat(4000))] {
+            let (found, total) = server.list(&format!("/v0/projects/shop/benchmarks?{query}"), Some(&ada), "name").await;
+            assert_eq!((found.len(), total), (0, 0));
+        }
+        let answer = server.post("/v0/projects/shop/benchmarks", &ada, json!({ "name": "a\0b" })).await;
+        refused(answer, 400, "none of them NUL");
+    })
+    .await;
+}

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use bencher_api::store::queue::{Ended, Ending};
+use bencher_api::{
+    limits,
+    store::queue::{Ended, Ending},
+};
 use bencher_types::{JobEvent, JobStatus};
 
 use crate::{
@@ -176,9 +179,60 @@ async fn a_runner_that_asks_for_work_has_given_up_what_it_held() {
         let runner = rows::runner(store, spec).await;
         let job = rows::job(store, spec, 0, at(0)).await;
         store.claim_job(runner.id, LEASE, at(1)).await.unwrap().unwrap();
+        store.start_job(job, 1, LEASE, at(1)).await.unwrap();
         assert!(store.claim_job(runner.id, LEASE, at(2)).await.unwrap().is_none());
         let given_up = store.job_of_runner(runner.id, Some(job)).await.unwrap().unwrap();
         assert_eq!(given_up.status().unwrap(), JobStatus::Failed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_that_was_handed_out_but_never_begun_is_handed_out_again_until_that_is_too_often() {
+    on_each_database(async |server| {
+        let store = &server.app.store;
+        let spec = rows::spec(store).await;
+        let runner = rows::runner(store, spec).await;
+        let job = rows::job(store, spec, 0, at(0)).await;
+        for attempt in 1..=limits::MAX_HANDOUTS {
+            let again = store.claim_job(runner.id, LEASE, at(attempt)).await.unwrap().unwrap();
+            assert_eq!((again.job.uuid.0, again.job.attempt), (job, attempt));
+        }
+        assert!(store.claim_job(runner.id, LEASE, at(100)).await.unwrap().is_none());
+        let ended = store.job_of_runner(runner.id, Some(job)).await.unwrap().unwrap();
+        assert_eq!(ended.status().unwrap(), JobStatus::Failed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_would_change_nothing_is_not_wanted() {
+    on_each_database(async |server| {
+        let store = &server.app.store;
+        let spec = rows::spec(store).await;
+        let (runner, stranger) = (rows::runner(store, spec).await, rows::runner(store, spec).await);
+        let job = rows::job(store, spec, 0, at(0)).await;
+        assert!(!store.wants_ending(runner.id, job, JobEvent::Complete).await.unwrap(), "never handed out");
+        store.claim_job(runner.id, LEASE, at(1)).await.unwrap().unwrap();
+        store.start_job(job, 1, LEASE, at(1)).await.unwrap();
+        assert!(store.wants_ending(runner.id, job, JobEvent::Complete).await.unwrap());
+        assert!(!store.wants_ending(stranger.id, job, JobEvent::Complete).await.unwrap(), "not its own");
+        store.finish_job(runner.id, job, &completed(), at(2)).await.unwrap();
+        assert!(!store.wants_ending(runner.id, job, JobEvent::Complete).await.unwrap(), "known already");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn why_a_job_failed_is_kept_whatever_bytes_a_runner_puts_into_it() {
+    on_each_database(async |server| {
+        let store = &server.app.store;
+        let spec = rows::spec(store).await;
+        let runner = rows::runner(store, spec).await;
+        let job = rows::job(store, spec, 0, at(0)).await;
+        store.claim_job(runner.id, LEASE, at(1)).await.unwrap().unwrap();
+        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some("no \0 such file".to_owned()) };
+        assert_eq!(store.finish_job(runner.id, job, &ending, at(2)).await.unwrap(), Ended::Now(JobStatus::Failed));
     })
     .await;
 }

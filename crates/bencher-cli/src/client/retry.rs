@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ApiError;
+use crate::limits;
 
 /// How often, and how patiently, a request is repeated.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,24 @@ pub(crate) struct Attempt<'a> {
     pub of: u32,
     pub error: &'a ApiError,
     pub wait: Duration,
+    /// Whether somebody who reads a log wants to know: the first one, then one now and then.
+    pub is_news: bool,
+}
+
+/// How long ago a log was told last, in time that was waited since.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    since: Option<Duration>,
+}
+
+impl News {
+    /// Whether the attempt before this wait is news.
+    pub(super) fn is(&mut self, wait: Duration) -> bool {
+        let is_news = self.since.is_none_or(|since| since >= limits::RETRY_NEWS_INTERVAL);
+        let before = if is_news { Duration::ZERO } else { self.since.unwrap_or_default() };
+        self.since = Some(before.saturating_add(wait));
+        is_news
+    }
 }
 
 impl RetryPolicy {

@@ -42,6 +42,13 @@ fn a_name_id_prefers_the_uuid_then_the_slug() {
     assert!(matches!("feature/x".parse(), Ok(NameId::Name(_))));
 }
 
+#[test]
+fn no_name_has_a_nul() {
+    assert!(ResourceName::new("a\0b").is_err());
+    assert!(UserName::new("a\0b").is_err());
+    assert!(BenchmarkName::new("a\0b").is_err());
+}
+
 proptest! {
     #[test]
     fn a_slug_made_from_any_name_is_valid(name in ".{0,200}") {

@@ -188,6 +188,15 @@ fn a_runner_that_asks_for_work_in_a_job_has_given_it_up() {
 }
 
 #[test]
+fn a_runner_that_asks_for_work_before_it_has_its_job_gets_it_again() {
+    let job = JobUuid::random();
+    let mut session = session();
+    assert_eq!(session.on(ready(55), at(0)), [Output::Claim]);
+    assert!(matches!(session.on(Input::Claimed(Some((held(job), claimed_job(job)))), at(0)).as_slice(), [Output::Send(_)]));
+    assert_eq!(session.on(ready(55), at(1)), [Output::Claim]);
+}
+
+#[test]
 fn garbage_ends_an_idle_connection_but_no_job() {
     assert_eq!(session().on(Input::Garbage, at(1)), [Output::Close(Close::Garbage)]);
     let mut session = running(JobUuid::random());
@@ -228,11 +237,11 @@ proptest! {
                 prop_assert!(!was_closed || outputs.is_empty(), "a closed session did {outputs:?}");
                 for output in outputs {
                     match output {
-                        Output::Claim if !in_flight => {
+                        Output::Claim => {
+                            // One that was handed out and not begun is handed out again.
                             in_flight = true;
                             queue.push(Input::Claimed(Some((held(job), claimed_job(job)))));
                         }
-                        Output::Claim => queue.push(Input::Claimed(None)),
                         Output::Resume(_) => queue.push(Input::Resumed(if in_flight { Resume::Held(held(job)) } else { Resume::Nothing })),
                         Output::Finish(job, _) => { in_flight = false; queue.push(Input::Finished(job)); }
                         Output::Release(_) | Output::Lost(..) => in_flight = false,

@@ -35,3 +35,12 @@ fn a_refusal_is_not_repeated() {
     assert_eq!(POLICY.wait_after(1, &ApiError::Refused(failure(404))), None);
     assert_eq!(POLICY.wait_after(1, &ApiError::Refused(failure(429))), None);
 }
+
+#[test]
+fn a_log_is_told_of_the_first_attempt_and_then_every_half_minute() {
+    let mut news = News::default();
+    let waits = [1, 2, 4, 8, 16, 30, 30].map(Duration::from_secs);
+    assert_eq!(waits.map(|wait| news.is(wait)), [true, false, false, false, false, true, true]);
+    let mut news = News::default();
+    assert_eq!([10; 7].map(|wait| news.is(Duration::from_secs(wait))), [true, false, false, true, false, false, true]);
+}

@@ -7,6 +7,7 @@ mod bless;
 mod chroot_test;
 mod ci;
 mod demo;
+mod fuzz;
 mod nextest;
 mod postgres;
 mod process;
@@ -36,6 +37,8 @@ enum Command {
     Tidy,
     /// Build the release binaries and measure them (needs root)
     Bench(bench::Args),
+    /// Feed one reader of foreign bytes with what a fuzzer makes up, for a while
+    Fuzz(fuzz::Args),
     /// Run the tests and accept what they print now: snapshots and openapi.json
     Bless(bless::Args),
     /// Run `.ci/run` on a bare Debian in a folder and report the cold time (needs root)
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bless(args) => bless::run(&args),
         Command::ChrootTest(args) => chroot_test::run(&args),
     });

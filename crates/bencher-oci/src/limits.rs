@@ -37,7 +37,8 @@ pub struct Limits {
     pub config_bytes: u64,
     /// Number of layers. Builders stop at 127.
     pub layers: usize,
-    /// Size of an image in bytes: once for all compressed layers together, once for everything they unpack to.
+    /// Size of an image in bytes: once for all compressed layers together, once for everything they unpack to,
+    /// headers and holes included.
     pub image_bytes: u64,
     /// Members of all layers together. Each costs some hundred bytes of memory.
     pub entries: u64,

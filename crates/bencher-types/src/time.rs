@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A point in time: RFC 3339 in JSON, microseconds since the Unix epoch in the database.
 ///
 /// Precision is one microsecond everywhere, so that a value survives a round trip through either.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(transparent)]
+#[serde(from = "Timestamp", into = "Timestamp")]
 #[schema(value_type = String, format = DateTime)]
 pub struct DateTime(Timestamp);
 
@@ -22,7 +22,8 @@ impl DateTime {
     /// # Errors
     /// The value is outside the years -9999 to 9999.
     pub fn from_micros(micros: i64) -> Result<Self, OutOfRange> {
-        Timestamp::from_microsecond(micros).map(Self).map_err(|_| OutOfRange(micros))
+        // Not by the crate's own conversion, which refuses the last second that its type can hold.
+        Timestamp::from_duration(SignedDuration::from_micros(micros)).map(Self).map_err(|_| OutOfRange(micros))
     }
 
     /// Microseconds since the Unix epoch.
@@ -53,7 +54,13 @@ impl DateTime {
 
 impl From<Timestamp> for DateTime {
     fn from(timestamp: Timestamp) -> Self {
-        Self(Timestamp::from_microsecond(timestamp.as_microsecond()).unwrap_or(timestamp))
+        Self::from_micros(timestamp.as_microsecond()).unwrap_or(Self(timestamp))
+    }
+}
+
+impl From<DateTime> for Timestamp {
+    fn from(time: DateTime) -> Self {
+        time.0
     }
 }
 
@@ -76,3 +83,6 @@ impl fmt::Debug for DateTime {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::{fmt::Write, path::PathBuf};
 use bencher_analysis::{AdapterError, Metrics, adapter::to_bmf, parse};
 use bencher_types::wire::adapter::{Adapter, Average};
 
+mod corpus;
 mod criterion;
 mod hyperfine;
 

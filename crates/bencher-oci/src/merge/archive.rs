@@ -19,6 +19,8 @@ use super::{
 const BLOCK: u64 = 512;
 /// Pieces of one sparse file. Real tools write one per hole; the count is held in memory.
 const MAX_SPARSE_PIECES: usize = 65_536;
+/// Blocks of one sparse file's map. Each has room for many pieces, but may hold none.
+const MAX_SPARSE_BLOCKS: usize = MAX_SPARSE_PIECES / 16;
 /// Attributes that speak to the host's kernel instead of the image's programs: an overlay over the written tree would obey
 /// them, and labels belong to the host's own policy. They are dropped.
 const DROPPED_XATTRS: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"security.selinux"];
@@ -64,6 +66,8 @@ pub(super) struct Archive<R> {
     remaining: u64,
     padding: u64,
     max_extension: u64,
+    /// Bytes of the headers that describe all members; between two members there may be any number of them.
+    global: u64,
 }
 
 /// Extended headers that wait for the member they describe.
@@ -78,7 +82,7 @@ struct Extensions {
 
 impl<R: Read> Archive<R> {
     pub(super) fn new(inner: R, max_extension: u64) -> Self {
-        Self { inner, remaining: 0, padding: 0, max_extension }
+        Self { inner, remaining: 0, padding: 0, max_extension, global: 0 }
     }
 
     pub(super) fn get_ref(&self) -> &R {
@@ -112,7 +116,11 @@ impl<R: Read> Archive<R> {
                     read_pax(&records, &mut extensions.pax)?;
                 }
                 // Comments of the tool that made the archive; no image tool puts attributes there.
-                EntryType::XGlobalHeader => drop(self.extension(size, &mut 0)?),
+                EntryType::XGlobalHeader => {
+                    let mut global = self.global;
+                    drop(self.extension(size, &mut global)?);
+                    self.global = global;
+                }
                 _ => return self.member(&header, size, extensions).map(Some),
             }
         }
@@ -228,7 +236,12 @@ impl<R: Read> Archive<R> {
         };
         gnu.sparse.iter().try_for_each(&mut add)?;
         let mut more = gnu.is_extended();
+        let mut blocks = 0;
         while more {
+            blocks += 1;
+            if blocks > MAX_SPARSE_BLOCKS {
+                return Err(malformed("the map of a sparse file is unreadable or too long"));
+            }
             let mut block = GnuExtSparseHeader::new();
             self.inner.read_exact(block.as_mut_bytes())?;
             block.sparse.iter().try_for_each(&mut add)?;

@@ -129,7 +129,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn run(mut self, input: &LayerInput) -> Result<Scan, Refused> {
-        while let Some(member) = self.archive.next().map_err(refuse_archive)? {
+        while let Some(member) = self.next()? {
             if self.cancel.is_cancelled() {
                 return Err(Refused::Canceled);
             }
@@ -145,6 +145,18 @@ impl<'a> Scanner<'a> {
         drain(&mut stream, self.budget, &mut self.buffer)?;
         stream.verify(input).map_err(Refused::Layer)?;
         Ok(self.found)
+    }
+
+    /// The next member. What its headers take counts like content, for they are decompressed and read as well.
+    fn next(&mut self) -> Result<Option<Member>, Refused> {
+        let counted = self.archive.get_ref().position().saturating_add(self.archive.remaining());
+        let next = self.archive.next().map_err(refuse_archive)?;
+        let stream = self.archive.get_ref();
+        let headers = stream.position().saturating_sub(counted);
+        let within =
+            self.budget.take_bytes(headers).and_then(|()| self.budget.check_ratio(stream.compressed(), stream.position()));
+        within.map_err(|exceeded| Refused::Layer(exceeded.into()))?;
+        Ok(next)
     }
 
     fn member(&mut self, member: Member) -> Result<(), Refused> {

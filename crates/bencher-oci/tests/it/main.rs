@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod assemble;
+mod corpus;
 mod folder;
 mod hostile;
 mod images;

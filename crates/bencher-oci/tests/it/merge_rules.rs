@@ -211,10 +211,12 @@ fn every_bound_names_the_entry_that_passed_it() {
         Some("c"),
     );
     check_limit(Limits { entries: 2, ..default() }, Layer::new().file("a/b/c/d", ""), &Exceeded::Entries(2), Some("a/b/c/d"));
+    // Headers count: three blocks for each file, and the padding of the first one's content.
+    let bytes = 3 * 512 + 512 + 3 * 512 + 4;
     check_limit(
-        Limits { image_bytes: 9, ..default() },
+        Limits { image_bytes: bytes, ..default() },
         Layer::new().file("a", "12345").file("b", "12345"),
-        &Exceeded::Bytes(9),
+        &Exceeded::Bytes(bytes),
         Some("b"),
     );
     check_limit(
@@ -267,6 +269,25 @@ fn zeros_behind_the_end_of_an_archive_are_bounded_too() {
     let limits = Limits { image_bytes: 1 << 19, ..Limits::default() };
     let error = merge_inputs(&[input(&gzip(&tar), &tar)], &limits).unwrap_err();
     assert!(matches!(error, MergeError::Layer { problem: Problem::Exceeded(Exceeded::Bytes(_)), .. }));
+}
+
+#[test]
+fn a_decompression_bomb_of_headers_is_stopped() {
+    let comment = vec![b'x'; 4096];
+    let layer = (0..400).fold(Layer::new(), |layer, _| layer.pax(&[("comment", &comment)]).file("a", ""));
+    let tar = layer.tar();
+    let by_ratio = Limits { ratio_floor_bytes: 1 << 20, ratio: 20, ..Limits::default() };
+    let by_size = Limits { image_bytes: 1 << 20, ..Limits::default() };
+    for blob in [gzip(&tar), zstd(&tar)] {
+        for limits in [&by_ratio, &by_size] {
+            let error = merge_inputs(&[input(&blob, &tar)], limits).unwrap_err();
+            let exceeded = matches!(
+                error,
+                MergeError::Layer { problem: Problem::Exceeded(Exceeded::Ratio { .. } | Exceeded::Bytes(_)), .. }
+            );
+            assert!(exceeded, "{}", chain(&error));
+        }
+    }
 }
 
 #[test]

@@ -41,3 +41,9 @@ fn a_member_without_the_lints_is_found() {
         &["crates/x/Cargo.toml: does not take the workspace's lints: add `[lints]` and `workspace = true`"],
     );
 }
+
+#[test]
+fn the_fuzz_targets_are_no_member() {
+    let text = "[workspace]\n[dependencies]\nserde = \"1\"\n".to_owned();
+    assert_eq!(super::check(&[TextFile { path: "fuzz/Cargo.toml".to_owned(), text }]), []);
+}

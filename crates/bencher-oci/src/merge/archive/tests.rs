@@ -117,3 +117,30 @@ fn blank_numbers_are_zero() {
     let (member, _) = read_one(header.as_bytes()).unwrap();
     assert_eq!((member.meta.uid, member.meta.gid, member.meta.mode), (0, 0, 0));
 }
+
+#[test]
+fn comments_of_the_whole_archive_are_bounded_together() {
+    let comment = pax_record("comment", &[b'x'; 400]);
+    let mut bytes = Vec::new();
+    for _ in 0..11 {
+        bytes.extend(member_bytes(EntryType::XGlobalHeader, "pax_global_header", &comment));
+    }
+    bytes.extend(member_bytes(EntryType::Regular, "f", b""));
+    assert!(matches!(read_one(&bytes), Err(ArchiveError::Problem(_, Problem::Exceeded(Exceeded::Extension(4096))))));
+}
+
+#[test]
+fn the_map_of_a_sparse_file_ends_although_it_says_nothing() {
+    let mut header = header(EntryType::GNUSparse, "s", 0);
+    header.as_mut_bytes()[257..265].copy_from_slice(b"ustar  \0");
+    header.as_gnu_mut().unwrap().set_is_extended(true);
+    header.set_cksum();
+    let mut block = GnuExtSparseHeader::new();
+    block.set_is_extended(true);
+    let mut bytes = header.as_bytes().to_vec();
+    for _ in 0..=MAX_SPARSE_BLOCKS {
+        bytes.extend_from_slice(block.as_bytes());
+    }
+    let Err(ArchiveError::Problem(_, Problem::Archive(what))) = read_one(&bytes) else { panic!("it is read") };
+    assert!(what.contains("too long"), "{what}");
+}

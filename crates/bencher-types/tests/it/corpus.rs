@@ -1,0 +1,25 @@
+//! The fuzz targets of this crate, on their corpora.
+
+#[path = "../../../../fuzz/targets/channel.rs"]
+mod channel;
+#[path = "../../../../fuzz/targets/names.rs"]
+mod names;
+#[path = "../../../../fuzz/targets/new_run.rs"]
+mod new_run;
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
+
+#[test]
+fn the_corpus_of_channel_is_handled() {
+    replay::replay("channel", channel::run);
+}
+
+#[test]
+fn the_corpus_of_names_is_handled() {
+    replay::replay("names", names::run);
+}
+
+#[test]
+fn the_corpus_of_new_run_is_handled() {
+    replay::replay("new_run", new_run::run);
+}

@@ -13,6 +13,7 @@ pub mod measures;
 pub mod metrics;
 pub mod organizations;
 pub mod page;
+mod patience;
 pub mod projects;
 pub mod registry;
 pub mod reports;
@@ -95,11 +96,12 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let hub = app.hub.clone();
-    let serving = axum::serve(listener, tower::make::Shared::new(service(app))).with_graceful_shutdown(async move {
-        shutdown.await;
-        hub.shut_down();
-        stopping.send(()).ok();
-    });
+    let serving = axum::serve(patience::PatientListener(listener), tower::make::Shared::new(service(app)))
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            hub.shut_down();
+            stopping.send(()).ok();
+        });
     let overdue = async {
         // An error means that the server ended by itself.
         stopped.await.ok();

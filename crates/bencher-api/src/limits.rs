@@ -58,6 +58,11 @@ pub const UPLOAD_UPKEEP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 pub const UPLOAD_BATCH_BYTES: usize = 1 << 20;
 /// How long the sender of a request's body may be silent before the connection counts as lost.
 pub const BODY_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take none of what is sent to it before its connection is closed.
+pub const SEND_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long nothing may pass over a connection in either direction. More than the longest heartbeat timeout of a runner and the longest
+/// poll for a job, 15 minutes each, after which something is sent.
+pub const CONNECTION_IDLE_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 /// How long a request on an upload waits for an earlier one on the same upload to stop. Long enough to hash a large blob once.
 pub const UPLOAD_TURN_TIMEOUT: Duration = Duration::from_secs(120);
 /// Bytes that are read from disk at a time to serve or hash a blob.

@@ -115,7 +115,7 @@ pub struct UpArgs {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A folder with an OCI image layout, or an image reference, HOST[:PORT]/NAME[:TAG][@DIGEST].
+    /// A folder with an OCI image layout, or an image reference such as localhost:6610/shop:v1.
     #[arg(long, value_name = "IMAGE")]
     pub image: String,
     /// A token for the registry.

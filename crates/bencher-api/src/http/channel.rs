@@ -1,7 +1,7 @@
 //! `GET /v0/runners/{runner}/channel`: a runner connects.
 
 use axum::{
-    extract::{State, WebSocketUpgrade},
+    extract::{State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     response::Response,
 };
 use bencher_types::{ResourceId, RunnerKey};
@@ -21,9 +21,12 @@ pub(crate) async fn channel(
     State(app): State<AppState>,
     Path(runner): Path<ResourceId>,
     bearer: Bearer,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let runner = authenticate(&app, &runner, &bearer).await?;
+    let upgrade = upgrade.map_err(|rejection| {
+        ApiError::bad_request(format!("expected a WebSocket (`runner up` opens one): {}", rejection.body_text()))
+    })?;
     let limit = app.config.server.request_body_max_bytes;
     Ok(upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(move |websocket| socket::serve(app, runner, websocket)))
 }

@@ -1,6 +1,6 @@
 //! `/v2/`: the OCI distribution API. Takes requests apart and wraps answers; what they mean is in [`crate::registry`].
 //!
-//! Names of repositories have any number of segments, which routes cannot express, so there is one route and [`path`] reads the rest.
+//! Names of repositories have any number of segments, which routes cannot express, so there is one route and `path` reads the rest.
 
 mod blob;
 mod error;

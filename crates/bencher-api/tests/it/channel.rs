@@ -175,6 +175,18 @@ async fn wrong_keys_are_refused_before_the_upgrade() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_no_websocket_is_told_so() {
+    let server = TestServer::start().await;
+    let store = &server.app.store;
+    let spec = rows::spec(store).await;
+    let runner = rows::runner(store, spec).await;
+    let path = format!("/v0/runners/{}/channel", runner.uuid);
+    let (status, body) = server.send(reqwest::Method::GET, &path, Some(runner.key.expose()), None).await;
+    assert_eq!(status, 400);
+    assert!(body["message"].as_str().is_some_and(|message| message.contains("expected a WebSocket")), "{body}");
+}
+
+#[tokio::test]
 async fn a_replaced_key_closes_the_connection() {
     let server = TestServer::start().await;
     let store = &server.app.store;

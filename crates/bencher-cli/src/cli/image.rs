@@ -26,7 +26,7 @@ pub(crate) struct Login {
 
 #[derive(Debug, Args)]
 pub(crate) struct Push {
-    /// What to call it: PROJECT[/NAME][:TAG]
+    /// What to call it: the project, folders below it, a tag; such as shop:v1 or shop/http:v1
     pub image: ImageRef,
     /// The OCI image layout that has it; where `image build` left it if absent
     #[arg(long, value_name = "DIR")]
@@ -44,7 +44,7 @@ pub(crate) struct Build {
     /// Programs (ELF files; the first is the entrypoint), or one folder that becomes the image's root
     #[arg(required = true, value_name = "PATH")]
     pub sources: Vec<PathBuf>,
-    /// What to call it: PROJECT[/NAME][:TAG]
+    /// What to call it: the project, folders below it, a tag; such as shop:v1 or shop/http:v1
     #[arg(short = 't', long = "tag", value_name = "IMAGE")]
     pub image: ImageRef,
     /// Put a file or folder into it; a program among them gets its libraries, too; may be repeated

@@ -228,7 +228,7 @@ impl TestArg {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Running on a runner")]
 pub(crate) struct Remote {
-    /// The image, such as shop:v1: PROJECT[/NAME][:TAG][@DIGEST] on this server
+    /// The image on this server, such as shop:v1, shop/http:v1 or shop@sha256:…
     #[arg(long)]
     pub image: Option<ImageRef>,
     /// The spec (slug or UUID) to run on

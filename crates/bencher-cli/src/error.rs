@@ -6,6 +6,7 @@ use crate::{
     client::ApiError,
     commands::{image::ImageError, run::RunError},
     exit::Exit,
+    output::printable,
 };
 
 /// Why a command ended badly.
@@ -67,6 +68,9 @@ impl CliError {
         if let Some(hint) = self.hint() {
             let _ = write!(text, "\n  hint: {hint}");
         }
-        text
+        printable(&text)
     }
 }
+
+#[cfg(test)]
+mod tests;

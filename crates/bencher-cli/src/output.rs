@@ -31,6 +31,11 @@ pub(crate) struct Out {
     pub color: bool,
 }
 
+/// A text of foreign origin as a terminal may show it: what a server sends must not be able to move the cursor or change colours.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
 /// Something that has a form for people.
 pub(crate) trait Human {
     /// Lines for standard output, ending in a newline.

@@ -93,8 +93,7 @@ fn fill(table: &mut Table, out: Out, rows: impl IntoIterator<Item = Vec<Cell>>) 
 }
 
 fn styled(out: Out, cell: Cell) -> comfy_table::Cell {
-    // What a server sends must not be able to move the cursor or change colours.
-    let text: String = cell.text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
+    let text = super::printable(&cell.text);
     let color = match cell.tone {
         _ if !out.color => None,
         Tone::Plain => None,

@@ -19,6 +19,9 @@ use crate::{limits, store::DatabaseLocation};
 /// The file that is read where nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/bencher/bencher.json";
 
+/// The data of an installation whose configuration is at [`DEFAULT_PATH`].
+pub const DEFAULT_DATA_FOLDER: &str = "/var/lib/bencher";
+
 /// Where a new installation listens.
 const DEFAULT_BIND_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 6610);
 
@@ -278,7 +281,8 @@ impl Config {
     fn write_new(path: &Path) -> Result<Self, ConfigError> {
         use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
 
-        let config = Self::new(Path::new("data"), DEFAULT_BIND_ADDRESS, new_secret_key());
+        let folder = data_folder(path).map_err(|source| ConfigError::Write { path: path.to_owned(), source })?;
+        let config = Self::new(&folder, DEFAULT_BIND_ADDRESS, new_secret_key());
         let write = || {
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent)?;
@@ -416,6 +420,15 @@ fn url_of(address: SocketAddr) -> Url {
     let url =
         if address.ip().is_unspecified() { format!("http://localhost:{}", address.port()) } else { format!("http://{address}") };
     url.parse().expect("a host and a port make a URL")
+}
+
+/// Where a new installation keeps its data: beside its configuration, or where programs of the system do. Absolute, so that it is
+/// the same from wherever the server is started.
+fn data_folder(config: &Path) -> std::io::Result<PathBuf> {
+    if config == Path::new(DEFAULT_PATH) {
+        return Ok(PathBuf::from(DEFAULT_DATA_FOLDER));
+    }
+    Ok(std::path::absolute(config)?.with_file_name("data"))
 }
 
 /// 256 bits from the operating system, in hexadecimal.

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Config, ConfigError, IfExists, Loaded, Log};
+use super::{Config, ConfigError, DEFAULT_PATH, IfExists, Loaded, Log, data_folder};
 use crate::{chain::chain, store::DatabaseLocation};
 
 fn minimal() -> Value {
@@ -144,4 +144,12 @@ fn a_log_file_is_appended_to_unless_the_file_says_otherwise() {
     let Loaded { config, .. } = load(&config).unwrap();
     let Log::File { level, path, if_exists } = config.logging.unwrap().log else { panic!("a file") };
     assert_eq!((level.directive(), path.as_path(), if_exists), ("error", Path::new("server.log"), IfExists::Append));
+}
+
+#[test]
+fn a_new_installation_finds_its_data_from_anywhere() {
+    assert_eq!(data_folder(Path::new(DEFAULT_PATH)).unwrap(), Path::new("/var/lib/bencher"));
+    assert_eq!(data_folder(Path::new("/srv/bench/bencher.json")).unwrap(), Path::new("/srv/bench/data"));
+    let relative = data_folder(Path::new("bencher.json")).unwrap();
+    assert!(relative.is_absolute() && relative.ends_with("data"), "{relative:?}");
 }

@@ -47,14 +47,8 @@ pub async fn process_results(app: Arc<App>) {
 /// Processes the oldest completed job; whether there was one.
 async fn process_next(app: &App) -> Result<bool, ProcessError> {
     let Some(job) = app.store.next_completed_job().await? else { return Ok(false) };
-    let measured = match measure(app, &job).await? {
-        Ok(measured) => measured,
-        Err(problem) => {
-            end(app, &job, Err(problem)).await?;
-            return Ok(true);
-        }
-    };
-    end(app, &job, Ok(measured)).await?;
+    let outcome = measure(app, &job).await?;
+    end(app, &job, outcome).await?;
     Ok(true)
 }
 

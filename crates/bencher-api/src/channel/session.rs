@@ -134,6 +134,13 @@ struct InJob {
     last_renewal: DateTime,
 }
 
+impl InJob {
+    /// A job that is on its way to the runner.
+    const fn handed_out(held: Held, now: DateTime) -> Self {
+        Self { held, received: false, ending: false, canceled: false, last_sign: now, last_renewal: now }
+    }
+}
+
 impl Session {
     #[must_use]
     pub const fn new(bounds: Bounds, now: DateTime) -> Self {
@@ -310,8 +317,7 @@ impl Session {
     fn on_claimed(&mut self, claimed: Option<(Held, Box<ClaimedJob>)>, now: DateTime) -> Vec<Output> {
         let Some((held, job)) = claimed else { return Vec::new() };
         if matches!(self.state, State::Waiting { .. }) {
-            self.state =
-                State::InJob(InJob { held, received: false, ending: false, canceled: false, last_sign: now, last_renewal: now });
+            self.state = State::InJob(InJob::handed_out(held, now));
             vec![Output::Send(ToRunner::Job(job))]
         } else {
             vec![Output::Release(held)]
@@ -321,14 +327,7 @@ impl Session {
     fn on_resumed(&mut self, resume: Resume, now: DateTime) -> Vec<Output> {
         match (resume, &self.state) {
             (Resume::Held(held), State::Idle { .. } | State::Waiting { .. }) => {
-                self.state = State::InJob(InJob {
-                    held,
-                    received: true,
-                    ending: false,
-                    canceled: false,
-                    last_sign: now,
-                    last_renewal: now,
-                });
+                self.state = State::InJob(InJob { received: true, ..InJob::handed_out(held, now) });
                 vec![Output::Start(held)]
             }
             (Resume::Stop, State::Idle { .. } | State::Waiting { .. }) => vec![Output::Send(ToRunner::Cancel)],

@@ -18,7 +18,6 @@ pub mod process;
 pub mod queue;
 pub mod registry;
 pub mod report;
-pub mod role;
 pub mod run;
 pub mod seal;
 pub mod store;

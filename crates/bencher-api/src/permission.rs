@@ -1,11 +1,10 @@
 //! Who may do what to a project or an organization, and what a caller may know of it.
 
-use bencher_types::{ResourceId, wire::project::Visibility};
+use bencher_types::{Permission, ResourceId, Role, wire::project::Visibility};
 
 use crate::{
     app::App,
     auth::Principal,
-    role::{Permission, Role},
     store::{StoreError, organization::OrganizationRow, project::ProjectRow},
 };
 

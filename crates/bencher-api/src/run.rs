@@ -7,7 +7,7 @@ mod image;
 pub mod job;
 
 use bencher_types::{
-    BranchName, GitHash, InvalidName, JobUuid, NameId, ReportIdempotencyKey, ReportUuid, ResourceId, ResourceName,
+    BranchName, GitHash, InvalidName, JobUuid, NameId, Permission, ReportIdempotencyKey, ReportUuid, ResourceId, ResourceName,
     wire::{
         report::Report,
         run::{NewReport, NewRun, ReportSettings, ReportThresholds, UpdateStartPoint},
@@ -19,7 +19,6 @@ use crate::{
     auth::Principal,
     permission::{self, AccessError},
     report::{self, Measured, ResultText, Unreadable},
-    role::Permission,
     store::{
         StoreError, Tx,
         branch::{self, BranchRow},

@@ -62,10 +62,14 @@ uuid_ids! {
     UserUuid;
     /// A user's API key (the record, not the secret).
     UserKeyUuid;
+    /// A user's API token (the record, not the token).
+    TokenUuid;
     /// An organization: owns projects.
     OrganizationUuid;
     /// A project: owns branches, testbeds, benchmarks, measures, reports, jobs and images.
     ProjectUuid;
+    /// A project's key (the record, not the secret).
+    ProjectKeyUuid;
     /// A line of development whose results form one history.
     BranchUuid;
     /// One incarnation of a branch: resetting a branch gives it a new head.
@@ -78,6 +82,14 @@ uuid_ids! {
     MeasureUuid;
     /// One measured value.
     MetricUuid;
+    /// What guards one measure of one branch on one testbed.
+    ThresholdUuid;
+    /// One state of a threshold's statistical model.
+    ModelUuid;
+    /// A metric outside of a threshold's limits.
+    AlertUuid;
+    /// A pinned view of a project's results.
+    PlotUuid;
     /// The results of one run.
     ReportUuid;
     /// A client's own id for a run, so that a retry does not make a second report.

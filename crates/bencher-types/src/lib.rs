@@ -8,18 +8,21 @@ pub mod job;
 pub mod name;
 pub mod oci;
 pub mod quantity;
+pub mod role;
 mod schema;
 pub mod secret;
 pub mod time;
 pub mod wire;
 
 pub use id::{
-    BenchmarkUuid, BranchUuid, HeadUuid, JobUuid, MeasureUuid, MetricUuid, OrganizationUuid, ProjectUuid, ReportIdempotencyKey,
-    ReportUuid, RunnerUuid, ServerUuid, SpecUuid, TestbedUuid, UserKeyUuid, UserUuid,
+    AlertUuid, BenchmarkUuid, BranchUuid, HeadUuid, JobUuid, MeasureUuid, MetricUuid, ModelUuid, OrganizationUuid, PlotUuid,
+    ProjectKeyUuid, ProjectUuid, ReportIdempotencyKey, ReportUuid, RunnerUuid, ServerUuid, SpecUuid, TestbedUuid, ThresholdUuid,
+    TokenUuid, UserKeyUuid, UserUuid,
 };
 pub use job::{JobEvent, JobStatus, Transition, TransitionDenied};
 pub use name::{BenchmarkName, BranchName, Email, GitHash, InvalidName, NameId, ResourceId, ResourceName, Slug, UserName};
 pub use oci::{digest::Digest, reference::ImageRef};
-pub use quantity::{Cpu, DiskBytes, InvalidQuantity, MemoryBytes, Timeout};
-pub use secret::{InvalidKey, Jwt, KeyHash, RunnerKey, Secret, UserKey};
+pub use quantity::{Cpu, DiskBytes, InvalidQuantity, MemoryBytes, SampleSize, Timeout, Window};
+pub use role::{Permission, Role};
+pub use secret::{InvalidKey, Jwt, KeyHash, ProjectKey, RunnerKey, Secret, UserKey};
 pub use time::DateTime;

@@ -87,6 +87,10 @@ quantities! {
     DiskBytes(u64, "u64", "disk size", " bytes", 1, i64::MAX.unsigned_abs());
     /// How long one iteration of a job may take, in seconds.
     Timeout(u32, "u32", "timeout", " seconds", 1, i32::MAX.unsigned_abs());
+    /// How many earlier metrics a threshold looks at.
+    SampleSize(u32, "u32", "sample size", "", 1, u32::MAX);
+    /// How far back a threshold or plot looks, in seconds.
+    Window(u32, "u32", "window", " seconds", 1, u32::MAX);
 }
 
 impl Timeout {

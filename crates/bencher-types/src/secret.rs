@@ -135,6 +135,8 @@ macro_rules! keys {
 keys! {
     /// Authenticates a runner.
     RunnerKey("bencher_runner_", "runner key");
+    /// Authenticates whoever runs benchmarks for one project.
+    ProjectKey("bencher_run_", "project key");
     /// Authenticates a user.
     UserKey("bencher_user_", "user key");
 }

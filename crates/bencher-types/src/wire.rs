@@ -4,18 +4,24 @@
 //! none may change. Absent and `null` mean the same when read, and what is absent is not written.
 
 pub mod adapter;
+pub mod alert;
 pub mod auth;
 pub mod channel;
 pub mod dimension;
 pub mod error;
 pub mod job;
+pub mod key;
+pub mod member;
 pub mod organization;
+pub mod perf;
+pub mod plot;
 pub mod project;
 pub mod report;
 pub mod run;
 pub mod runner;
 pub mod server;
 pub mod spec;
+pub mod threshold;
 
 /// The header with the total number of items behind a page of a list.
 pub const TOTAL_COUNT_HEADER: &str = "x-total-count";

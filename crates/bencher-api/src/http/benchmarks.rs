@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use bencher_types::{
-    NameId, ResourceId,
+    NameId, Permission, ResourceId,
     wire::dimension::{Benchmark, NewBenchmark, UpdateBenchmark},
 };
 use http::StatusCode;
@@ -17,7 +17,6 @@ use crate::{
     auth::{Principal, User},
     error::ApiError,
     permission,
-    role::Permission,
     store::benchmark::BenchmarkRow,
 };
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use bencher_types::{
-    NameId, ResourceId,
+    NameId, Permission, ResourceId,
     wire::{
         dimension::{Branch, NewBranch, UpdateBranch},
         run::UpdateStartPoint,
@@ -20,7 +20,6 @@ use crate::{
     auth::{Principal, User},
     error::ApiError,
     permission,
-    role::Permission,
     store::branch::BranchRow,
 };
 

@@ -1,6 +1,6 @@
 //! What the routes of branches, testbeds, benchmarks and measures have in common.
 
-use bencher_types::{NameId, ResourceId};
+use bencher_types::{NameId, Permission, ResourceId};
 
 use super::page::{Listing, ProjectListQuery};
 use crate::{
@@ -8,7 +8,6 @@ use crate::{
     auth::{Principal, User},
     error::ApiError,
     permission,
-    role::Permission,
     store::{StoreError, dimension::Dimension, project::ProjectRow},
 };
 

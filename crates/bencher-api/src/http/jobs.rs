@@ -1,7 +1,7 @@
 //! `/v0/projects/{project}/jobs`: looking at jobs and canceling them. A run makes one.
 
 use axum::extract::State;
-use bencher_types::{JobStatus, JobUuid, ResourceId, wire::job::Job};
+use bencher_types::{JobStatus, JobUuid, Permission, ResourceId, wire::job::Job};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -15,7 +15,6 @@ use crate::{
     error::ApiError,
     job::{self, CancelError, ViewError},
     permission,
-    role::Permission,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {

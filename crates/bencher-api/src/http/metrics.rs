@@ -1,11 +1,11 @@
 //! `/v0/projects/{project}/metrics`: single measured values.
 
 use axum::extract::State;
-use bencher_types::{MetricUuid, ResourceId, wire::report::OneMetric};
+use bencher_types::{MetricUuid, Permission, ResourceId, wire::report::OneMetric};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{AppState, extract::Path};
-use crate::{auth::Principal, error::ApiError, permission, role::Permission};
+use crate::{auth::Principal, error::ApiError, permission};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(metric_view))

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use bencher_types::{
-    ResourceId,
+    Permission, ResourceId,
     wire::{
         organization::{NewOrganization, Organization, UpdateOrganization},
         project::{NewProject, Project},
@@ -16,7 +16,7 @@ use super::{
     extract::{Json, Path, Query},
     page::{Listing, NamesQuery},
 };
-use crate::{auth::User, error::ApiError, permission, role::Permission, store::project::VisibleTo};
+use crate::{auth::User, error::ApiError, permission, store::project::VisibleTo};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()

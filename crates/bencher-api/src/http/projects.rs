@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use bencher_types::{
-    ResourceId,
+    Permission, ResourceId,
     wire::project::{Project, UpdateProject},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -16,7 +16,6 @@ use crate::{
     auth::{Principal, User},
     error::ApiError,
     permission,
-    role::Permission,
     store::project::VisibleTo,
 };
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use bencher_types::{
-    DateTime, NameId, ReportUuid, ResourceId,
+    DateTime, NameId, Permission, ReportUuid, ResourceId,
     wire::{report::Report, run::NewReport},
 };
 use http::StatusCode;
@@ -17,9 +17,7 @@ use super::{
 use crate::{
     auth::{Principal, User},
     error::ApiError,
-    permission,
-    role::Permission,
-    run,
+    permission, run,
     store::report::{Deleted, Detail, ReportFilter},
 };
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use bencher_types::{
-    NameId, ResourceId,
+    NameId, Permission, ResourceId,
     wire::dimension::{NewTestbed, Testbed, UpdateTestbed},
 };
 use http::StatusCode;
@@ -18,7 +18,6 @@ use crate::{
     auth::{Principal, User},
     error::ApiError,
     permission,
-    role::Permission,
     store::testbed::TestbedRow,
 };
 

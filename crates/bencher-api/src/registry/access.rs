@@ -3,7 +3,7 @@
 //! What a caller may do is asked of the database at every request; a token's scope can only narrow it. A project that the caller may
 //! not view answers exactly as one that does not exist.
 
-use bencher_types::{ResourceId, RunnerUuid, UserKey};
+use bencher_types::{Permission, ResourceId, RunnerUuid, UserKey};
 
 use super::{
     name::RepositoryName,
@@ -13,7 +13,6 @@ use crate::{
     app::App,
     auth::{self, AuthError, Principal, User},
     permission,
-    role::Permission,
     store::{
         StoreError,
         oci::{Place, Reach, RepositoryKey},

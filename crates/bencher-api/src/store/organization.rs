@@ -1,12 +1,12 @@
 //! Organizations and their members in the database.
 
 use bencher_types::{
-    DateTime, OrganizationUuid, ResourceId, ResourceName, Slug,
+    DateTime, OrganizationUuid, ResourceId, ResourceName, Role, Slug,
     wire::organization::{NewOrganization, Organization, UpdateOrganization},
 };
 
 use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, slug};
-use crate::{limits, role::Role, values};
+use crate::{limits, values};
 
 /// A row of `organization`, and what the user who asked is there.
 #[derive(Clone, Debug, sqlx::FromRow)]

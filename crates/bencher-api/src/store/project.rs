@@ -1,13 +1,13 @@
 //! Projects in the database.
 
 use bencher_types::{
-    DateTime, OrganizationUuid, ProjectUuid, ResourceId, ResourceName, Slug,
+    DateTime, OrganizationUuid, ProjectUuid, ResourceId, ResourceName, Role, Slug,
     wire::project::{NewProject, Project, UpdateProject, Visibility},
 };
 use url::Url;
 
 use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, slug};
-use crate::{role::Role, values};
+use crate::values;
 
 /// A row of `project` with what its organization says, and what the user who asked is there.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -207,6 +207,9 @@ impl Store {
             benchmark: benchmark.into_json(project.uuid.0),
             measure: measure.into_json(project.uuid.0),
             metric: row.metric(),
+            threshold: None,
+            boundary: None,
+            alert: None,
         }))
     }
 }
@@ -459,7 +462,8 @@ async fn results(
         }
         let measure = measures.get(&row.measure_id).cloned().ok_or(StoreError::corrupt("metric.measure_id"))?;
         if let Some(result) = of_iteration.last_mut() {
-            result.measures.push(ReportMeasure { measure: measure.into_json(project.uuid.0), metric: row.metric() });
+            let (measure, metric) = (measure.into_json(project.uuid.0), row.metric());
+            result.measures.push(ReportMeasure { measure, metric, threshold: None, boundary: None });
         }
     }
     Ok(results)

@@ -1,10 +1,11 @@
 //! Arguments of `run`.
 
 use bencher_types::{
-    GitHash, ImageRef, NameId, ResourceId, Timeout,
+    GitHash, ImageRef, NameId, ResourceId, SampleSize, Timeout, Window,
     wire::{
         adapter::{Adapter, Average, Fold},
         run::UpdateStartPoint,
+        threshold::ModelTest,
     },
 };
 use clap::{Args, ValueEnum};
@@ -146,7 +147,7 @@ pub(crate) struct Thresholds {
         value_name = "N",
         requires = "threshold-measure"
     )]
-    pub min_sample_size: Vec<Elided<u32>>,
+    pub min_sample_size: Vec<Elided<SampleSize>>,
     /// The most samples it takes
     #[arg(
         long = "threshold-max-sample-size",
@@ -154,10 +155,10 @@ pub(crate) struct Thresholds {
         value_name = "N",
         requires = "threshold-measure"
     )]
-    pub max_sample_size: Vec<Elided<u32>>,
+    pub max_sample_size: Vec<Elided<SampleSize>>,
     /// How far it looks back, in seconds
     #[arg(long = "threshold-window", id = "threshold-window", value_name = "SECONDS", requires = "threshold-measure")]
-    pub window: Vec<Elided<u32>>,
+    pub window: Vec<Elided<Window>>,
     /// The lower boundary
     #[arg(
         long = "threshold-lower-boundary",
@@ -211,16 +212,16 @@ pub(crate) enum TestArg {
     DeltaIqr,
 }
 
-impl TestArg {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Static => "static",
-            Self::Percentage => "percentage",
-            Self::ZScore => "z_score",
-            Self::TTest => "t_test",
-            Self::LogNormal => "log_normal",
-            Self::Iqr => "iqr",
-            Self::DeltaIqr => "delta_iqr",
+impl From<TestArg> for ModelTest {
+    fn from(test: TestArg) -> Self {
+        match test {
+            TestArg::Static => Self::Static,
+            TestArg::Percentage => Self::Percentage,
+            TestArg::ZScore => Self::ZScore,
+            TestArg::TTest => Self::TTest,
+            TestArg::LogNormal => Self::LogNormal,
+            TestArg::Iqr => Self::Iqr,
+            TestArg::DeltaIqr => Self::DeltaIqr,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A report as people read it: what was measured, then one table of benchmarks and measures per iteration.
 
 use bencher_types::wire::{
+    alert::AlertStatus,
     dimension::Measure,
     report::{Metric, Report, ReportResult},
 };
-use serde_json::Value;
 
 use super::{
     Human, Out,
@@ -117,7 +117,7 @@ fn metric(metric: &Metric, measure: &Measure) -> String {
 /// How many alerts of a report nobody has dealt with.
 pub(crate) fn active_alerts(report: &Report) -> usize {
     match &report.alerts {
-        Some(alerts) => alerts.iter().filter(|alert| alert["status"] == "active").count(),
+        Some(alerts) => alerts.iter().filter(|alert| alert.status == AlertStatus::Active).count(),
         None => report.counts.as_ref().map_or(0, |counts| counts.alerts.active as usize),
     }
 }
@@ -129,13 +129,13 @@ fn alerts(out: Out, report: &Report) -> String {
     }
     let head = ["ALERT", "MEASURE", "LIMIT", "STATUS"].map(str::to_owned);
     let rows = alerts.iter().map(|alert| {
-        let text = |pointer| alert.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
-        let tone = if text("/status") == "active" { Tone::Bad } else { Tone::Plain };
+        let (limit, status) = (alert.limit.as_str(), alert.status.as_str());
+        let tone = if alert.status == AlertStatus::Active { Tone::Bad } else { Tone::Plain };
         vec![
-            Cell::new(text("/benchmark/name")),
-            Cell::new(text("/threshold/measure/name")),
-            Cell::new(text("/limit")),
-            Cell::toned(text("/status"), tone),
+            Cell::new(&alert.benchmark.name),
+            Cell::new(&alert.threshold.measure.name),
+            Cell::new(limit),
+            Cell::toned(status, tone),
         ]
     });
     format!("\n{}", table(out, &head, rows))

@@ -100,6 +100,17 @@ pub(crate) fn report_of_job() -> Value {
     report
 }
 
+/// An alert on the first result of [`report`].
 pub(crate) fn alert() -> Value {
-    json!({ "status": "active", "limit": "upper", "benchmark": { "name": "zstd" }, "threshold": { "measure": { "name": "Latency" } } })
+    let report = report(1);
+    let result = &report["results"][0][1];
+    json!({
+        "uuid": "00000000-0000-4000-8000-000000000010", "report": REPORT, "iteration": 0, "benchmark": result["benchmark"],
+        "metric": result["measures"][0]["metric"],
+        "threshold": {
+            "uuid": "00000000-0000-4000-8000-000000000011", "project": PROJECT, "branch": report["branch"],
+            "testbed": report["testbed"], "measure": result["measures"][0]["measure"], "created": AT, "modified": AT
+        },
+        "boundary": { "upper_limit": 900.0 }, "limit": "upper", "status": "active", "created": AT, "modified": AT
+    })
 }

@@ -34,3 +34,44 @@ pub struct UpdateOrganization {
     pub name: Option<ResourceName>,
     pub slug: Option<Slug>,
 }
+
+/// Body of `POST` on an organization's claim: there is nothing to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonNewClaim)]
+pub struct NewClaim {}
+
+/// Whether the caller may do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonAllowed)]
+pub struct Allowed {
+    pub allowed: bool,
+}
+
+/// What an organization used within a time.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonUsage)]
+pub struct Usage {
+    pub organization: OrganizationUuid,
+    pub kind: UsageKind,
+    pub start_time: DateTime,
+    pub end_time: DateTime,
+    /// How many metrics were stored.
+    pub metrics: Option<u32>,
+    /// How many series got a metric.
+    pub active_series: Option<u32>,
+    /// How long runners worked.
+    pub runner_minutes: Option<u32>,
+}
+
+/// By which rules usage is counted. A server of one's own is always `self_hosted_free`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UsageKind)]
+pub enum UsageKind {
+    CloudFree,
+    CloudMetered,
+    CloudSelfHostedLicensed,
+    SelfHostedFree,
+    SelfHostedLicensed,
+}

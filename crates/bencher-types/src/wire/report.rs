@@ -5,9 +5,11 @@ use serde_with::skip_serializing_none;
 
 use super::{
     adapter::Adapter,
+    alert::{Alert, Boundary, PerfAlert},
     auth::PubUser,
     dimension::{Benchmark, Branch, Measure, Testbed},
     project::Project,
+    threshold::ThresholdModel,
 };
 use crate::{DateTime, JobUuid, MetricUuid, ReportUuid};
 
@@ -26,8 +28,7 @@ pub struct Report {
     /// One list per iteration.
     pub results: Option<Vec<Vec<ReportResult>>>,
     /// Alerts are raised by thresholds.
-    #[schema(value_type = Option<Vec<Object>>)]
-    pub alerts: Option<Vec<serde_json::Value>>,
+    pub alerts: Option<Vec<Alert>>,
     pub counts: Option<ReportCounts>,
     pub job: Option<JobUuid>,
     pub created: DateTime,
@@ -42,11 +43,14 @@ pub struct ReportResult {
     pub measures: Vec<ReportMeasure>,
 }
 
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonReportMeasure)]
 pub struct ReportMeasure {
     pub measure: Measure,
     pub metric: Metric,
+    pub threshold: Option<ThresholdModel>,
+    pub boundary: Option<Boundary>,
 }
 
 #[skip_serializing_none]
@@ -81,6 +85,7 @@ pub struct AlertCounts {
 }
 
 /// One metric, with everything it is filed under.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonOneMetric)]
 pub struct OneMetric {
@@ -94,4 +99,7 @@ pub struct OneMetric {
     pub benchmark: Benchmark,
     pub measure: Measure,
     pub metric: Metric,
+    pub threshold: Option<ThresholdModel>,
+    pub boundary: Option<Boundary>,
+    pub alert: Option<PerfAlert>,
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::adapter::{Adapter, Average, Fold};
+use super::{
+    adapter::{Adapter, Average, Fold},
+    threshold::Model,
+};
 use crate::{DateTime, GitHash, ImageRef, NameId, ReportIdempotencyKey, ResourceId, Timeout};
 
 /// The most `entrypoint` or `cmd` arguments of a job.
@@ -72,8 +75,7 @@ pub struct UpdateStartPoint {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonReportThresholds)]
 pub struct ReportThresholds {
-    #[schema(value_type = Option<Object>)]
-    pub models: Option<BTreeMap<String, serde_json::Value>>,
+    pub models: Option<BTreeMap<String, Model>>,
     pub reset: Option<bool>,
 }
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use bencher_types::{
     DateTime, NameId, ReportIdempotencyKey,
-    wire::run::{MAX_ARGS, MAX_ENV, MAX_FILE_PATHS, NewRun, NewRunJob, ReportSettings, ReportThresholds},
+    wire::{
+        run::{MAX_ARGS, MAX_ENV, MAX_FILE_PATHS, NewRun, NewRunJob, ReportSettings, ReportThresholds},
+        threshold::Model,
+    },
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{RunError, git::Git};
 use crate::{
@@ -138,7 +141,7 @@ fn thresholds(args: &Thresholds) -> Result<Option<ReportThresholds>, CliError> {
 }
 
 /// The n-th value of each list belongs to the n-th measure.
-fn models(args: &Thresholds) -> Result<BTreeMap<String, Value>, CliError> {
+fn models(args: &Thresholds) -> Result<BTreeMap<String, Model>, CliError> {
     let count = args.measure.len();
     let lists = [
         ("--threshold-test", args.test.len(), true),
@@ -157,26 +160,23 @@ fn models(args: &Thresholds) -> Result<BTreeMap<String, Value>, CliError> {
 
     let mut models = BTreeMap::new();
     for (index, (measure, test)) in args.measure.iter().zip(&args.test).enumerate() {
-        let mut model = Map::from_iter([("test".to_owned(), json!(test.as_str()))]);
-        let mut set = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                model.insert(name.to_owned(), value);
-            }
+        let model = Model {
+            test: (*test).into(),
+            min_sample_size: nth(&args.min_sample_size, index),
+            max_sample_size: nth(&args.max_sample_size, index),
+            window: nth(&args.window, index),
+            lower_boundary: nth(&args.lower_boundary, index),
+            upper_boundary: nth(&args.upper_boundary, index),
         };
-        set("min_sample_size", nth(&args.min_sample_size, index));
-        set("max_sample_size", nth(&args.max_sample_size, index));
-        set("window", nth(&args.window, index));
-        set("lower_boundary", nth(&args.lower_boundary, index));
-        set("upper_boundary", nth(&args.upper_boundary, index));
-        if models.insert(measure.to_string(), Value::Object(model)).is_some() {
+        if models.insert(measure.to_string(), model).is_some() {
             return Err(CliError::Usage(format!("--threshold-measure {measure} is given twice")));
         }
     }
     Ok(models)
 }
 
-fn nth<T: Copy + Into<Value>>(list: &[Elided<T>], index: usize) -> Option<Value> {
-    list.get(index)?.0.map(Into::into)
+fn nth<T: Copy>(list: &[Elided<T>], index: usize) -> Option<T> {
+    list.get(index)?.0
 }
 
 /// A result of our own making, in the JSON that the `json` adapter reads.

@@ -13,7 +13,7 @@ fn args(words: &[&str]) -> Run {
     }
 }
 
-fn body(words: &[&str]) -> Value {
+fn body(words: &[&str]) -> serde_json::Value {
     let args = args(words);
     check(&args).unwrap();
     let at = DateTime::from_micros(1_000_000).unwrap();

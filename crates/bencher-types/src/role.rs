@@ -1,7 +1,11 @@
 //! Roles and what they allow, as data: the one table of it. Knows nobody and nothing that they apply to.
 
+use serde::{Deserialize, Serialize};
+
 /// Something that is done to an organization or project, or to what belongs to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OrganizationPermission)]
 pub enum Permission {
     View,
     Create,
@@ -45,7 +49,9 @@ impl Permission {
 }
 
 /// What a member of an organization is there, and so in its projects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OrganizationRole)]
 pub enum Role {
     /// Does everything, members included.
     Leader,
@@ -93,6 +99,22 @@ impl std::str::FromStr for Role {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| format!("`{text}` is not a role"))
+        let found = Self::ALL.into_iter().find(|role| role.as_str() == text);
+        found.ok_or_else(|| format!("`{text}` is not a role: expected leader, developer or viewer"))
+    }
+}
+
+impl std::fmt::Display for Permission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Permission {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|permission| permission.as_str() == text);
+        found.ok_or_else(|| format!("`{text}` is not a permission: expected one of {}", Self::ALL.map(Self::as_str).join(", ")))
     }
 }

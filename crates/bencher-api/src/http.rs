@@ -8,6 +8,7 @@ pub mod branches;
 pub mod channel;
 pub mod dimension;
 pub mod extract;
+pub mod images;
 pub mod jobs;
 pub mod measures;
 pub mod metrics;
@@ -60,6 +61,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(reports::routes())
         .merge(metrics::routes())
         .merge(jobs::routes())
+        .merge(images::routes())
 }
 
 /// The whole service, ready to be served.

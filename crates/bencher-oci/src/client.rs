@@ -26,6 +26,7 @@ use crate::{
     retry::Backoff,
 };
 
+mod delete;
 mod error;
 mod pull;
 mod push;

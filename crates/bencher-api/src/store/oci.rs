@@ -5,6 +5,7 @@
 
 pub mod blob;
 pub mod manifest;
+pub mod tag;
 pub mod upload;
 
 use bencher_types::DateTime;

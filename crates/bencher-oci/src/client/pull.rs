@@ -257,7 +257,11 @@ fn starts_at(headers: &HeaderMap, status: StatusCode) -> Option<u64> {
     range.trim().strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
 }
 
-async fn expect_found(action: &str, response: Response, what: impl FnOnce() -> String) -> Result<Response, RegistryError> {
+pub(super) async fn expect_found(
+    action: &str,
+    response: Response,
+    what: impl FnOnce() -> String,
+) -> Result<Response, RegistryError> {
     match response.status() {
         status if status.is_success() => Ok(response),
         StatusCode::NOT_FOUND => Err(RegistryError::NotFound { what: what(), detail: error_detail(response).await }),

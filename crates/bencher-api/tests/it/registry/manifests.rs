@@ -192,3 +192,39 @@ async fn many_layers_and_a_large_manifest_are_fine() {
     manifest["annotations"] = json!({ "long": "x".repeat(3 << 20) });
     server.put_manifest("shop", &user, "v1", &manifest).await.expect(201);
 }
+
+#[tokio::test]
+async fn the_images_of_a_project_are_listed_with_what_they_weigh() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        for (repository, tag, layer) in
+            [("shop", "v2", b"four".as_slice()), ("shop/http", "v1", b"three"), ("shop", "v1", b"four")]
+        {
+            server.push_blob(repository, &user, b"config").await;
+            server.push_blob(repository, &user, layer).await;
+            server.put_manifest(repository, &user, tag, &image(b"config", &[layer])).await.expect(201);
+        }
+        let (status, images) = server.get("/v0/projects/shop/images", &user).await;
+        assert_eq!(status, 200, "{images}");
+        let names: Vec<String> = images
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|image| format!("{}:{}", text(image, "repository"), text(image, "tag")))
+            .collect();
+        assert_eq!(names, ["shop:v1", "shop:v2", "shop/http:v1"]);
+        let manifest = image(b"config", &[b"three"]).to_string().len() as u64;
+        assert_eq!(images[2]["size"].as_u64().unwrap(), manifest + 11);
+        assert_eq!(images[0]["digest"], images[1]["digest"]);
+
+        let (_, found) = server.get("/v0/projects/shop/images?search=HTT&sort=modified&direction=desc&per_page=1", &user).await;
+        assert_eq!(text(&found[0], "repository"), "shop/http");
+        let (_, found) = server.get("/v0/projects/shop/images?search=50%25", &user).await;
+        assert_eq!(found, json!([]));
+    })
+    .await;
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_default()
+}

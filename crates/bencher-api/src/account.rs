@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bencher_types::{
-    Email, Jwt, UserKey,
-    wire::auth::{AuthUser, Login, NewUserKey, Signup, UserKeyCreated},
+    Email, Jwt, ResourceId, UserKey,
+    wire::auth::{AuthUser, Identity, Login, NewUserKey, Signup, UserKeyCreated},
 };
 
 use crate::{
     app::App,
+    auth::Principal,
     limits,
     store::{StoreError, user::UserRow, user_key::NewUserKeyRow},
     token::{Audience, TokenError},
@@ -97,6 +98,20 @@ pub async fn confirm(app: &App, token: &Jwt) -> Result<AuthUser, ConfirmError> {
     }
     let (token, expiration) = app.tokens.issue(Audience::Client, email.as_str(), None, now, limits::SESSION_TTL);
     Ok(AuthUser { user: user.into(), token, creation: now, expiration })
+}
+
+/// Whose a request is.
+///
+/// # Errors
+/// The database failed.
+pub async fn identity(app: &App, principal: &Principal) -> Result<Identity, StoreError> {
+    match principal {
+        Principal::Anonymous => Ok(Identity { user: None, project: None }),
+        Principal::User(user) => {
+            let row = app.store.user(&ResourceId::Uuid(user.uuid.as_uuid())).await?;
+            Ok(Identity { user: row.map(Into::into), project: None })
+        }
+    }
 }
 
 /// Makes a key for a user. It is in the answer and nowhere else.

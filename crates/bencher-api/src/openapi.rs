@@ -4,7 +4,7 @@ use bencher_types::JobStatus;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use crate::{
-    http::{jobs::JobSort, reports::ReportSort},
+    http::{images::ImageSort, jobs::JobSort, reports::ReportSort},
     store::{Direction, NameSort},
 };
 
@@ -25,6 +25,7 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<Direction>()
                 .schema_from::<NameSort>()
                 .schema_from::<ReportSort>()
+                .schema_from::<ImageSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<JobStatus>()
                 .build(),

@@ -1,18 +1,23 @@
 //! `/v0/auth`: sign-up and log-in. The confirmation goes by mail, or to the log.
 
 use axum::extract::State;
-use bencher_types::wire::auth::{AuthAck, AuthUser, Confirm, Login, Signup};
+use bencher_types::wire::auth::{AuthAck, AuthUser, Confirm, Identity, Login, Signup};
 use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{AppState, extract::Json};
 use crate::{
     account::{self, ConfirmError, SignupError},
+    auth::Principal,
     error::ApiError,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(auth_signup)).routes(routes!(auth_login)).routes(routes!(auth_confirm))
+    OpenApiRouter::new()
+        .routes(routes!(auth_signup))
+        .routes(routes!(auth_login))
+        .routes(routes!(auth_confirm))
+        .routes(routes!(auth_identity))
 }
 
 /// Signs up. The first user of a server is its admin.
@@ -33,6 +38,12 @@ async fn auth_login(
 ) -> Result<(StatusCode, axum::Json<AuthAck>), ApiError> {
     let email = account::log_in(&app, &login).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(AuthAck { email })))
+}
+
+/// Says whose the credential of this very request is.
+#[utoipa::path(get, path = "/v0/auth/identity", tag = "auth", responses((status = 200, body = Identity)))]
+async fn auth_identity(State(app): State<AppState>, principal: Principal) -> Result<axum::Json<Identity>, ApiError> {
+    Ok(axum::Json(account::identity(&app, &principal).await?))
 }
 
 /// Turns a confirmation token into a session token.

@@ -22,6 +22,18 @@ async fn the_first_user_is_an_admin_and_has_an_organization() {
 }
 
 #[tokio::test]
+async fn whoever_asks_learns_who_they_are() {
+    on_each_database(async |server| {
+        let ada = server.sign_up("Ada").await;
+        assert_eq!(server.get("/v0/auth/identity", &ada).await.1["user"]["email"], "ada@example.com");
+        assert_eq!(server.send(Method::GET, "/v0/auth/identity", None, None).await, (StatusCode::OK, json!({})));
+        let wrong = server.send(Method::GET, "/v0/auth/identity", Some("bencher_user_no"), None).await;
+        assert_eq!(wrong.0, StatusCode::UNAUTHORIZED);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn of_many_first_users_at_once_one_is_admin() {
     on_each_database(async |server| {
         let names: Vec<String> = (0..8).map(|number| format!("user{number}")).collect();

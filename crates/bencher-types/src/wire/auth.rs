@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use super::project::Project;
 use crate::{DateTime, Email, Jwt, OrganizationUuid, ResourceName, Slug, UserKey, UserKeyUuid, UserName, UserUuid};
 
 /// Body of `POST /v0/auth/signup`.
@@ -128,4 +129,15 @@ pub struct UpdateUser {
 #[schema(as = JsonUpdateUserKey)]
 pub struct UpdateUserKey {
     pub name: Option<ResourceName>,
+}
+
+/// Whose the credential of a request is. Both fields are absent where the request has none.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonIdentity)]
+pub struct Identity {
+    /// The user of a token or a user's key.
+    pub user: Option<User>,
+    /// The project of a project's key.
+    pub project: Option<Project>,
 }

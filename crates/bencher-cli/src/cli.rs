@@ -3,8 +3,10 @@
 pub(crate) mod account;
 pub(crate) mod image;
 pub(crate) mod machine;
+pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod run;
+pub(crate) mod tools;
 
 use bencher_types::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
@@ -19,7 +21,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
-    pub command: Command,
+    pub command: AnyCommand,
 }
 
 /// Flags that every command has.
@@ -29,6 +31,10 @@ pub(crate) struct Global {
     /// The server's address
     #[arg(long, global = true, env = "BENCHER_HOST", default_value = limits::DEFAULT_HOST, value_name = "URL")]
     pub host: Url,
+
+    /// The profile to take the server and the credential from; see `bencher profile`
+    #[arg(long, global = true, env = "BENCHER_PROFILE", value_name = "NAME")]
+    pub profile: Option<String>,
 
     /// A token from `bencher auth confirm`
     #[arg(
@@ -109,22 +115,54 @@ pub(crate) enum Format {
 #[error("--token (BENCHER_API_TOKEN) and --key (BENCHER_API_KEY) exclude each other: give only one")]
 pub(crate) struct TwoCredentials;
 
-impl Global {
-    /// The token or the key. What was typed wins over what the environment says.
-    ///
-    /// # Errors
-    /// Both were typed, or neither was and the environment has both.
-    pub(crate) fn credential(&self, matches: &clap::ArgMatches) -> Result<Option<Secret>, TwoCredentials> {
-        let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-        match (&self.token, &self.key) {
-            (Some(_), Some(_)) if typed("api-token") == typed("api-key") => Err(TwoCredentials),
-            (Some(token), Some(_)) if typed("api-token") => Ok(Some(token.clone())),
-            (_, Some(key)) => Ok(Some(key.clone())),
-            (token, None) => Ok(token.clone()),
+/// What a request proves with who sends it.
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {
+    /// `--token`.
+    Token(Secret),
+    /// `--key`.
+    Key(Secret),
+}
+
+impl Credential {
+    pub(crate) fn secret(&self) -> &Secret {
+        match self {
+            Self::Token(secret) | Self::Key(secret) => secret,
         }
     }
 }
 
+impl Global {
+    /// The token or the key, and what it was given with. What was typed wins over what the environment says.
+    ///
+    /// # Errors
+    /// Both were typed, or neither was and the environment has both.
+    pub(crate) fn credential(&self, matches: &clap::ArgMatches) -> Result<Option<Credential>, TwoCredentials> {
+        let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let token = || self.token.clone().map(Credential::Token);
+        match (&self.token, &self.key) {
+            (Some(_), Some(_)) if typed("api-token") == typed("api-key") => Err(TwoCredentials),
+            (Some(_), Some(_)) if typed("api-token") => Ok(token()),
+            (_, Some(key)) => Ok(Some(Credential::Key(key.clone()))),
+            (_, None) => Ok(token()),
+        }
+    }
+
+    /// The server's address, unless nobody named one.
+    pub(crate) fn named_host(&self, matches: &clap::ArgMatches) -> Option<Url> {
+        (matches.value_source("host") != Some(ValueSource::DefaultValue)).then(|| self.host.clone())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnyCommand {
+    #[command(flatten)]
+    OfServer(Command),
+    #[command(flatten)]
+    OfThisMachine(tools::Tool),
+}
+
+/// Commands that ask a server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure something, here or on a runner, and report the results
@@ -171,11 +209,8 @@ pub(crate) enum Command {
     /// The server itself
     #[command(subcommand)]
     Server(machine::Server),
-    /// Print a completion script for a shell
-    Completions {
-        /// Which shell
-        shell: clap_complete::Shell,
-    },
+    /// Who you are, where, and whether the server is well
+    Status,
 }
 
 /// Which part of a list to show, in which order.

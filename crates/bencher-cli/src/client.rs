@@ -90,6 +90,13 @@ impl Client {
         &self.config.host
     }
 
+    /// How image references name this server.
+    pub(crate) fn registry(&self) -> String {
+        let host = self.host();
+        let name = host.host_str().unwrap_or_default();
+        host.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+    }
+
     /// The credential that requests carry.
     pub(crate) const fn credential(&self) -> Option<&Secret> {
         self.config.credential.as_ref()

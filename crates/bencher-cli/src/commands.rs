@@ -2,22 +2,59 @@
 
 mod account;
 mod dimension;
+pub(crate) mod docker;
+mod handover;
 pub(crate) mod image;
 mod job;
 mod machine;
+mod manual;
+mod mock;
+mod noise;
+mod profile;
+mod reference;
 mod report;
 pub(crate) mod run;
+mod status;
 
 use std::path::PathBuf;
 
-use crate::{cli::Command, client::Client, error::CliError, exit::Exit, output::Out};
+use crate::{
+    cli::{Command, tools::Tool},
+    client::Client,
+    connection::Connection,
+    error::CliError,
+    exit::Exit,
+    output::Out,
+    profile::{Profile, ProfileFile},
+};
 
 /// What every command works with.
 pub(crate) struct Context {
     pub client: Client,
+    /// Where the client's server and credential are from.
+    pub connection: Connection,
     pub out: Out,
     /// Where images are kept when nobody says where; absent where this machine has no such place.
     pub image_cache: Option<PathBuf>,
+    /// Where container tools look for log-ins; absent where this machine has no such place.
+    pub docker_config: Option<PathBuf>,
+}
+
+/// Does what needs no server. `given` is what the command line and the environment say of one.
+pub(crate) fn tool(
+    tool: Tool,
+    out: Out,
+    profiles: &ProfileFile,
+    given: impl FnOnce() -> Result<Profile, CliError>,
+) -> Result<Exit, CliError> {
+    match tool {
+        Tool::Mock(args) => return mock::mock(out, &args),
+        Tool::Noise(args) => noise::noise(out, &args),
+        Tool::Man(args) => manual::man(out, &args),
+        Tool::Profile(args) => profile::profile(out, profiles, given()?, args),
+        Tool::Completions { shell } => manual::completions(shell),
+    }
+    .map(|()| Exit::Ok)
 }
 
 pub(crate) async fn dispatch(command: Command, context: Context) -> Result<Exit, CliError> {
@@ -38,8 +75,7 @@ pub(crate) async fn dispatch(command: Command, context: Context) -> Result<Exit,
         Command::Testbed(args) => dimension::testbed(context, args).await,
         Command::Benchmark(args) => dimension::benchmark(context, args).await,
         Command::Measure(args) => dimension::measure(context, args).await,
-        // Needs no server, so `main` has done it.
-        Command::Completions { .. } => Ok(()),
+        Command::Status => status::status(context).await,
     }
     .map(|()| Exit::Ok)
 }

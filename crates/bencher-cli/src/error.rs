@@ -1,12 +1,13 @@
 //! The one error that reaches `main`: what it says, what to do about it, and the exit code it means.
 
-use std::{error::Error, fmt::Write as _, io};
+use std::{error::Error, fmt::Write as _, io, path::PathBuf};
 
 use crate::{
     client::ApiError,
-    commands::{image::ImageError, run::RunError},
+    commands::{docker::DockerError, image::ImageError, run::RunError},
     exit::Exit,
     output::printable,
+    profile::ProfileError,
 };
 
 /// Why a command ended badly.
@@ -20,6 +21,22 @@ pub(crate) enum CliError {
     Image(#[from] ImageError),
     #[error("could not write to standard output")]
     Stdout(#[source] io::Error),
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error("could not use the folder {}", folder.display())]
+    Folder {
+        folder: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("could not start `{}`, the program of benchmark machines", program.display())]
+    Runner {
+        program: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// Arguments that are valid one by one but not together.
     #[error("{0}")]
     Usage(String),
@@ -31,7 +48,9 @@ impl CliError {
             Self::Api(error) => error.exit(),
             Self::Run(error) => error.exit(),
             Self::Image(error) => error.exit(),
-            Self::Stdout(_) => Exit::Local,
+            Self::Docker(error) => error.exit(),
+            Self::Profile(error) => error.exit(),
+            Self::Stdout(_) | Self::Folder { .. } | Self::Runner { .. } => Exit::Local,
             Self::Usage(_) => Exit::Usage,
         }
     }
@@ -42,7 +61,8 @@ impl CliError {
             Self::Api(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::Image(error) => error.hint(),
-            Self::Stdout(_) | Self::Usage(_) => None,
+            Self::Runner { .. } => Some("install `runner` beside `bencher` or on the PATH".to_owned()),
+            Self::Docker(_) | Self::Profile(_) | Self::Stdout(_) | Self::Folder { .. } | Self::Usage(_) => None,
         }
     }
 

@@ -4,10 +4,12 @@ mod cli;
 mod client;
 mod clock;
 mod commands;
+mod connection;
 mod error;
 mod exit;
 mod limits;
 mod output;
+mod profile;
 
 use std::{
     io::{self, Write as _},
@@ -19,12 +21,14 @@ use std::{
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
-    cli::{Cli, Command, Global},
+    cli::{AnyCommand, Cli, Command, Global},
     client::{Attempt, Client, ClientConfig, RetryPolicy},
     commands::Context,
+    connection::Connection,
     error::CliError,
     exit::Exit,
     output::Out,
+    profile::ProfileFile,
 };
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -54,31 +58,61 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn run(cli: Cli, matches: &clap::ArgMatches, out: Out) -> Result<Exit, CliError> {
-    if let Command::Completions { shell } = cli.command {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "bencher", &mut script);
-        io::stdout().write_all(&script).map_err(CliError::Stdout)?;
-        return Ok(Exit::Ok);
+    let profiles = ProfileFile::new(profile_file());
+    let mut command = match cli.command {
+        AnyCommand::OfThisMachine(tool) => {
+            return commands::tool(tool, out, &profiles, || connection::given(&cli.global, matches));
+        }
+        AnyCommand::OfServer(command) => command,
+    };
+    let connection = Connection::choose(&cli.global, matches, &profiles)?;
+    if connection.is_from_open_file(&profiles) {
+        out.talk("warning: others on this machine can read the file with your credential; `chmod 600` it");
     }
-    let client = Client::new(client_config(&cli.global, matches, out)?)?;
-    commands::dispatch(cli.command, Context { client, out, image_cache: image_cache() }).await
+    if let Command::Run(run) = &mut command
+        && run.project.is_none()
+    {
+        run.project.clone_from(&connection.project);
+    }
+    let client = Client::new(client_config(&cli.global, &connection, out)?)?;
+    commands::dispatch(command, Context { client, connection, out, image_cache: image_cache(), docker_config: docker_config() })
+        .await
 }
 
-/// The cache of the XDG base directory specification; a relative path in the variable is to be ignored.
+/// Where profiles are: a file that was named, else in the folder of the XDG base directory specification.
+fn profile_file() -> Option<PathBuf> {
+    if let Some(file) = std::env::var_os("BENCHER_CONFIG_FILE").filter(|file| !file.is_empty()) {
+        return Some(file.into());
+    }
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(config.join("bencher").join("config.toml"))
+}
+
+/// A folder that a variable names; a relative one is to be ignored.
+fn absolute(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// Where docker keeps log-ins, which podman and others read too.
+fn docker_config() -> Option<PathBuf> {
+    let folder = std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    Some(folder.or_else(|| Some(absolute("HOME")?.join(".docker")))?.join("config.json"))
+}
+
+/// The cache of the XDG base directory specification.
 fn image_cache() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
     Some(cache.join("bencher").join("images"))
 }
 
-fn client_config(global: &Global, matches: &clap::ArgMatches, out: Out) -> Result<ClientConfig, CliError> {
-    if !matches!(global.host.scheme(), "http" | "https") || global.host.cannot_be_a_base() {
-        return Err(CliError::Usage(format!("`{}` is not the address of a server: expected http://… or https://…", global.host)));
+fn client_config(global: &Global, connection: &Connection, out: Out) -> Result<ClientConfig, CliError> {
+    let host = &connection.host;
+    if !matches!(host.scheme(), "http" | "https") || host.cannot_be_a_base() {
+        return Err(CliError::Usage(format!("`{host}` is not the address of a server: expected http://… or https://…")));
     }
-    let credential = global.credential(matches).map_err(|error| CliError::Usage(error.to_string()))?;
     Ok(ClientConfig {
-        host: global.host.clone(),
-        credential,
+        host: host.clone(),
+        credential: connection.credential.as_ref().map(|credential| credential.secret().clone()),
         insecure_host: global.insecure_host,
         timeout: Duration::from_secs(global.timeout.into()),
         retry: RetryPolicy {

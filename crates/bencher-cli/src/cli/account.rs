@@ -1,5 +1,7 @@
 //! Arguments of `auth`, `user`, `organization` and `project`.
 
+use std::path::PathBuf;
+
 use bencher_types::{Email, Jwt, ResourceId, ResourceName, Slug, UserKeyUuid, UserName};
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
@@ -24,6 +26,18 @@ pub(crate) enum Auth {
         #[arg(id = "confirmation", value_name = "TOKEN")]
         token: Jwt,
     },
+    /// Log docker, podman, skopeo, buildah and oras in to the server's registry
+    Docker(DockerLogin),
+}
+
+/// Log docker, podman, skopeo, buildah and oras in to the server's registry.
+///
+/// The credential that this command is given, best a key, is written where those tools look for log-ins.
+#[derive(Debug, Args)]
+pub(crate) struct DockerLogin {
+    /// Where to write it; config.json in DOCKER_CONFIG or ~/.docker if absent
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use bencher_oci::assemble::Add;
-use bencher_types::{Email, ImageRef};
+use bencher_types::{Email, ImageRef, ResourceId};
 use clap::{Args, Subcommand};
 
-use super::run::env_pair;
+use super::{Page, run::env_pair};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Image {
@@ -14,6 +14,25 @@ pub(crate) enum Image {
     Build(Box<Build>),
     /// Push an image from an OCI layout on this machine to the server
     Push(Push),
+    /// List the images that a project has on the server
+    #[command(alias = "ls")]
+    List {
+        /// The project's slug or UUID
+        project: ResourceId,
+        /// Only those with this text in their repository, tag or digest
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Delete a tag from the server, or by digest an image with all its tags
+    #[command(alias = "rm")]
+    Delete {
+        /// Such as shop:v1, shop/http:v1 or shop@sha256:…
+        image: ImageRef,
+        #[command(flatten)]
+        login: Login,
+    },
 }
 
 /// Who we are to the registry.

@@ -4,6 +4,8 @@ use bencher_types::{
     Cpu, DiskBytes, MemoryBytes, ResourceId, ResourceName, Slug,
     wire::spec::{Architecture, OperatingSystem, Sandbox},
 };
+use std::ffi::OsString;
+
 use clap::{Args, Subcommand};
 
 use super::Filter;
@@ -52,6 +54,50 @@ pub(crate) enum Runner {
     /// What a runner can run
     #[command(subcommand)]
     Spec(RunnerSpec),
+    #[command(flatten)]
+    Here(RunnerHere),
+}
+
+/// What the program `runner` does on this machine.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunnerHere {
+    /// Serve jobs on this machine: hands over to `runner up`
+    #[command(disable_help_flag = true)]
+    Start(HandOver),
+    /// What the runner on this machine is doing: hands over to `runner status`
+    #[command(disable_help_flag = true)]
+    Status(HandOver),
+    /// Finish the job at hand and stop serving on this machine: hands over to `runner stop`
+    #[command(disable_help_flag = true)]
+    Stop(HandOver),
+    /// The images that this machine keeps: hands over to `runner cache`
+    #[command(disable_help_flag = true)]
+    Cache(HandOver),
+    /// What this machine has and lacks as a benchmark machine: hands over to `runner doctor`
+    #[command(disable_help_flag = true)]
+    Doctor(HandOver),
+}
+
+/// What is for the program `runner`, which must be beside this one or on the PATH.
+#[derive(Debug, Args)]
+pub(crate) struct HandOver {
+    /// Arguments of `runner`, such as --help
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub args: Vec<OsString>,
+}
+
+impl RunnerHere {
+    /// The verb and the arguments of `runner`.
+    pub(crate) fn words(&self) -> (&'static str, &[OsString]) {
+        let (verb, HandOver { args }) = match self {
+            Self::Start(args) => ("up", args),
+            Self::Status(args) => ("status", args),
+            Self::Stop(args) => ("stop", args),
+            Self::Cache(args) => ("cache", args),
+            Self::Doctor(args) => ("doctor", args),
+        };
+        (verb, args)
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,7 +9,7 @@ fn parse(args: &[&str]) -> Result<(Cli, clap::ArgMatches), clap::Error> {
 
 fn run(args: &[&str]) -> run::Run {
     match parse(&[&["run"], args].concat()).unwrap().0.command {
-        Command::Run(run) => *run,
+        AnyCommand::OfServer(Command::Run(run)) => *run,
         other => panic!("{other:?}"),
     }
 }
@@ -29,13 +29,13 @@ fn global_flags_may_stand_anywhere() {
 #[test]
 fn two_typed_credentials_are_refused() {
     let (cli, matches) = parse(&["--token", "t", "project", "list", "--key", "k"]).unwrap();
-    assert_eq!(cli.global.credential(&matches), Err(TwoCredentials));
+    assert_eq!(cli.global.credential(&matches).unwrap_err(), TwoCredentials);
 }
 
 #[test]
 fn a_credential_may_be_given_after_the_command() {
     let (cli, matches) = parse(&["project", "list", "--key", "k"]).unwrap();
-    assert_eq!(cli.global.credential(&matches).unwrap().unwrap().expose(), "k");
+    assert_eq!(cli.global.credential(&matches).unwrap().unwrap().secret().expose(), "k");
 }
 
 #[test]

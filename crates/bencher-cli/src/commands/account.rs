@@ -20,6 +20,7 @@ pub(super) async fn auth(context: &Context, args: args::Auth) -> Result<(), CliE
             client.post::<AuthAck>(&["v0", "auth", "signup"], &body).await?
         }
         args::Auth::Login { email, invite } => client.post::<AuthAck>(&["v0", "auth", "login"], &Login { email, invite }).await?,
+        args::Auth::Docker(args) => return super::docker::docker(context, args).await,
         args::Auth::Confirm { token } => {
             let answer = client.post::<AuthUser>(&["v0", "auth", "confirm"], &Confirm { token }).await?;
             out.show(&answer)?;

@@ -10,14 +10,14 @@ use std::{
 };
 
 use bencher_oci::{Credentials, Layout, LayoutError, RegistryClient, client::Pushed};
-use bencher_types::{ImageRef, oci::reference::DEFAULT_TAG};
+use bencher_types::{ImageRef, oci::reference::DEFAULT_TAG, wire::image::Image};
 use serde_json::json;
 
 pub(crate) use self::error::ImageError;
 use self::progress::Transfers;
 use super::Context;
 use crate::{
-    cli::{Format, image as args},
+    cli::{Format, image as args, pairs},
     error::CliError,
     output::table::{Cell, fields},
 };
@@ -37,6 +37,19 @@ pub(super) async fn image(context: &Context, args: args::Image) -> Result<(), Cl
             let layout = Layout::open(&dir).map_err(missing)?;
             let pushed = push(context, &layout, &args.image, &args.login).await?;
             print(context, &args.image, &pushed)
+        }
+        args::Image::List { project, search, page } => {
+            let mut query = pairs([("search", search)]);
+            query.extend(page.query());
+            let path = ["v0", "projects", &project.to_string(), "images"];
+            context.out.show_list(&context.client.get::<Vec<Image>>(&path, &query).await?)
+        }
+        args::Image::Delete { image, login } => {
+            check_target(context, &image)?;
+            let deleted = registry(context, &login)?.delete_manifest(image.repository(), &image.manifest_reference()).await;
+            deleted.map_err(|source| ImageError::Delete { image: image.clone(), source: Box::new(source) })?;
+            context.out.done(&format!("deleted {image}"));
+            Ok(())
         }
     }
 }
@@ -69,12 +82,9 @@ async fn push(context: &Context, layout: &Layout, image: &ImageRef, login: &args
 
 /// Images go to this server; a tag is what makes them findable.
 fn check_target(context: &Context, image: &ImageRef) -> Result<(), ImageError> {
-    let host = context.client.host();
-    let ours = host.host_str().map(|name| host.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}")));
+    let ours = context.client.registry();
     match image.host() {
-        Some(other) if Some(other) != ours.as_deref() => {
-            Err(ImageError::OtherHost { image: Box::new(image.clone()), ours: ours.unwrap_or_default() })
-        }
+        Some(other) if other != ours => Err(ImageError::OtherHost { image: Box::new(image.clone()), ours }),
         _ => Ok(()),
     }
 }

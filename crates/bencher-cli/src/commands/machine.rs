@@ -6,7 +6,7 @@ use bencher_types::wire::{
     spec::{NewSpec, Spec, UpdateSpec},
 };
 
-use super::Context;
+use super::{Context, handover::hand_over};
 use crate::{
     cli::{Query, machine as args, pairs},
     client::Answer,
@@ -37,6 +37,7 @@ pub(super) async fn runner(context: &Context, args: args::Runner) -> Result<(), 
             show_key(context, &client.post_empty(&["v0", "runners", &runner.to_string(), "key"]).await?)
         }
         args::Runner::Spec(args) => runner_spec(context, args).await,
+        args::Runner::Here(args) => Err(hand_over(&args)),
     }
 }
 

@@ -5,6 +5,7 @@ use bencher_types::{
     wire::{
         auth::{AuthAck, AuthUser, UserKeyCreated, UserKeyInfo},
         dimension::{Benchmark, Branch, Measure, Testbed},
+        image::Image,
         job::Job,
         organization::Organization,
         project::Project,
@@ -433,5 +434,18 @@ impl Human for ApiVersion {
 impl Human for Console {
     fn human(&self, _: Out) -> String {
         format!("{}\n", self.url)
+    }
+}
+
+impl Listed for Image {
+    const HEAD: &'static [&'static str] = &["IMAGE", "SIZE", "PUSHED", "DIGEST"];
+
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::new(format!("{}:{}", self.repository, self.tag)),
+            Cell::new(units::bytes(self.size)),
+            Cell::new(time(self.modified)),
+            Cell::new(&self.digest),
+        ]
     }
 }

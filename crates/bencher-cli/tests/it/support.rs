@@ -92,6 +92,11 @@ impl World {
         Self::new(move |_| Reply::new(status, body.clone()))
     }
 
+    /// Host and port of the server.
+    pub(crate) fn address(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     pub(crate) fn asked(&self) -> Vec<Asked> {
         lock(&self.asked).clone()
     }
@@ -120,10 +125,7 @@ impl World {
 
     /// What a process that has ended printed, with the server's address replaced by one that never changes.
     pub(crate) fn end(&self, output: Output) -> Ended {
-        let text = |bytes: Vec<u8>| {
-            let address = self.address.trim_start_matches("http://");
-            String::from_utf8(bytes).unwrap().replace(address, "SERVER")
-        };
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(self.address(), "SERVER");
         Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }

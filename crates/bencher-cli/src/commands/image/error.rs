@@ -46,6 +46,12 @@ pub(crate) enum ImageError {
     },
     #[error(transparent)]
     Registry { source: Box<RegistryError> },
+    #[error("could not delete {image}")]
+    Delete {
+        image: ImageRef,
+        #[source]
+        source: Box<RegistryError>,
+    },
     #[error("could not push {image}")]
     Push {
         image: ImageRef,
@@ -60,14 +66,16 @@ impl ImageError {
             Self::NoCache | Self::NoLayout { .. } | Self::Setup { .. } => Exit::Local,
             Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } => Exit::Local,
             Self::OtherHost { .. } | Self::Digest { .. } => Exit::Usage,
-            Self::Registry { source } | Self::Push { source, .. } => match (&**source, source.blame()) {
-                (RegistryError::Unauthorized { .. } | RegistryError::NotFound { .. }, _) => Exit::Refused,
-                (RegistryError::Status { status, .. }, _) if status.is_client_error() => Exit::Refused,
-                (RegistryError::Layout(_) | RegistryError::Io(_) | RegistryError::Document(_), _) | (_, Blame::Host) => {
-                    Exit::Local
+            Self::Registry { source } | Self::Push { source, .. } | Self::Delete { source, .. } => {
+                match (&**source, source.blame()) {
+                    (RegistryError::Unauthorized { .. } | RegistryError::NotFound { .. }, _) => Exit::Refused,
+                    (RegistryError::Status { status, .. }, _) if status.is_client_error() => Exit::Refused,
+                    (RegistryError::Layout(_) | RegistryError::Io(_) | RegistryError::Document(_), _) | (_, Blame::Host) => {
+                        Exit::Local
+                    }
+                    _ => Exit::Unreachable,
                 }
-                _ => Exit::Unreachable,
-            },
+            }
         }
     }
 
@@ -80,7 +88,7 @@ impl ImageError {
                 "leave the host out, or give its own registry's tools the job: `skopeo copy … docker://{ours}/{}`",
                 image.repository()
             )),
-            Self::Registry { source } | Self::Push { source, .. } => match &**source {
+            Self::Registry { source } | Self::Push { source, .. } | Self::Delete { source, .. } => match &**source {
                 RegistryError::Unauthorized { .. } => {
                     Some("a user's key (--key, BENCHER_API_KEY) may push to the projects of that user".to_owned())
                 }

@@ -2,13 +2,13 @@ use clap::Parser as _;
 use insta::assert_json_snapshot;
 
 use super::*;
-use crate::cli::{Cli, Command};
+use crate::cli::{AnyCommand, Cli, Command};
 
 const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
 
 fn args(words: &[&str]) -> Run {
     match Cli::parse_from([&["bencher", "run"], words].concat()).command {
-        Command::Run(run) => *run,
+        AnyCommand::OfServer(Command::Run(run)) => *run,
         other => panic!("{other:?}"),
     }
 }

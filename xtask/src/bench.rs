@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::{
+    postgres::{Durability, PrivatePostgres},
     process,
     setup::{self, Need},
     workspace,
@@ -10,7 +11,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers
+    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers,
+    /// requests, programs
     measurements: Vec<String>,
 }
 
@@ -21,5 +23,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     process::run(process::cargo().current_dir(&root).args(["build", "--release", "--workspace", "--bins"]))?;
     let mut bench = process::cargo();
     bench.current_dir(&root).args(["bench", "--workspace", "--bench", "system", "--"]).args(&args.measurements);
-    process::run(&mut bench)
+    let postgres = PrivatePostgres::start(Durability::Full)?;
+    let measured = process::run(bench.env("BENCH_DATABASE_URL", postgres.url()));
+    postgres.stop()?;
+    measured
 }

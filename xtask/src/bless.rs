@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     nextest::{self, Accept},
-    postgres::PrivatePostgres,
+    postgres::{Durability, PrivatePostgres},
     process,
     setup::{self, Need},
     workspace,
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(Need::Test)?;
     let root = workspace::root();
-    let postgres = PrivatePostgres::start()?;
+    let postgres = PrivatePostgres::start(Durability::None)?;
     let outcome = nextest::run(&root, &postgres, &args.nextest, Accept::Everything);
     let stopped = postgres.stop();
     let changed = process::output(Command::new("git").current_dir(&root).args(["status", "--short"]))?;

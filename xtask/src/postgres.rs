@@ -44,6 +44,15 @@ pub(crate) struct PrivatePostgres {
     home: Home,
 }
 
+/// Whether what was committed survives a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// A test's database does not outlive a power cut anyway.
+    None,
+    /// As people run it.
+    Full,
+}
+
 /// What the server's log said.
 enum Log {
     Ready,
@@ -59,8 +68,9 @@ struct Home {
 impl PrivatePostgres {
     /// Makes a cluster and waits until it accepts connections.
     ///
-    /// Not durable by intent: a test's database does not outlive a power cut anyway.
-    pub(crate) fn start() -> Result<Self> {
+    /// # Errors
+    /// PostgreSQL is not installed or does not start.
+    pub(crate) fn start(durability: Durability) -> Result<Self> {
         let bin = binaries().context("PostgreSQL's server is not installed; `cargo xtask setup` installs it")?;
         let account = account()?;
         sweep(&std::env::temp_dir(), account.as_ref())?;
@@ -70,7 +80,7 @@ impl PrivatePostgres {
         let mut problem = anyhow!("no port was tried");
         for _ in 0..START_TRIES {
             let port = free_port()?;
-            match launch(&bin, &home, account.as_ref(), port) {
+            match launch(&bin, &home, account.as_ref(), port, durability) {
                 Ok((child, log)) => {
                     let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
                     return Ok(Self { url, child, log, home });
@@ -215,17 +225,15 @@ fn free_port() -> Result<u16> {
 }
 
 /// Starts the server and waits for its own word that it accepts connections.
-fn launch(bin: &Path, home: &Home, account: Option<&User>, port: u16) -> Result<(Child, Receiver<Log>)> {
+fn launch(bin: &Path, home: &Home, account: Option<&User>, port: u16, durability: Durability) -> Result<(Child, Receiver<Log>)> {
     let mut server = server_program(&bin.join("postgres"), home, account);
     server.arg("-D").arg(home.data()).args(["-p", &port.to_string()]);
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "max_connections=300",
-    ] {
+    let settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
+    let careless: &[&str] = match durability {
+        Durability::None => &["fsync=off", "synchronous_commit=off", "full_page_writes=off"],
+        Durability::Full => &[],
+    };
+    for setting in settings.iter().chain(careless) {
         server.args(["-c", setting]);
     }
     // A group of its own: Ctrl-C is for the tests; they still need the database while they stop.

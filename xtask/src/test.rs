@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     nextest::{self, Accept},
-    postgres::PrivatePostgres,
+    postgres::{Durability, PrivatePostgres},
     process,
     setup::{self, Need},
     workspace,
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         process::run(process::cargo().current_dir(&root).args(["test", "--quiet", "--doc", "--workspace"]))?;
         laps.done("documentation");
     }
-    let postgres = PrivatePostgres::start()?;
+    let postgres = PrivatePostgres::start(Durability::None)?;
     laps.done("PostgreSQL");
     let outcome = nextest::run(&root, &postgres, &args.nextest, Accept::No);
     let stopped = postgres.stop();

@@ -7,7 +7,7 @@ fn a_cluster_answers_and_leaves_nothing_behind() {
         eprintln!("skipped: PostgreSQL is not installed");
         return;
     }
-    let postgres = PrivatePostgres::start().unwrap();
+    let postgres = PrivatePostgres::start(Durability::None).unwrap();
     let home = postgres.home.dir.path().to_path_buf();
     let psql = binaries().unwrap().join("psql");
     let answer = process::output(Command::new(psql).args([postgres.url(), "-tAc", "select 6 * 7"])).unwrap();

@@ -7,12 +7,14 @@
 mod figures;
 mod images;
 mod processes;
+mod programs;
+mod requests;
 mod scenarios;
 
 use anyhow::{Context as _, Result};
 
 /// What can be measured, in the order in which it is.
-const SCENARIOS: [&str; 5] = ["start", "idle", "assignment", "true", "layers"];
+const SCENARIOS: [&str; 7] = ["start", "idle", "assignment", "true", "layers", "requests", "programs"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -36,6 +38,8 @@ async fn main() -> Result<()> {
             "idle" => scenarios::idle().await,
             "assignment" => scenarios::assignment().await,
             "true" => scenarios::cached_true().await,
+            "requests" => requests::requests().await,
+            "programs" => programs::programs().await,
             _ => scenarios::layers().await,
         };
         for figure in figures.with_context(|| format!("could not measure `{name}`"))? {

@@ -13,11 +13,21 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+/// More than any measurement sends.
+const UNLIMITED: Limit = Limit { minute: u32::MAX, hour: u32::MAX, day: u32::MAX };
+
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+struct Limit {
+    minute: u32,
+    hour: u32,
+    day: u32,
+}
+
 /// A bound for whatever should be quick.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The release binary of this name, beside this program.
-fn binary(name: &str) -> Result<PathBuf> {
+pub(crate) fn binary(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let path = own.parent().and_then(Path::parent).context("no folder above the program")?.join(name);
     ensure!(path.exists(), "{} is not there: `cargo xtask bench` builds it", path.display());
@@ -35,14 +45,26 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Result<Self> {
+        Self::start_on(None).await
+    }
+
+    /// A server on this PostgreSQL, or on a file of its own.
+    pub(crate) async fn start_on(postgres: Option<&str>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let address = free_address()?;
         let config = json!({
             "console": { "url": format!("http://{address}/") },
             "security": { "secret_key": "a secret key for measurements only" },
             "server": { "bind_address": address, "request_body_max_bytes": 4 << 20 },
-            "database": { "file": folder.path().join("bencher.db") },
-            "plus": { "registry": { "url": format!("http://{address}/"), "folder": folder.path().join("blobs") } },
+            "database": match postgres {
+                Some(url) => json!({ "url": url }),
+                None => json!({ "file": folder.path().join("bencher.db") }),
+            },
+            "plus": {
+                "registry": { "url": format!("http://{address}/"), "folder": folder.path().join("blobs") },
+                // What is measured is the server, not its limits.
+                "rate_limiting": { "user": { "requests": UNLIMITED, "runs": UNLIMITED }, "public": { "requests": UNLIMITED } },
+            },
         });
         std::fs::write(folder.path().join("bencher.json"), config.to_string())?;
         let url = format!("http://{address}");

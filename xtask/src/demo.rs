@@ -108,6 +108,8 @@ fn start(port: u16, folder: &Folder) -> Result<(Services, Client)> {
         clear_settings(command);
         command.args(["up", "--host", &host, "--runner", RUNNER, "--danger-allow-no-sandbox", "--on-shutdown", "cancel"]);
         command.arg("--data-dir").arg(&data).env("BENCHER_RUNNER_KEY", key);
+        // A runner that this machine has already is configured for another server.
+        command.env("BENCHER_RUNNER_CONFIG", "/dev/null");
     })?;
     println!("the runner is up; its log is {}", logs.join("runner.log").display());
     println!("it runs the benchmark directly on this machine, as root in namespaces of its own, which is no security boundary");

@@ -12,6 +12,7 @@ pub mod http;
 pub mod job;
 pub mod limits;
 pub mod log;
+pub mod notify;
 pub mod openapi;
 pub mod permission;
 pub mod process;

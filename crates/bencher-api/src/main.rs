@@ -7,7 +7,7 @@ use bencher_api::{
     app::App,
     clock::Clock,
     config::{Config, Loaded},
-    http, log,
+    http, log, notify,
 };
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -64,8 +64,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let address = config.server.bind_address;
     let app = App::open(config, Clock::System).await?;
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))?;
-    tracing::info!(address = %listener.local_addr()?, server.uuid = %app.server, "listening");
+    let address = listener.local_addr()?;
+    tracing::info!(%address, server.uuid = %app.server, "listening");
     let background = app.start_background().await.context("could not take up the jobs in flight")?;
+    let _signs_of_life = notify::ready(address);
     http::serve(listener, app.clone(), shutdown_signal()).await?;
     drop(background);
     app.store.close().await;
@@ -79,5 +81,6 @@ async fn shutdown_signal() {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+    notify::stopping();
     tracing::info!("shutting down");
 }

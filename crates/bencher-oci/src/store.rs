@@ -21,9 +21,11 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{document::BlobRef, error::IoError, flock, keyed::KeyedMutex, limits::StoreLimits};
 
+mod inspect;
 pub mod partial;
 mod tidy;
 
+pub use inspect::{Cleared, StoreUsage, Verdict};
 pub use partial::{FinishError, Partial};
 
 /// A content store. Cheap to clone; clones share their locks.

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use bencher_types::{ResourceId, Secret, Timeout};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use crate::{exit, size::ByteSize};
 
 mod tuning;
+mod verbs;
 
 pub use tuning::{Thp, TuningArgs};
+pub use verbs::{CacheArgs, CacheCommand, DataArgs, DoctorArgs, OutputFormat, StatusArgs, StopArgs, VerifyArgs};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -27,15 +30,41 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// How log lines on stderr look. What is logged is chosen by BENCHER_LOG, for example `debug` or `bencher_runner=trace`.
-    #[arg(long, global = true, value_name = "FORMAT", env = "BENCHER_LOG_FORMAT", default_value = "human")]
+    /// What is logged to stderr: error, warn, info, debug or trace, or more finely such as `info,bencher_runner=trace`.
+    #[arg(long, global = true, value_name = "LEVEL", env = "BENCHER_LOG", default_value = "info", value_parser = log_level)]
+    pub log_level: LogLevel,
+    /// How log lines look.
+    #[arg(long, global = true, value_name = "FORMAT", env = "BENCHER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    Human,
+    #[value(alias = "human")]
+    Text,
+    /// One object per line.
     Json,
+}
+
+/// A filter of log lines that is known to be one. Empty means the default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel(String);
+
+impl LogLevel {
+    #[must_use]
+    pub fn filter(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
+    }
+}
+
+fn log_level(text: &str) -> Result<LogLevel, String> {
+    let text = if text.trim().is_empty() { "info" } else { text.trim() };
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(LogLevel(text.to_owned())),
+        Err(problem) => {
+            Err(format!("expected error, warn, info, debug, trace, or a list such as `info,bencher_runner=trace` ({problem})"))
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,9 +75,33 @@ pub enum Command {
         (`bencher runner spec add`). Then:\n\n    \
         BENCHER_RUNNER_KEY=bencher_runner_… runner up --host https://bench.example.com --runner my-runner\n\n\
         The key is better given by the environment, since every user of this machine can read a command line.\n\n\
-        SIGTERM or Ctrl-C stops the runner as --on-shutdown says, a second one cancels the running job, a third leaves at \
-        once. Results that could not be delivered wait in the data folder for the next start.")]
+        Every flag can also be a line of the configuration file, under its name with `_` for `-`; flags go before the \
+        environment, the environment before the file.\n\n\
+        SIGTERM, Ctrl-C or `runner stop` stops the runner as --on-shutdown says, a second signal cancels the running job, a \
+        third leaves at once. Results that could not be delivered wait in the data folder for the next start.")]
     Up(Box<UpArgs>),
+    /// Start the runner in the background, as the system's service.
+    #[command(long_about = "Start the runner in the background, as the system's service `runner.service`.\n\n\
+        Needs systemd and the unit from the package; where either is missing this says so and starts nothing.")]
+    Start,
+    /// Show what the runner on this machine does.
+    #[command(long_about = "Show what the runner on this machine does: its state, its job, its server, undelivered results and \
+        the size of its image cache.\n\nExits with 0 where a runner uses the data folder, and with 5 where none does.")]
+    Status(StatusArgs),
+    /// Stop the runner on this machine, once its job is finished or canceled.
+    #[command(
+        long_about = "Stop the runner on this machine and wait until it has gone. It takes no further job; a running one is \
+        finished or canceled as its --on-shutdown says, or canceled with --cancel; results are delivered.\n\n\
+        Exits with 5 where no runner uses the data folder, and with 6 where it still works when --timeout is over."
+    )]
+    Stop(StopArgs),
+    /// Show, empty or check the images that are kept on this machine. Safe beside a working runner.
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// Check whether this machine has what a runner needs.
+    #[command(long_about = "Check whether this machine has what a runner needs, and what makes its numbers steady.\n\n\
+        Exits with 0 unless something that `runner up` needs is missing (7). Changes nothing.")]
+    Doctor(DoctorArgs),
     /// Run one image here and now, without a server.
     #[command(long_about = "Run one image here and now, without a server, and print what it prints.\n\n\
         The image is a folder with an OCI image layout (as `bencher image build` or `skopeo copy … oci:FOLDER` makes it), or \
@@ -62,15 +115,21 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
+    /// The configuration file. Default: /etc/bencher/runner.toml, where it is there.
+    #[arg(long, env = "BENCHER_RUNNER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// The server's address.
     #[arg(long, env = "BENCHER_HOST", default_value = "http://localhost:6610", value_name = "URL")]
     pub host: Url,
     /// The UUID or slug of the runner to be.
     #[arg(long, env = "BENCHER_RUNNER", value_name = "RUNNER")]
     pub runner: ResourceId,
-    /// The runner's key (bencher_runner_…).
+    /// The runner's key (bencher_runner_…). Better in --key-file or the environment: others can read a command line.
     #[arg(long, env = "BENCHER_RUNNER_KEY", hide_env_values = true, value_name = "KEY")]
-    pub key: Secret,
+    pub key: Option<Secret>,
+    /// A file with the runner's key, which nobody else may read. Without any key, the systemd credential `runner-key` is taken.
+    #[arg(long, env = "BENCHER_RUNNER_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
     /// How long the server may hold a request for a job before it says that there is none.
     #[arg(long, default_value_t = 55, value_parser = clap::value_parser!(u32).range(1..=900), value_name = "SECONDS")]
     pub poll_timeout: u32,

@@ -5,21 +5,27 @@ use std::{
     time::Duration,
 };
 
-use bencher_types::{InvalidKey, ResourceId, RunnerKey};
+use bencher_types::{ResourceId, RunnerKey, Secret};
 use url::Url;
 
 use crate::{
     channel::machine::OnShutdown,
-    cli::{BoundArgs, ShutdownPolicy, StorageArgs, UpArgs},
+    cli::{BoundArgs, ShutdownPolicy, UpArgs},
     job::limits::MIN_MESSAGE_SIZE,
     size::ByteSize,
 };
 
+pub mod file;
+pub mod key;
+pub mod line;
+
+use key::KeyError;
+
 /// Configuration that cannot work.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("the runner key (--key or BENCHER_RUNNER_KEY) is {0}; it was shown when the runner was created or its key replaced")]
-    Key(#[source] InvalidKey),
+    #[error(transparent)]
+    Key(#[from] KeyError),
     #[error("--host `{0}` is not a server's address: expected http://HOST[:PORT] or https://HOST[:PORT]")]
     Host(Url),
     #[error("there is no folder for the runner's data: neither XDG_DATA_HOME nor HOME is set; name one with --data-dir")]
@@ -90,13 +96,13 @@ impl UpConfig {
         Ok(Self {
             host: args.host.clone(),
             runner: args.runner.clone(),
-            key: args.key.expose().parse().map_err(ConfigError::Key)?,
+            key: key(args.key.as_ref(), args.key_file.as_deref())?,
             poll_timeout: Duration::from_secs(u64::from(args.poll_timeout)),
             on_shutdown: match args.on_shutdown {
                 ShutdownPolicy::Finish => OnShutdown::Finish,
                 ShutdownPolicy::Cancel => OnShutdown::Cancel,
             },
-            data_dir: data_dir(&args.storage)?,
+            data_dir: data_dir(args.storage.data_dir.as_deref())?,
             job: JobPolicy {
                 allow_no_sandbox: args.danger_allow_no_sandbox,
                 fetch_timeout: args.fetch_timeout.duration(),
@@ -108,13 +114,22 @@ impl UpConfig {
     }
 }
 
+/// The key that was given, else that of the file, else that of systemd.
+///
+/// # Errors
+/// There is none, it is none, or others can read it.
+pub fn key(given: Option<&Secret>, file: Option<&Path>) -> Result<RunnerKey, KeyError> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    key::resolve(given, file, credentials.as_deref())
+}
+
 /// The folder that was named, else the usual one of this user.
 ///
 /// # Errors
 /// None was named, and the user has no home.
-pub fn data_dir(args: &StorageArgs) -> Result<PathBuf, ConfigError> {
-    if let Some(dir) = &args.data_dir {
-        return Ok(dir.clone());
+pub fn data_dir(named: Option<&Path>) -> Result<PathBuf, ConfigError> {
+    if let Some(dir) = named {
+        return Ok(dir.to_owned());
     }
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
     usual_data_dir(nix::unistd::geteuid().is_root(), variable("XDG_DATA_HOME"), variable("HOME")).ok_or(ConfigError::DataDir)

@@ -7,11 +7,15 @@
 use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bencher_types::{
-    JobUuid,
+    DateTime, JobUuid,
     wire::channel::{ClaimedJob, FromRunner},
 };
 use rand::Rng as _;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, error, info, info_span, warn};
 
@@ -20,19 +24,47 @@ use crate::{
     channel::{
         limits::SILENT_REFUSALS,
         link::{ConnectError, Endpoint, EndpointError, Event as LinkEvent, Link, Loss},
-        machine::{AckPolicy, Input, Machine, Output, ParcelId, Settings},
+        machine::{AckPolicy, Activity, Input, Machine, Output, ParcelId, Settings},
     },
     clock,
     config::UpConfig,
+    control::{
+        server::{self, Control},
+        status::{JobStatus, State, Status},
+    },
     data_dir::{DataDir, InFlight},
-    job::{delivery, outcome::JobOutcome},
+    job::{
+        delivery,
+        outcome::JobOutcome,
+        progress::{Progress, Step},
+    },
+    notify::Notifier,
     spool::{Spool, SpoolError},
 };
 
 /// What runs the jobs that the daemon claims.
 pub trait Execute: Send + Sync + 'static {
     /// Runs one job and leaves nothing of it behind. `cancel` asks it to stop soon and say so.
-    fn execute(&self, job: ClaimedJob, cancel: CancellationToken) -> impl Future<Output = JobOutcome> + Send;
+    fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress) -> impl Future<Output = JobOutcome> + Send;
+}
+
+/// How the runner is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// By a signal; each further one is meant more urgently.
+    Signal,
+    /// Take no further job. Saying it again changes nothing.
+    Drain,
+    /// The same, and cancel the running job.
+    Cancel,
+}
+
+/// What a daemon has to do with on its own machine.
+pub struct Surroundings {
+    pub stop: mpsc::Receiver<Stop>,
+    /// The other end of `stop`, for the control channel.
+    pub stopper: mpsc::Sender<Stop>,
+    pub notifier: Notifier,
 }
 
 /// Why the daemon cannot start.
@@ -62,6 +94,8 @@ pub struct Daemon<E> {
     max_message_size: usize,
     connection: Connection,
     running: Option<Running>,
+    status: watch::Sender<Status>,
+    notifier: Notifier,
 }
 
 enum Connection {
@@ -72,6 +106,8 @@ enum Connection {
 
 struct Running {
     job: JobUuid,
+    claimed: DateTime,
+    step: watch::Receiver<Step>,
     cancel: CancellationToken,
     task: JoinHandle<JobOutcome>,
 }
@@ -80,8 +116,12 @@ enum Event {
     Connected(Box<Result<(Link, AckPolicy), ConnectError>>),
     Link(LinkEvent),
     JobEnded(JobUuid, JobOutcome),
-    Stop,
+    /// The running job has come further.
+    Step,
+    Stop(Stop),
     Tick,
+    /// It is time for a sign of life.
+    Watchdog,
 }
 
 enum Flow {
@@ -118,6 +158,19 @@ impl<E: Execute> Daemon<E> {
         if !waiting.is_empty() {
             info!(results = waiting.len(), "results of earlier jobs wait to be delivered");
         }
+        let status = Status {
+            state: State::Connecting,
+            connected: false,
+            job: None,
+            server: config.host.to_string(),
+            runner: config.runner.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: clock::today(),
+            last_contact: None,
+            problem: None,
+            spooled_results: waiting.len(),
+        };
         let settings = Settings { poll_timeout: config.poll_timeout, on_shutdown: config.on_shutdown };
         Ok(Self {
             endpoint,
@@ -128,27 +181,41 @@ impl<E: Execute> Daemon<E> {
             max_message_size: config.job.max_message_size,
             connection: Connection::None,
             running: None,
+            status: watch::Sender::new(status),
+            notifier: Notifier::default(),
         })
     }
 
-    /// Serves until `stop` has been received and what then remains is done. Each further `stop` is more urgent: the first
-    /// lets a running job finish (or cancels it, by configuration), the second cancels it, the third leaves at once.
-    pub async fn run(mut self, mut stop: mpsc::Receiver<()>) {
+    /// Serves until it is told to stop and what then remains is done. Each further signal is more urgent: the first lets a
+    /// running job finish (or cancels it, by configuration), the second cancels it, the third leaves at once.
+    pub async fn run(mut self, surroundings: Surroundings) {
+        let Surroundings { mut stop, stopper, notifier } = surroundings;
+        self.notifier = notifier;
+        // Jobs are worth more than being asked about them.
+        let control: Option<Control> = server::listen(&self.data, self.status.subscribe(), stopper)
+            .inspect_err(|error| warn!(error = %chain(error), "`runner status` and `runner stop` will not find this runner"))
+            .ok();
+        let mut watchdog = self.notifier.watchdog().map(tokio::time::interval);
+        if let Some(watchdog) = &mut watchdog {
+            watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        self.notifier.ready();
         let mut todo = VecDeque::from(Machine::start());
         loop {
             while let Some(output) = todo.pop_front() {
                 match self.carry_out(output, &mut todo).await {
                     Flow::GoOn => {}
-                    Flow::Exit => return self.leave().await,
+                    Flow::Exit => return self.leave(control).await,
                 }
             }
-            let event = self.next(&mut stop).await;
+            self.publish();
+            let event = self.next(&mut stop, watchdog.as_mut()).await;
             todo.extend(self.take(event));
         }
     }
 
     /// Waits for the next thing to happen. Everything waited for may be dropped and waited for again.
-    async fn next(&mut self, stop: &mut mpsc::Receiver<()>) -> Event {
+    async fn next(&mut self, stop: &mut mpsc::Receiver<Stop>, watchdog: Option<&mut tokio::time::Interval>) -> Event {
         let deadline = self.machine.deadline();
         let connection = async {
             match &mut self.connection {
@@ -160,13 +227,17 @@ impl<E: Execute> Daemon<E> {
         let job = async {
             match &mut self.running {
                 None => std::future::pending().await,
-                Some(running) => {
-                    let outcome = (&mut running.task).await.unwrap_or_else(|error| {
-                        error!(job.uuid = %running.job, %error, "the job's task ended abnormally");
-                        JobOutcome::failed("the runner failed while it ran the job; its log says more")
-                    });
-                    Event::JobEnded(running.job, outcome)
-                }
+                Some(running) => tokio::select! {
+                    ended = &mut running.task => {
+                        let outcome = ended.unwrap_or_else(|error| {
+                            error!(job.uuid = %running.job, %error, "the job's task ended abnormally");
+                            JobOutcome::failed("the runner failed while it ran the job; its log says more")
+                        });
+                        Event::JobEnded(running.job, outcome)
+                    }
+                    // Its end is the end of the task, which comes by itself.
+                    Ok(()) = running.step.changed() => Event::Step,
+                },
             }
         };
         let tick = async {
@@ -175,27 +246,39 @@ impl<E: Execute> Daemon<E> {
                 Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
             }
         };
+        let sign_of_life = async {
+            match watchdog {
+                None => std::future::pending().await,
+                Some(watchdog) => watchdog.tick().await,
+            }
+        };
         tokio::select! {
             event = connection => event,
             event = job => event,
-            Some(()) = stop.recv() => Event::Stop,
+            Some(stop) = stop.recv() => Event::Stop(stop),
             () = tick => Event::Tick,
+            _ = sign_of_life => Event::Watchdog,
         }
     }
 
     /// Tells the machine what happened, and the operator what matters of it.
     fn take(&mut self, event: Event) -> Vec<Output> {
         let now = clock::now();
+        if matches!(&event, Event::Link(LinkEvent::Message(_) | LinkEvent::UnreadableJob { .. } | LinkEvent::Alive)) {
+            self.heard();
+        }
         match event {
             Event::Connected(result) => match *result {
                 Ok((link, acks)) => {
                     debug!(?acks, "connected");
+                    self.heard();
                     self.connection = Connection::Open(Box::new(link));
                     self.machine.on(now, Input::Connected(acks))
                 }
                 Err(error) => {
                     self.connection = Connection::None;
                     let outputs = self.machine.on(now, Input::ConnectFailed(error.problem()));
+                    self.status.send_modify(|status| status.problem = Some(chain(&error)));
                     say_not_connected(&error, &outputs);
                     outputs
                 }
@@ -205,13 +288,56 @@ impl<E: Execute> Daemon<E> {
             Event::Link(LinkEvent::Alive) => self.machine.on(now, Input::Alive),
             Event::Link(LinkEvent::Lost(loss)) => self.lost(&loss),
             Event::JobEnded(job, outcome) => self.ended(job, outcome),
-            Event::Stop => self.machine.on(now, Input::Shutdown),
+            Event::Stop(Stop::Signal) => self.machine.on(now, Input::Shutdown),
+            Event::Stop(Stop::Drain) => self.machine.on(now, Input::Drain { cancel: false }),
+            Event::Stop(Stop::Cancel) => self.machine.on(now, Input::Drain { cancel: true }),
+            Event::Step => Vec::new(),
+            Event::Watchdog => {
+                self.notifier.alive();
+                Vec::new()
+            }
             Event::Tick => self.machine.on(now, Input::Tick),
         }
     }
 
+    fn heard(&self) {
+        self.status.send_modify(|status| status.last_contact = Some(clock::today()));
+    }
+
+    /// Tells whoever looks what the runner does now.
+    fn publish(&mut self) {
+        let connected = matches!(self.connection, Connection::Open(_));
+        let state = match self.machine.activity() {
+            _ if self.machine.is_draining() => State::Draining,
+            Activity::Working => State::Running,
+            Activity::Connecting => State::Connecting,
+            Activity::Delivering => State::Delivering,
+            Activity::Waiting => State::Idle,
+        };
+        let canceling = self.machine.is_canceling();
+        let job = self.running.as_ref().map(|running| {
+            let step = *running.step.borrow();
+            JobStatus { uuid: running.job, claimed: running.claimed, step, canceling }
+        });
+        let spooled_results = self.machine.undelivered();
+        self.status.send_if_modified(|status| {
+            let problem = if connected { None } else { status.problem.take() };
+            let new = Status { state, connected, job, spooled_results, problem: problem.clone(), ..status.clone() };
+            status.problem = problem;
+            let news = *status != new;
+            *status = new;
+            news
+        });
+        if state == State::Draining {
+            self.notifier.stopping();
+        }
+        let line = self.status.borrow().to_string();
+        self.notifier.status(line);
+    }
+
     fn lost(&mut self, loss: &Loss) -> Vec<Output> {
         self.connection = Connection::None;
+        self.status.send_modify(|status| status.problem = Some(chain(loss)));
         let outputs = self.machine.on(clock::now(), Input::Disconnected);
         let again = again(&outputs);
         if self.machine.silent_refusals() >= SILENT_REFUSALS {
@@ -349,7 +475,8 @@ impl<E: Execute> Daemon<E> {
 
     fn start(&mut self, job: ClaimedJob, todo: &mut VecDeque<Output>) {
         let uuid = job.uuid;
-        if let Err(error) = self.data.remember(InFlight { job: uuid, claimed: clock::today() }) {
+        let claimed = clock::today();
+        if let Err(error) = self.data.remember(InFlight { job: uuid, claimed }) {
             let problem = format!("this runner's disk takes nothing: {}", chain(&error));
             todo.extend(self.ended(uuid, JobOutcome::failed(problem)));
             return;
@@ -358,12 +485,15 @@ impl<E: Execute> Daemon<E> {
         let execute = Arc::clone(&self.execute);
         let token = cancel.clone();
         let span = info_span!("job", job.uuid = %uuid);
-        let task = tokio::spawn(async move { execute.execute(job, token).await }.instrument(span));
+        let (progress, step) = Progress::new();
+        let task = tokio::spawn(async move { execute.execute(job, token, progress).await }.instrument(span));
         info!(job.uuid = %uuid, "claimed a job");
-        self.running = Some(Running { job: uuid, cancel, task });
+        self.running = Some(Running { job: uuid, claimed, step, cancel, task });
     }
 
-    async fn leave(mut self) {
+    /// The control channel closes last, yet before the folder is free for another runner, which opens its own there.
+    async fn leave(mut self, control: Option<Control>) {
+        self.notifier.stopping();
         if let Some(running) = self.running.take() {
             error!(job.uuid = %running.job, "leaving while a job runs; it will be reported as failed at the next start");
             running.task.abort();
@@ -372,7 +502,13 @@ impl<E: Execute> Daemon<E> {
             }
         }
         self.disconnect().await;
-        info!("stopped");
+        let results = self.machine.undelivered();
+        if results > 0 {
+            warn!(results, "stopped with undelivered results; they are kept for the next start");
+        } else {
+            info!("stopped");
+        }
+        drop(control);
     }
 }
 

@@ -16,4 +16,5 @@ pub(crate) mod metrics;
 pub mod outcome;
 pub(crate) mod phase;
 pub(crate) mod plan;
+pub mod progress;
 pub mod worker;

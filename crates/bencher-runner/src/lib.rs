@@ -1,16 +1,21 @@
 //! The benchmark machine's daemon: claims jobs from a server, runs them, and delivers what came of them.
 
+pub mod cache;
 pub mod chain;
 mod channel;
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod data_dir;
+pub mod doctor;
 pub mod exit;
 pub mod job;
 pub mod limits;
 pub mod local;
+pub mod notify;
 pub mod sandbox;
 mod size;
 mod spool;
+pub mod verbs;

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use crate::{
     cli::{RunArgs, SandboxKind, TuningArgs},
     config::{self, Bounds, ConfigError},
+    daemon::Stop,
     exit::Exit,
     job::{
         image::{FetchError, ImageSource, OpenError},
@@ -62,13 +63,13 @@ pub enum LocalError {
 ///
 /// # Errors
 /// The image or this machine is not up to it. A benchmark that fails is no error but an exit code.
-pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<()>) -> Result<Exit, LocalError> {
+pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit, LocalError> {
     if args.sandbox == Some(SandboxKind::Firecracker) {
         return Err(LocalError::NoMicroVm);
     }
     say_not_tuned(&args.tuning);
     let order = order(args)?;
-    let data = config::data_dir(&args.storage)?;
+    let data = config::data_dir(args.storage.data_dir.as_deref())?;
     let cancel = CancellationToken::new();
     let canceler = cancel.clone();
     tokio::spawn(async move {
@@ -206,6 +207,7 @@ impl LocalError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::NoMicroVm | Self::Config(_) | Self::Reference(_) | Self::NoRegistry(_) => Exit::Usage,
+            Self::Sandbox(problem) if problem.is_lasting() => Exit::Unable,
             _ => Exit::Failure,
         }
     }

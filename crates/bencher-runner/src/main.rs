@@ -1,19 +1,25 @@
 //! The program `runner`: arguments, log, signals, exit code. What happens between is the library's.
 
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use bencher_runner::{
     chain::chain,
     cli::{Cli, Command, LogFormat, UpArgs},
-    config::{ConfigError, UpConfig},
-    daemon::Daemon,
+    config::{
+        ConfigError, UpConfig,
+        file::DEFAULT_PATH,
+        line::{self, LineError},
+    },
+    daemon::{Daemon, StartError, Stop, Surroundings},
     data_dir::{DataDir, DataDirError},
+    doctor,
     exit::Exit,
-    job::worker::Worker,
+    job::worker::{Worker, WorkerError},
     local::{self, LocalError},
+    notify::Notifier,
+    verbs::{self, VerbError},
 };
-use clap::Parser as _;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -21,14 +27,22 @@ use tokio::{
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-/// The environment variable with what the log shows.
-const LOG_VARIABLE: &str = "BENCHER_LOG";
-/// What the log shows where that says nothing.
-const DEFAULT_LOG: &str = "info";
-
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_log(cli.log_format);
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let cli = match line::parse(&args, Path::new(DEFAULT_PATH)) {
+        Ok(cli) => cli,
+        Err(LineError::Usage(usage)) => {
+            // Where nobody can be told, nothing is to be done.
+            let _ = usage.print();
+            return u8::try_from(usage.exit_code()).unwrap_or(Exit::Usage as u8).into();
+        }
+        Err(problem) => {
+            start_log(EnvFilter::new("info"), LogFormat::Text);
+            error!("{}", chain(&problem));
+            return Exit::Usage.into();
+        }
+    };
+    start_log(cli.log_level.filter(), cli.log_format);
     // Fails only where one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -38,79 +52,83 @@ fn main() -> ExitCode {
             return Exit::Failure.into();
         }
     };
-    let result = runtime.block_on(async {
-        let stop = stop_signals()?;
-        match &cli.command {
-            Command::Up(args) => up(args, stop).await,
-            Command::Run(args) => Ok(local::run(args, stop).await?),
-        }
-    });
-    let exit = result.unwrap_or_else(|error| {
-        let error: &(dyn std::error::Error + 'static) = error.as_ref();
-        error!("{}", chain(error));
-        exit_of(error)
+    let exit = runtime.block_on(run(&cli)).unwrap_or_else(|error| {
+        error!("{}", chain(error.as_ref()));
+        exit_of(&error)
     });
     exit.into()
 }
 
-async fn up(args: &UpArgs, stop: mpsc::Receiver<()>) -> anyhow::Result<Exit> {
+async fn run(cli: &Cli) -> anyhow::Result<Exit> {
+    Ok(match &cli.command {
+        Command::Up(args) => up(args).await?,
+        Command::Run(args) => local::run(args, stop_signals()?.1).await?,
+        Command::Start => verbs::start::run().map_err(VerbError::from)?,
+        Command::Status(args) => verbs::status::run(args).await?,
+        Command::Stop(args) => verbs::stop::run(args).await?,
+        Command::Cache(command) => verbs::cache(command)?,
+        Command::Doctor(args) => doctor::run(args).await?,
+    })
+}
+
+async fn up(args: &UpArgs) -> anyhow::Result<Exit> {
+    let (stopper, stop) = stop_signals()?;
     let config = UpConfig::new(args)?;
     let data = DataDir::open(config.data_dir.clone())?;
     local::say_not_tuned(&args.tuning);
     if args.update_channel.is_some() {
         warn!("--update-channel has no effect: this version refuses updates");
     }
-    let worker = Worker::open(&config.job, &data).await.context("could not get ready to run jobs")?;
+    let worker = Worker::open(&config.job, &data).await?;
     let daemon = Daemon::new(&config, data, worker)?;
     info!(host = %config.host, runner = %config.runner, data_dir = %config.data_dir.display(), "started");
-    daemon.run(stop).await;
+    daemon.run(Surroundings { stop, stopper, notifier: Notifier::from_environment() }).await;
     Ok(Exit::Success)
 }
 
-/// SIGTERM and Ctrl-C, as often as they come.
-fn stop_signals() -> anyhow::Result<mpsc::Receiver<()>> {
+/// SIGTERM and Ctrl-C, as often as they come, and an end for others to say the same.
+fn stop_signals() -> anyhow::Result<(mpsc::Sender<Stop>, mpsc::Receiver<Stop>)> {
     let mut terminate = signal(SignalKind::terminate()).context("could not listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("could not listen for SIGINT")?;
     let (sender, receiver) = mpsc::channel(8);
+    let stopper = sender.clone();
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if sender.send(()).await.is_err() {
+            if sender.send(Stop::Signal).await.is_err() {
                 return;
             }
         }
     });
-    Ok(receiver)
+    Ok((stopper, receiver))
 }
 
-fn exit_of(error: &(dyn std::error::Error + 'static)) -> Exit {
+fn exit_of(error: &anyhow::Error) -> Exit {
     if let Some(error) = error.downcast_ref::<LocalError>() {
         error.exit()
-    } else if error.is::<ConfigError>() {
+    } else if error.is::<ConfigError>() || matches!(error.downcast_ref(), Some(VerbError::Config(_))) {
         Exit::Usage
-    } else if matches!(error.downcast_ref(), Some(DataDirError::InUse { .. })) {
-        Exit::InUse
+    } else if let Some(error) = error.downcast_ref::<DataDirError>() {
+        match error {
+            DataDirError::InUse { .. } => Exit::InUse,
+            DataDirError::Io { .. } => Exit::Unable,
+        }
+    } else if matches!(error.downcast_ref(), Some(WorkerError::Sandbox(problem)) if problem.is_lasting()) {
+        Exit::Unable
+    } else if matches!(error.downcast_ref(), Some(StartError::Endpoint(_))) {
+        Exit::Usage
     } else {
         Exit::Failure
     }
 }
 
-fn start_log(format: LogFormat) {
-    let asked = std::env::var(LOG_VARIABLE).ok().filter(|text| !text.is_empty());
-    let (filter, problem) = match asked.as_deref().map(EnvFilter::try_new) {
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(problem)) => (EnvFilter::new(DEFAULT_LOG), Some(problem)),
-        None => (EnvFilter::new(DEFAULT_LOG), None),
-    };
+fn start_log(filter: EnvFilter, format: LogFormat) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
-        LogFormat::Human => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
-    }
-    if let Some(problem) = problem {
-        warn!(error = %chain(&problem), "{LOG_VARIABLE} cannot be read; logging as if it were `{DEFAULT_LOG}`");
     }
 }

@@ -334,7 +334,7 @@ pub enum InfrastructureError {
         #[source]
         source: io::Error,
     },
-    #[error("could not start `{program}`; install it or configure its path")]
+    #[error("could not start `{program}`: install it (the package `{program}` on most systems)")]
     ProgramMissing {
         program: PathBuf,
         #[source]
@@ -351,6 +351,12 @@ pub enum InfrastructureError {
 }
 
 impl InfrastructureError {
+    /// Whether it stays until a person changes the machine or starts the runner otherwise.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::NotRoot | Self::ProgramMissing { .. })
+    }
+
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }

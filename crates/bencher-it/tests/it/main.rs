@@ -11,3 +11,4 @@ mod keys;
 mod lost;
 mod queue;
 mod support;
+mod systemd;

@@ -58,7 +58,7 @@ impl BlobStore {
     }
 }
 
-fn list_dir(dir: &Path) -> Result<Vec<Item>, IoError> {
+pub(super) fn list_dir(dir: &Path) -> Result<Vec<Item>, IoError> {
     let on_list = IoError::on("list", dir);
     let mut items = Vec::new();
     for entry in fs::read_dir(dir).map_err(&on_list)? {
@@ -74,7 +74,7 @@ fn list_dir(dir: &Path) -> Result<Vec<Item>, IoError> {
 }
 
 /// Removes a file unless somebody has it locked. Says whether it is gone.
-fn remove_unused(path: &Path) -> Result<bool, IoError> {
+pub(super) fn remove_unused(path: &Path) -> Result<bool, IoError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),

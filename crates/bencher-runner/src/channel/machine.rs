@@ -75,6 +75,18 @@ pub(crate) enum Input {
     Recut(ParcelId, Option<u64>),
     /// Somebody wants the runner to stop; each further time it is meant more urgently.
     Shutdown,
+    /// Somebody wants the runner to stop, and its job to be canceled or not; saying so again changes nothing.
+    Drain { cancel: bool },
+}
+
+/// What the machine is busy with, for those who ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    Connecting,
+    /// For a job.
+    Waiting,
+    Working,
+    Delivering,
 }
 
 #[derive(Debug)]
@@ -199,6 +211,30 @@ impl Machine {
         self.silent_refusals
     }
 
+    pub(crate) fn activity(&self) -> Activity {
+        match &self.link {
+            _ if self.work.is_some() => Activity::Working,
+            Link::Down => Activity::Connecting,
+            Link::Up(Session { doing: Doing::Delivering { .. }, .. }) => Activity::Delivering,
+            Link::Up(_) => Activity::Waiting,
+        }
+    }
+
+    /// Whether it was told to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        matches!(self.drain, Drain::Yes { .. })
+    }
+
+    /// Whether its job was told to stop.
+    pub(crate) fn is_canceling(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.canceling)
+    }
+
+    /// Results that wait for their acknowledgement.
+    pub(crate) fn undelivered(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// When the machine next wants a [`Input::Tick`], should nothing else happen before.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let drain = match self.drain {
@@ -238,6 +274,14 @@ impl Machine {
             Input::Finished(parcel) => self.finished(now, parcel, &mut out),
             Input::Recut(id, bytes) => self.recut(now, id, bytes, &mut out),
             Input::Shutdown => self.shutdown(now, &mut out),
+            Input::Drain { cancel } => {
+                if !self.is_draining() {
+                    self.shutdown(now, &mut out);
+                }
+                if cancel {
+                    self.cancel_work("the operator", &mut out);
+                }
+            }
         }
         out
     }
@@ -379,8 +423,9 @@ impl Machine {
     }
 
     fn reconnect(&mut self, problem: Problem, out: &mut Vec<Output>) {
-        let nothing_left = self.work.is_none() && self.outbox.is_empty();
-        if nothing_left && matches!(self.drain, Drain::Yes { .. }) {
+        // A refusal does not pass while a runner ends: what waits is for the next start, with another key.
+        let nothing_to_do = self.work.is_none() && (self.outbox.is_empty() || problem == Problem::Refused);
+        if nothing_to_do && self.is_draining() {
             out.push(Output::Exit);
         } else {
             out.push(Output::Connect(self.backoff.after(problem)));

@@ -10,6 +10,7 @@ use super::{
     metrics::metrics,
     outcome::{IterationResult, JobOutcome},
     plan::{Failures, Order},
+    progress::{Progress, Step},
 };
 use crate::{
     chain::chain,
@@ -80,13 +81,20 @@ impl Prepared {
     }
 
     /// Runs every iteration. Stops early once the results cannot be delivered any more, being larger than `max_bytes`.
-    pub(crate) async fn run(self, sandbox: &impl Sandbox, max_bytes: usize, cancel: &CancellationToken) -> Ran {
+    pub(crate) async fn run(
+        self,
+        sandbox: &impl Sandbox,
+        max_bytes: usize,
+        cancel: &CancellationToken,
+        progress: &Progress,
+    ) -> Ran {
         let mut results = Vec::new();
         let mut size = 0_usize;
         for iteration in 0..self.order.iterations {
             if cancel.is_cancelled() {
                 return Ran { results, end: Verdict::Canceled };
             }
+            progress.tell(Step::Running { iteration: iteration + 1, iterations: self.order.iterations });
             let (result, verdict) = self.iterate(sandbox, cancel).await;
             info!(iteration, exit_code = result.as_ref().map(|result| result.exit_code), "iteration ended");
             size += result.as_ref().map_or(0, IterationResult::size);

@@ -9,6 +9,7 @@ use super::{
     image::{ImageSource, OpenError},
     outcome::JobOutcome,
     phase::Claimed,
+    progress::Progress,
 };
 use crate::{
     chain::chain,
@@ -63,7 +64,7 @@ impl Worker {
 }
 
 impl Execute for Worker {
-    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken) -> JobOutcome {
+    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress) -> JobOutcome {
         let claimed = match Claimed::admit(job, self.abilities) {
             Ok(claimed) => claimed,
             Err(refusal) => return JobOutcome::failed(chain(&refusal)),
@@ -76,6 +77,6 @@ impl Execute for Worker {
             Err(outcome) => return outcome,
         };
         info!(iterations = prepared.iterations(), "the image is ready; running the benchmark");
-        prepared.run(sandbox, self.policy.max_message_size, &cancel).await.outcome()
+        prepared.run(sandbox, self.policy.max_message_size, &cancel, &progress).await.outcome()
     }
 }

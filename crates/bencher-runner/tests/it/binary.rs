@@ -14,6 +14,9 @@ use tokio::{
 
 use crate::world::{KEY, Kind, PATIENCE, Seen, World, job};
 
+/// A configuration file with nothing in it, whatever this machine's own says.
+pub(crate) const NO_CONFIG: &str = "/dev/null";
+
 pub(crate) struct Program {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
@@ -26,16 +29,26 @@ impl Program {
     }
 
     pub(crate) fn with(world: &World, data: &Path, key: &str, args: &[&str]) -> Self {
+        Self::start(args, |command| {
+            command
+                .env("BENCHER_RUNNER", "my-runner")
+                .env("BENCHER_HOST", format!("http://{}", world.addr))
+                .env("BENCHER_RUNNER_KEY", key)
+                .env("BENCHER_RUNNER_DATA_DIR", data);
+        })
+    }
+
+    /// `runner up` in an environment of nothing but what is set here.
+    pub(crate) fn start(args: &[&str], configure: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
-        command
-            .args(["up", "--runner", "my-runner", "--host", &format!("http://{}", world.addr)])
-            .args(args)
-            .env_clear()
-            .env("BENCHER_RUNNER_KEY", key)
-            .env("BENCHER_RUNNER_DATA_DIR", data)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        command.arg("up").args(args).env_clear().env("BENCHER_RUNNER_CONFIG", NO_CONFIG);
+        configure(&mut command);
+        Self::spawn(command)
+    }
+
+    /// A command that becomes the program.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("the program starts");
         let log = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         Self { child, log, said: Vec::new() }
@@ -59,6 +72,15 @@ impl Program {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.id().expect("it runs").try_into().expect("a process number");
         kill(Pid::from_raw(pid), signal).expect("the signal is sent");
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// All of the log so far.
+    pub(crate) fn said(&self) -> String {
+        self.said.join("\n")
     }
 
     pub(crate) async fn exit_code(&mut self) -> Option<i32> {

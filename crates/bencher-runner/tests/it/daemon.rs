@@ -5,9 +5,13 @@ use std::{path::Path, sync::Arc};
 use bencher_runner::{
     cli::{Cli, Command},
     config::UpConfig,
-    daemon::{Daemon, Execute},
+    daemon::{Daemon, Execute, Stop, Surroundings},
     data_dir::{DataDir, InFlight},
-    job::outcome::{IterationResult, JobOutcome},
+    job::{
+        outcome::{IterationResult, JobOutcome},
+        progress::{Progress, Step},
+    },
+    notify::Notifier,
 };
 use bencher_types::{
     JobUuid,
@@ -26,10 +30,12 @@ use crate::world::{KEY, Kind, PATIENCE, Seen, World, job};
 struct Scripted {
     started: mpsc::UnboundedSender<JobUuid>,
     outcomes: Arc<Mutex<mpsc::UnboundedReceiver<JobOutcome>>>,
+    progress: Arc<std::sync::Mutex<Option<Progress>>>,
 }
 
 impl Execute for Scripted {
-    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken) -> JobOutcome {
+    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress) -> JobOutcome {
+        *self.progress.lock().expect("no test panics while it holds this") = Some(progress);
         self.started.send(job.uuid).expect("the test listens");
         let mut outcomes = self.outcomes.lock().await;
         tokio::select! {
@@ -39,15 +45,16 @@ impl Execute for Scripted {
     }
 }
 
-struct Runner {
+pub(crate) struct Runner {
+    progress: Arc<std::sync::Mutex<Option<Progress>>>,
     started: mpsc::UnboundedReceiver<JobUuid>,
     outcomes: mpsc::UnboundedSender<JobOutcome>,
-    stop: mpsc::Sender<()>,
+    stop: mpsc::Sender<Stop>,
     task: JoinHandle<()>,
 }
 
 impl Runner {
-    fn start(world: &World, data: &Path) -> Self {
+    pub(crate) fn start(world: &World, data: &Path) -> Self {
         Self::with(world, data, &[])
     }
 
@@ -63,30 +70,38 @@ impl Runner {
         let (started, is_started) = mpsc::unbounded_channel();
         let (outcomes, script) = mpsc::unbounded_channel();
         let (stop, stopped) = mpsc::channel(8);
-        let scripted = Scripted { started, outcomes: Arc::new(Mutex::new(script)) };
+        let progress = Arc::new(std::sync::Mutex::new(None));
+        let scripted = Scripted { started, outcomes: Arc::new(Mutex::new(script)), progress: Arc::clone(&progress) };
         let data = DataDir::open(config.data_dir.clone()).expect("the folder is free");
         let daemon = Daemon::new(&config, data, scripted).expect("the daemon starts");
-        Self { started: is_started, outcomes, stop, task: tokio::spawn(daemon.run(stopped)) }
+        let surroundings = Surroundings { stop: stopped, stopper: stop.clone(), notifier: Notifier::default() };
+        Self { progress, started: is_started, outcomes, stop, task: tokio::spawn(daemon.run(surroundings)) }
     }
 
-    async fn started(&mut self) -> JobUuid {
+    pub(crate) async fn started(&mut self) -> JobUuid {
         tokio::time::timeout(PATIENCE, self.started.recv()).await.expect("a job starts").expect("the daemon lives")
     }
 
-    fn finish(&self, outcome: JobOutcome) {
+    pub(crate) fn finish(&self, outcome: JobOutcome) {
         self.outcomes.send(outcome).expect("a job waits for its outcome");
     }
 
-    async fn stop(&self) {
-        self.stop.send(()).await.expect("the daemon lives");
+    /// The running job has come so far.
+    pub(crate) fn progress(&self, iteration: u32, iterations: u32) {
+        let progress = self.progress.lock().expect("no test panics while it holds this");
+        progress.as_ref().expect("a job runs").tell(Step::Running { iteration, iterations });
     }
 
-    async fn ended(self) {
+    async fn stop(&self) {
+        self.stop.send(Stop::Signal).await.expect("the daemon lives");
+    }
+
+    pub(crate) async fn ended(self) {
         tokio::time::timeout(PATIENCE, self.task).await.expect("the daemon ends").expect("it does not panic");
     }
 
     /// As SIGKILL would.
-    async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.task.abort();
         let _ = self.task.await;
     }

@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod binary;
+mod control;
 mod daemon;
+mod failures;
 mod real;
 mod sandbox;
+mod systemd;
+mod verbs;
 mod world;

@@ -30,6 +30,8 @@ pub(crate) fn owned(program: &Path) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BENCHER_")) {
         command.env_remove(name);
     }
+    // Nor does it know what a runner of this machine's own is told.
+    command.env("BENCHER_RUNNER_CONFIG", "/dev/null");
     command
 }
 

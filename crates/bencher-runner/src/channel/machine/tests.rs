@@ -360,3 +360,47 @@ fn a_shutdown_does_not_wait_for_ever_for_a_server_that_is_down() {
     assert_eq!(bench.on(Input::ConnectFailed(Problem::Unreachable)), "connect after 1s");
     assert_eq!(bench.tick(), "exit", "the result stays in the spool");
 }
+
+#[test]
+fn a_drain_lets_the_job_finish_however_often_it_is_asked_for() {
+    let (mut bench, job) = Bench::working(AckPolicy::TerminalOnly);
+    assert_eq!(bench.on(Input::Drain { cancel: false }), "");
+    assert_eq!(bench.on(Input::Drain { cancel: false }), "");
+    assert!(bench.machine.is_draining() && !bench.machine.is_canceling());
+    assert_eq!(bench.on(Input::Finished(parcel(7, job))), "deliver 7");
+    assert_eq!(bench.frame(ack(job)), "forget 7, disconnect, exit");
+}
+
+#[test]
+fn a_drain_that_cancels_does_so_once_and_still_delivers() {
+    let (mut bench, job) = Bench::working(AckPolicy::TerminalOnly);
+    assert_eq!(bench.on(Input::Drain { cancel: true }), "cancel");
+    assert_eq!(bench.on(Input::Drain { cancel: true }), "");
+    assert!(bench.machine.is_canceling());
+    assert_eq!(bench.on(Input::Finished(parcel(7, job))), "deliver 7");
+}
+
+#[test]
+fn an_idle_runner_drains_at_once() {
+    let mut bench = Bench::new();
+    bench.on(Input::Connected(AckPolicy::TerminalOnly));
+    assert_eq!(bench.on(Input::Drain { cancel: false }), "disconnect, exit");
+}
+
+#[test]
+fn a_runner_that_is_refused_does_not_wait_to_deliver_before_it_stops() {
+    let mut bench = Bench::with(SETTINGS, [parcel(1, JobUuid::random())]);
+    bench.on(Input::ConnectFailed(Problem::Refused));
+    assert_eq!(bench.on(Input::Shutdown), "connect after 0ns", "the key may work again");
+    assert_eq!(bench.on(Input::ConnectFailed(Problem::Refused)), "exit", "the result stays in the spool");
+}
+
+#[test]
+fn a_refused_runner_with_a_job_finishes_it_before_it_stops() {
+    let (mut bench, job) = Bench::working(AckPolicy::TerminalOnly);
+    bench.on(Input::Disconnected);
+    bench.on(Input::Shutdown);
+    assert!(bench.on(Input::ConnectFailed(Problem::Refused)).starts_with("connect after"));
+    assert_eq!(bench.on(Input::Finished(parcel(7, job))), "connect after 0ns");
+    assert_eq!(bench.on(Input::ConnectFailed(Problem::Refused)), "exit");
+}

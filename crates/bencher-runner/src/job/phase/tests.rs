@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::{Image, JobOutcome, Order, Prepared};
+use super::{Image, JobOutcome, Order, Prepared, Progress};
 use crate::{
     config::Bounds,
     job::plan::{Failures, Measures},
@@ -81,7 +81,7 @@ fn prepared(iterations: u32, failures: Failures, measures: Measures) -> Prepared
 }
 
 async fn run(prepared: Prepared, script: &Script) -> JobOutcome {
-    prepared.run(script, 10_000, &CancellationToken::new()).await.outcome()
+    prepared.run(script, 10_000, &CancellationToken::new(), &Progress::new().0).await.outcome()
 }
 
 async fn fails(outcomes: Vec<Result<IterationOutcome, SandboxError>>) -> (Vec<String>, String) {
@@ -141,7 +141,8 @@ async fn a_cancel_ends_the_job_during_and_between_iterations() {
     let cancel = CancellationToken::new();
     cancel.cancel();
     let script = Script::new([]);
-    let outcome = prepared(2, Failures::Fatal, Measures::default()).run(&script, 10_000, &cancel).await.outcome();
+    let outcome =
+        prepared(2, Failures::Fatal, Measures::default()).run(&script, 10_000, &cancel, &Progress::new().0).await.outcome();
     assert!(matches!(outcome, JobOutcome::Canceled));
 }
 

@@ -1,0 +1,126 @@
+use std::{ffi::OsString, os::unix::fs::PermissionsExt as _, path::Path};
+
+use super::{LineError, parse};
+use crate::cli::{Cli, Command, UpArgs};
+
+/// A configuration file, and a line that does not know of it by name.
+struct Case {
+    dir: tempfile::TempDir,
+}
+
+impl Case {
+    fn new(text: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("runner.toml");
+        std::fs::write(&path, text).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+        Self { dir }
+    }
+
+    fn parse(&self, args: &[&str]) -> Result<Cli, LineError> {
+        line(args, &self.dir.path().join("runner.toml"))
+    }
+
+    fn up(&self, args: &[&str]) -> UpArgs {
+        match self.parse(args).expect("a good line").command {
+            Command::Up(up) => *up,
+            other => panic!("{other:?} is not `up`"),
+        }
+    }
+
+    fn problem(&self, args: &[&str]) -> String {
+        self.parse(args).expect_err("a bad line").to_string()
+    }
+}
+
+fn line(args: &[&str], usual: &Path) -> Result<Cli, LineError> {
+    let args: Vec<OsString> = std::iter::once("runner").chain(args.iter().copied()).map(OsString::from).collect();
+    parse(&args, usual)
+}
+
+#[test]
+fn the_file_stands_in_for_flags_and_flags_win() {
+    let case = Case::new(
+        "host = \"http://file.example\"\nrunner = \"box\"\npoll_timeout = 7\nlog_format = \"json\"\n[bounds]\nmax_file_count = 3\n\
+         [tuning]\nsmt = true\ngovernor = \"powersave\"\n",
+    );
+    let up = case.up(&["up", "--poll-timeout", "9"]);
+    assert_eq!((up.host.as_str(), up.runner.to_string().as_str()), ("http://file.example/", "box"));
+    assert_eq!((up.poll_timeout, up.bounds.max_file_count), (9, 3));
+    assert!(up.tuning.smt && !up.tuning.turbo && up.tuning.governor == "powersave");
+    assert_eq!(up.bounds.max_symlinks, 40, "what nobody says is the default");
+    let cli = case.parse(&["up"]).expect("the file has all that is required");
+    assert_eq!(cli.log_format, crate::cli::LogFormat::Json);
+}
+
+#[test]
+fn without_a_file_what_is_required_is_missed() {
+    let error = line(&["up"], Path::new("/nonexistent")).expect_err("no runner is named");
+    assert!(matches!(&error, LineError::Usage(_)) && error.to_string().contains("--runner"), "{error}");
+    let error = Case::new("poll_timeout = 7").parse(&["up"]).expect_err("no runner is named");
+    assert!(matches!(&error, LineError::Usage(_)) && error.to_string().contains("--runner"), "{error}");
+}
+
+#[test]
+fn a_bad_value_is_the_files_fault_and_says_so() {
+    let said = Case::new("runner = \"box\"\npoll_timeout = 901").problem(&["up"]);
+    assert!(said.contains("runner.toml") && said.contains("--poll-timeout") && said.contains("901"), "{said}");
+}
+
+#[test]
+fn help_and_version_do_not_need_a_good_file() {
+    let case = Case::new("this is no toml");
+    for args in [&["up", "--help"][..], &["--version"], &["help"]] {
+        assert!(matches!(case.parse(args), Err(LineError::Usage(_))), "{args:?}");
+    }
+    assert!(matches!(case.parse(&["up"]), Err(LineError::File(_))));
+}
+
+#[test]
+fn the_verbs_beside_up_find_the_runners_folder_in_the_file() {
+    let case = Case::new("runner = \"box\"\nhost = \"http://file.example\"\n[storage]\ndata_dir = \"/srv/runner\"\n");
+    let data_dir = |args: &[&str]| match case.parse(args).expect("a good line").command {
+        Command::Status(args) => args.data.data_dir,
+        Command::Stop(args) => args.data.data_dir,
+        Command::Doctor(args) => args.data.data_dir.filter(|_| args.host.is_some()),
+        Command::Cache(crate::cli::CacheCommand::List(args)) => args.data.data_dir,
+        other => panic!("{other:?}"),
+    };
+    for args in [&["status"][..], &["stop"], &["doctor"], &["cache", "list"]] {
+        assert_eq!(data_dir(args).as_deref(), Some(Path::new("/srv/runner")), "{args:?}");
+    }
+    assert_eq!(data_dir(&["status", "--data-dir", "/x"]).as_deref(), Some(Path::new("/x")));
+}
+
+#[test]
+fn another_file_can_be_named() {
+    let (usual, named) = (Case::new("poll_timeout = 1"), Case::new("runner = \"other\""));
+    let path = named.dir.path().join("runner.toml");
+    let up = usual.up(&["up", "--config", path.to_str().expect("text")]);
+    assert_eq!((up.runner.to_string().as_str(), up.poll_timeout), ("other", 55));
+}
+
+#[test]
+fn a_key_on_the_command_line_replaces_the_files_key_file() {
+    let case = Case::new("runner = \"box\"\nkey_file = \"/k\"");
+    let up = case.up(&["up", "--key", "K"]);
+    assert!(up.key.is_some() && up.key_file.is_none());
+    let up = case.up(&["up"]);
+    assert!(up.key.is_none() && up.key_file.as_deref() == Some(Path::new("/k")));
+}
+
+#[test]
+fn two_keys_of_the_same_place_are_refused() {
+    let said = Case::new("").problem(&["up", "--runner", "box", "--key", "K", "--key-file", "/k"]);
+    assert!(said.contains("on the command line"), "{said}");
+    let said = Case::new("runner = \"box\"\nkey = \"K\"\nkey_file = \"/k\"").problem(&["up"]);
+    assert!(said.contains("in the configuration file"), "{said}");
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused() {
+    let said = Case::new("runner = \"box\"").problem(&["--log-level", "info,=,", "up"]);
+    assert!(said.contains("--log-level"), "{said}");
+    let cli = Case::new("runner = \"box\"\nlog_level = \"debug\"").parse(&["up"]).expect("a good file");
+    assert_eq!(cli.log_level.filter().to_string(), "debug");
+}

@@ -1,0 +1,117 @@
+use std::fs;
+
+use super::{Check, SysRoot, Verdict, machine, steadiness};
+
+/// A machine of files.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (path, text) in files {
+            let path = dir.path().join(path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().expect("it is below the folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        Self(dir)
+    }
+
+    fn check(&self, name: &str) -> Check {
+        let root = SysRoot(self.0.path().to_owned());
+        let mut checks = machine::checks(&root);
+        checks.extend(steadiness::checks(&root));
+        checks.into_iter().find(|check| check.name == name).expect("there is such a check")
+    }
+}
+
+fn check(name: &str, files: &[(&str, &str)], expected: Verdict, found: &str) {
+    let check = Machine::with(files).check(name);
+    assert_eq!((check.result, check.found.as_str()), (expected, found), "{check:?}");
+    assert_eq!(check.advice.is_some(), expected != Verdict::Ok, "whatever is not well says what to do: {check:?}");
+}
+
+#[test]
+fn old_kernels_are_refused() {
+    let found = |release: &str| format!("Linux {release} on {}", std::env::consts::ARCH);
+    for (release, expected) in
+        [("6.1.0-18-amd64", Verdict::Ok), ("5.10.0", Verdict::Ok), ("5.9.16", Verdict::Fail), ("6", Verdict::Ok)]
+    {
+        check("kernel", &[("/proc/sys/kernel/osrelease", release)], expected, &found(release));
+    }
+}
+
+#[test]
+fn memory_that_the_firmware_keeps_is_not_missed() {
+    check("memory", &[("/proc/meminfo", "MemTotal:        8056004 kB\nMemFree: 1 kB")], Verdict::Ok, "7.68 GiB");
+    check("memory", &[("/proc/meminfo", "MemTotal:        4056004 kB")], Verdict::Warn, "3.87 GiB");
+}
+
+#[test]
+fn cgroups_of_each_kind_are_recognized() {
+    let v2 = "25 1 0:22 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate";
+    let v1 = "26 1 0:23 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n27 1 0:24 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory";
+    let controllers = ("/sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids");
+    check("cgroups", &[("/proc/self/mountinfo", v2), controllers], Verdict::Ok, "version 2 with cpu, memory, pids");
+    check("cgroups", &[("/proc/self/mountinfo", v1)], Verdict::Warn, "version 1 without pids");
+    let both = format!("{v1}\n{v2}");
+    let hybrid = ("/sys/fs/cgroup/cgroup.controllers", "pids");
+    check("cgroups", &[("/proc/self/mountinfo", &both), hybrid], Verdict::Ok, "versions 1 and 2 (hybrid) with cpu, memory, pids");
+    check("cgroups", &[("/proc/self/mountinfo", "")], Verdict::Warn, "none");
+}
+
+#[test]
+fn overlayfs_may_be_a_module() {
+    check("overlayfs", &[("/proc/filesystems", "nodev\tproc\nnodev\toverlay\n")], Verdict::Ok, "there");
+    let release = ("/proc/sys/kernel/osrelease", "6.1");
+    let module = ("/lib/modules/6.1/modules.dep", "kernel/fs/overlayfs/overlay.ko:");
+    check("overlayfs", &[release, module], Verdict::Ok, "a module, loaded when it is needed");
+    check("overlayfs", &[release], Verdict::Fail, "missing");
+}
+
+#[test]
+fn missing_namespaces_are_named() {
+    let files = ["mnt", "pid", "uts", "net"].map(|name| (format!("/proc/self/ns/{name}"), ""));
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+    check("namespaces", &files, Verdict::Fail, "no ipc");
+}
+
+#[test]
+fn frequency_scaling_is_well_where_there_is_none_or_all_is_at_full_speed() {
+    let cpu = |n: u8| format!("/sys/devices/system/cpu/cpu{n}/cpufreq/scaling_governor");
+    let (zero, one) = (cpu(0), cpu(1));
+    check("frequency scaling", &[], Verdict::Ok, "none to be seen");
+    check("frequency scaling", &[(&zero, "performance\n"), (&one, "performance\n")], Verdict::Ok, "performance");
+    let range = [
+        ("/sys/devices/system/cpu/cpu0/cpufreq/scaling_min_freq", "800000"),
+        ("/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq", "4200000"),
+    ];
+    let files = [(zero.as_str(), "powersave"), (one.as_str(), "performance"), range[0], range[1]];
+    check("frequency scaling", &files, Verdict::Warn, "performance, powersave, 800 to 4200 MHz");
+}
+
+#[test]
+fn turbo_is_found_under_both_names() {
+    check("turbo", &[("/sys/devices/system/cpu/intel_pstate/no_turbo", "0")], Verdict::Warn, "on");
+    check("turbo", &[("/sys/devices/system/cpu/intel_pstate/no_turbo", "1")], Verdict::Ok, "off");
+    check("turbo", &[("/sys/devices/system/cpu/cpufreq/boost", "1")], Verdict::Warn, "on");
+    check("turbo", &[], Verdict::Ok, "no switch to be seen");
+}
+
+#[test]
+fn smt_clock_and_swap_are_judged() {
+    check("SMT", &[("/sys/devices/system/cpu/smt/active", "1")], Verdict::Warn, "on");
+    let clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    check("clock source", &[(clock, "tsc")], Verdict::Ok, "tsc");
+    check("clock source", &[(clock, "hpet")], Verdict::Warn, "hpet");
+    let swaps = ("/proc/swaps", "Filename Type\n/dev/sda2 partition");
+    check("swap", &[("/proc/swaps", "Filename Type\n")], Verdict::Ok, "none");
+    check("swap", &[swaps, ("/proc/sys/vm/swappiness", "60")], Verdict::Warn, "1 areas, swappiness 60");
+    check("swap", &[swaps, ("/proc/sys/vm/swappiness", "10")], Verdict::Ok, "1 areas, swappiness 10");
+}
+
+#[test]
+fn a_machine_without_anything_is_told_so_and_breaks_nothing() {
+    let machine = Machine::with(&[]);
+    assert_eq!(machine.check("kernel").result, Verdict::Fail);
+    assert_eq!(machine.check("KVM").result, Verdict::Warn, "execution on the host works without it");
+}

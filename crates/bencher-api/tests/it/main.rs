@@ -4,6 +4,7 @@
 
 mod accounts;
 mod channel;
+mod contract;
 mod dimensions;
 mod jobs;
 mod openapi;

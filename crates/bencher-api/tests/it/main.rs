@@ -5,6 +5,7 @@
 mod accounts;
 mod channel;
 mod contract;
+mod contract_channel;
 mod dimensions;
 mod jobs;
 mod openapi;

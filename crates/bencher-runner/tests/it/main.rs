@@ -5,4 +5,5 @@ mod binary;
 mod daemon;
 mod real;
 mod sandbox;
+mod transcripts;
 mod world;

@@ -4,8 +4,8 @@ use bencher_types::{JobStatus, wire::error::ErrorBody};
 use utoipa::{
     ToSchema as _,
     openapi::{
-        ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
-        ResponseBuilder,
+        ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, Object, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
+        ResponseBuilder, Schema,
     },
 };
 
@@ -50,15 +50,13 @@ pub fn document() -> OpenApi {
 
 /// Whatever is not a success has the same body everywhere, except where the protocol of image registries has its own.
 fn describe_failures(document: &mut OpenApi) {
-    let failure: RefOr<Response> = ResponseBuilder::new()
-        .description("Why the request was not served")
-        .content("application/json", ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build())
-        .build()
-        .into();
+    let failure = |schema: RefOr<Schema>| -> RefOr<Response> {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        ResponseBuilder::new().description("Why the request was not served").content("application/json", content).build().into()
+    };
+    let (ours, registrys) = (failure(Ref::from_schema_name(ErrorBody::name()).into()), failure(Object::new().into()));
     for (path, item) in &mut document.paths.paths {
-        if path.starts_with("/v0/auth/oci/") {
-            continue;
-        }
+        let failure = if path.starts_with("/v0/auth/oci/") { &registrys } else { &ours };
         let methods = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in methods.into_iter().flatten() {
             operation.responses.responses.entry("default".to_owned()).or_insert_with(|| failure.clone());

@@ -42,6 +42,14 @@ fn differences() -> BTreeSet<String> {
     comparison.differences
 }
 
+/// Method and path of every endpoint that is not written down as missing, the registry's among them.
+pub(crate) fn routes_so_far() -> Vec<(String, String)> {
+    let missing = lines(MISSING_SO_FAR);
+    let endpoints = endpoint::read(ENDPOINTS).into_iter();
+    let served = endpoints.filter(|endpoint| !missing.contains(&format!("{}: is missing", endpoint.name())));
+    served.map(|endpoint| (endpoint.method, endpoint.path)).collect()
+}
+
 fn lines(text: &str) -> BTreeSet<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(str::to_owned).collect()

@@ -92,10 +92,6 @@ impl Play {
                 channel.close(code.parse().expect("a code"), reason).await;
             }
             "cut" => self.channel = None,
-            "gone" => {
-                while self.channel(at).receive().await != Received::Gone {}
-                self.channel = None;
-            }
             "started" => {
                 let expected = self.jobs[rest];
                 assert_eq!(self.runner(at).started().await, expected, "{at}");

@@ -111,3 +111,25 @@ async fn what_is_deleted_while_it_is_changed_is_not_found() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_branch_is_shown_with_the_head_and_a_testbed_with_the_spec_that_is_asked_for() {
+    on_each_database(|server| async move {
+        let ann = server.sign_up("Ann").await;
+        server.project(&ann, "Shop", "public").await;
+        let (small, other) = (server.spec(&ann, "Small", false).await, server.spec(&ann, "Other", false).await);
+        let branch = server.create("/v0/projects/shop/branches", &ann, json!({ "name": "main" })).await;
+        server.create("/v0/projects/shop/testbeds", &ann, json!({ "name": "box", "spec": "small" })).await;
+        let uuid = |value: &serde_json::Value| value["uuid"].as_str().unwrap().to_owned();
+
+        let path = "/v0/projects/shop/branches/main?head=";
+        assert_eq!(server.get(&format!("{path}{}", uuid(&branch["head"])), &ann).await, (StatusCode::OK, branch.clone()));
+        assert_eq!(server.get(&format!("{path}{}", uuid(&branch)), &ann).await.0, StatusCode::NOT_FOUND);
+        let path = "/v0/projects/shop/testbeds/box?spec=";
+        let (status, testbed) = server.get(&format!("{path}{}", uuid(&small)), &ann).await;
+        assert_eq!((status, &testbed["spec"]["slug"]), (StatusCode::OK, &json!("small")));
+        assert_eq!(server.get(&format!("{path}{}", uuid(&other)), &ann).await.0, StatusCode::NOT_FOUND, "never had it");
+        assert_eq!(server.get(&format!("{path}small"), &ann).await.0, StatusCode::BAD_REQUEST);
+    })
+    .await;
+}

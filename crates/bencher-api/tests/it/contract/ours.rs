@@ -13,7 +13,22 @@ const COMPONENTS: &str = "#/components/schemas/";
 
 pub(crate) fn schemas(document: &Value) -> Schemas {
     let components = document["components"]["schemas"].as_object().expect("components");
-    components.iter().map(|(name, schema)| (name.clone(), shape(schema))).collect()
+    components.iter().map(|(name, schema)| (name.clone(), shape(&merged(document, schema)))).collect()
+}
+
+/// An object that is described in parts (`allOf`), as one.
+fn merged(document: &Value, schema: &Value) -> Value {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#')).expect("what is referred to");
+        return merged(document, target);
+    }
+    let Some(parts) = schema["allOf"].as_array() else { return schema.clone() };
+    let (mut properties, mut required) = (serde_json::Map::new(), Vec::new());
+    for part in parts.iter().map(|part| merged(document, part)) {
+        properties.extend(part["properties"].as_object().expect("an object has properties").clone());
+        required.extend(part["required"].as_array().into_iter().flatten().cloned());
+    }
+    serde_json::json!({ "type": "object", "properties": properties, "required": required })
 }
 
 /// Every endpoint by its [`Endpoint::key`].

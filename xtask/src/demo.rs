@@ -3,9 +3,9 @@
 
 mod account;
 mod benchmark;
-mod client;
+pub(crate) mod client;
 mod report;
-mod service;
+pub(crate) mod service;
 mod state;
 
 use std::{
@@ -155,14 +155,14 @@ fn stop(services: Services) -> Result<()> {
 }
 
 /// A person's own settings are for another server and another runner.
-fn clear_settings(command: &mut std::process::Command) {
+pub(crate) fn clear_settings(command: &mut std::process::Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BENCHER_")) {
         command.env_remove(name);
     }
 }
 
 /// A program of this workspace: beside this one, wherever the target folder is.
-fn program(name: &str) -> Result<PathBuf> {
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe().context("could not find this program")?;
     let program = this.parent().unwrap_or(Path::new(".")).join(name);
     ensure!(program.exists(), "{} was not built", program.display());

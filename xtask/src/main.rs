@@ -11,6 +11,7 @@ mod fuzz;
 mod nextest;
 mod postgres;
 mod process;
+mod schemathesis;
 mod setup;
 mod signals;
 mod test;
@@ -37,6 +38,8 @@ enum Command {
     Tidy,
     /// Build the release binaries and measure them (needs root)
     Bench(bench::Args),
+    /// Call a real server with made-up requests and check its answers against its OpenAPI document
+    Schemathesis(schemathesis::Args),
     /// Feed one reader of foreign bytes with what a fuzzer makes up, for a while
     Fuzz(fuzz::Args),
     /// Run the tests and accept what they print now: snapshots and openapi.json
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Schemathesis(args) => schemathesis::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Bless(args) => bless::run(&args),
         Command::ChrootTest(args) => chroot_test::run(&args),

@@ -219,7 +219,7 @@ fn init_cluster(bin: &Path, home: &Home, account: Option<&User>, password: &str)
     Ok(())
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("could not find a free port")?;
     Ok(listener.local_addr().context("could not find a free port")?.port())
 }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use nix::unistd::Uid;
 
-use crate::{postgres, process};
+use crate::{postgres, process, schemathesis};
 
 /// What a requirement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,6 +35,8 @@ enum Provides {
     File(&'static str),
     /// The server's programs, which Debian keeps off the path.
     PostgresServer,
+    /// A part of Python's library, which Debian ships in packages of its own.
+    PythonModule(&'static str),
     /// A program that needs no shared library, so that it runs alone in an empty image.
     StaticProgram(&'static str),
 }
@@ -66,6 +68,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "buildah", provides: Provides::Program("buildah"), needs: TEST, why: "a real client of the registry" },
     Requirement { package: "busybox-static", provides: Provides::StaticProgram("busybox"), needs: TEST, why: "small images with a shell" },
     Requirement { package: "e2fsprogs", provides: Provides::Program("mkfs.ext4"), needs: TEST, why: "disk images of a bounded size" },
+    Requirement { package: "python3-venv", provides: Provides::PythonModule("ensurepip"), needs: TEST, why: "schemathesis, which calls the API with made-up requests" },
     Requirement { package: "debootstrap", provides: Provides::Program("debootstrap"), needs: &[Need::ChrootTest], why: "a bare Debian in a folder" },
 ];
 
@@ -98,8 +101,11 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
             bail!("still missing after the installation:\n{}", list(&still));
         }
     }
-    if need == Need::Test && !has_nextest() {
-        install_nextest()?;
+    if need == Need::Test {
+        if !has_nextest() {
+            install_nextest()?;
+        }
+        schemathesis::install()?;
     }
     Ok(())
 }
@@ -113,6 +119,10 @@ fn is_there(requirement: &Requirement) -> bool {
         Provides::Program(name) => process::find(name).is_some(),
         Provides::File(path) => Path::new(path).exists(),
         Provides::PostgresServer => postgres::binaries().is_some(),
+        Provides::PythonModule(name) => {
+            let mut python = Command::new("python3");
+            process::output(python.args(["-c", &format!("import {name}")])).is_ok()
+        }
         Provides::StaticProgram(name) => process::find(name).is_some_and(|program| is_static(&program)),
     }
 }
@@ -140,6 +150,7 @@ fn list(requirements: &[&Requirement]) -> String {
             Provides::Program(name) => format!("the program `{name}`"),
             Provides::File(path) => format!("the file {path}"),
             Provides::PostgresServer => "PostgreSQL's programs `initdb` and `postgres`".to_owned(),
+            Provides::PythonModule(name) => format!("Python 3 with its module `{name}`"),
             Provides::StaticProgram(name) => format!("the program `{name}`, statically linked"),
         };
         // Writing to a String cannot fail.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     nextest::{self, Accept},
     postgres::{Durability, PrivatePostgres},
-    process,
+    process, schemathesis,
     setup::{self, Need},
     workspace,
 };
@@ -45,6 +45,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     laps.done("tests");
     outcome?;
     stopped?;
+    if args.nextest.is_empty() {
+        schemathesis::call_everything(&schemathesis::Args::for_every_change())?;
+        laps.done("schemathesis");
+    }
     println!("every test passed: {laps}");
     Ok(())
 }

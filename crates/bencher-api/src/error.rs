@@ -117,6 +117,7 @@ impl From<StoreError> for ApiError {
                 Self::conflict(format!("there is one with this {} already; choose another", taken.unwrap_or(constraint)))
             }
             StoreError::ForeignKey => Self::conflict("this is still in use, or refers to something that does not exist any more"),
+            StoreError::Gone => Self::new(StatusCode::NOT_FOUND, "this was deleted while the request was served"),
             StoreError::Unavailable(_) => Self::unavailable("the database is not available; try again shortly", &error),
             StoreError::Migrate(_) | StoreError::Unexpected(_) | StoreError::Corrupt { .. } => Self::internal(&error),
         }

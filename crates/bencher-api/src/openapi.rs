@@ -1,7 +1,13 @@
 //! The OpenAPI document, generated from the handlers.
 
-use bencher_types::JobStatus;
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use bencher_types::{JobStatus, wire::error::ErrorBody};
+use utoipa::{
+    ToSchema as _,
+    openapi::{
+        ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, Object, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
+        ResponseBuilder, Schema,
+    },
+};
 
 use crate::{
     http::{images::ImageSort, jobs::JobSort, reports::ReportSort},
@@ -19,7 +25,7 @@ pub(crate) fn base() -> OpenApi {
                 .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
                 .build(),
         )
-        // What only query strings are made of.
+        // What only query strings are made of, and the body of every failure.
         .components(Some(
             ComponentsBuilder::new()
                 .schema_from::<Direction>()
@@ -28,6 +34,7 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<ImageSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<JobStatus>()
+                .schema_from::<ErrorBody>()
                 .build(),
         ))
         .build()
@@ -36,5 +43,29 @@ pub(crate) fn base() -> OpenApi {
 /// The whole document.
 #[must_use]
 pub fn document() -> OpenApi {
-    crate::http::api().split_for_parts().1
+    let mut document = crate::http::api().split_for_parts().1;
+    describe_failures(&mut document);
+    spell_formats(&document)
+}
+
+/// Whatever is not a success has the same body everywhere, except where the protocol of image registries has its own.
+fn describe_failures(document: &mut OpenApi) {
+    let failure = |schema: RefOr<Schema>| -> RefOr<Response> {
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        ResponseBuilder::new().description("Why the request was not served").content("application/json", content).build().into()
+    };
+    let (ours, registrys) = (failure(Ref::from_schema_name(ErrorBody::name()).into()), failure(Object::new().into()));
+    for (path, item) in &mut document.paths.paths {
+        let failure = if path.starts_with("/v0/auth/oci/") { &registrys } else { &ours };
+        let methods = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in methods.into_iter().flatten() {
+            operation.responses.responses.entry("default".to_owned()).or_insert_with(|| failure.clone());
+        }
+    }
+}
+
+/// Unsigned integers by the names of the OpenAPI format registry, `uint32`, which the generator writes as `u-int32`.
+fn spell_formats(document: &OpenApi) -> OpenApi {
+    let text = serde_json::to_string(document).expect("a document is plain JSON");
+    serde_json::from_str(&text.replace(r#""format":"u-int"#, r#""format":"uint"#)).expect("it was a document before")
 }

@@ -38,11 +38,12 @@ impl InvalidName {
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident($kind:literal, $expected:literal, $valid:expr);)+) => {$(
+    // The pattern and the greatest length are for the API's description, in ECMA-262 and in characters; `$valid` decides.
+    ($($(#[$doc:meta])* $name:ident($kind:literal, $expected:literal, $pattern:tt, $longest:tt, $valid:expr);)+) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(into = "String", try_from = "String")]
-        #[schema(value_type = String)]
+        #[schema(value_type = String, pattern = $pattern, min_length = 1, max_length = $longest)]
         pub struct $name(String);
 
         impl $name {
@@ -104,19 +105,19 @@ macro_rules! names {
 
 names! {
     /// A name that people give a resource.
-    ResourceName("name", "1 to 64 bytes, not only spaces, none of them NUL", |text| is_name(text, MAX_RESOURCE_NAME_LEN));
+    ResourceName("name", "1 to 64 bytes, not only spaces, none of them NUL", r"^[^\u0000]*[^\s\u0000][^\u0000]*$", 64, |text| is_name(text, MAX_RESOURCE_NAME_LEN));
     /// A person's name.
-    UserName("user name", "1 to 64 bytes, not only spaces, none of them NUL", |text| is_name(text, MAX_RESOURCE_NAME_LEN));
+    UserName("user name", "1 to 64 bytes, not only spaces, none of them NUL", r"^[^\u0000]*[^\s\u0000][^\u0000]*$", 64, |text| is_name(text, MAX_RESOURCE_NAME_LEN));
     /// A branch's name: a name git would take for a branch.
-    BranchName("branch name", "a git reference name of at most 256 bytes", is_branch_name);
+    BranchName("branch name", "a git reference name of at most 256 bytes", r"^[^\u0000-\u0020\u007f~^:?*\[\\]+$", 256, is_branch_name);
     /// A benchmark's name, as its harness prints it.
-    BenchmarkName("benchmark name", "1 to 1024 bytes, not only spaces, none of them NUL", |text| is_name(text, MAX_BENCHMARK_NAME_LEN));
+    BenchmarkName("benchmark name", "1 to 1024 bytes, not only spaces, none of them NUL", r"^[^\u0000]*[^\s\u0000][^\u0000]*$", 1024, |text| is_name(text, MAX_BENCHMARK_NAME_LEN));
     /// A name for URLs: lower-case letters, digits and single hyphens between them.
-    Slug("slug", "1 to 64 lower-case letters and digits, with single hyphens between them", is_slug);
+    Slug("slug", "1 to 64 lower-case letters and digits, with single hyphens between them", "^[a-z0-9]+(-[a-z0-9]+)*$", 64, is_slug);
     /// An e-mail address. Compared as it was given; addresses are stored in lower case.
-    Email("e-mail address", "an address such as name@example.com", is_email);
+    Email("e-mail address", "an address such as name@example.com", r"^[^\u0000-\u0020\u007f@:]+@[^\u0000-\u0020\u007f@:]+$", 254, is_email);
     /// A git commit hash: 40 hexadecimal digits.
-    GitHash("git hash", "40 hexadecimal digits", is_git_hash);
+    GitHash("git hash", "40 hexadecimal digits", "^[0-9a-fA-F]{40}$", 40, is_git_hash);
 }
 
 impl Slug {

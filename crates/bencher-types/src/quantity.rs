@@ -14,11 +14,11 @@ pub struct InvalidQuantity {
 }
 
 macro_rules! quantities {
-    ($($(#[$doc:meta])* $name:ident($repr:ty, $text:literal, $kind:literal, $unit:literal, $min:expr, $max:expr);)+) => {$(
+    ($($(#[$doc:meta])* $name:ident($repr:ty, $text:literal, $kind:literal, $unit:literal, $min:tt, $max:expr);)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(into = $text, try_from = $text)]
-        #[schema(value_type = $repr)]
+        #[schema(value_type = $repr, minimum = $min)]
         pub struct $name($repr);
 
         impl $name {

@@ -83,9 +83,8 @@ impl Shell {
             nudge = self.registration.nudges.recv() => nudge.map(Input::Nudge),
             frame = self.socket.recv() => match frame? {
                 Ok(Message::Text(text)) => Some(serde_json::from_str(&text).map_or(Input::Garbage, Input::Message)),
-                Ok(Message::Binary(_)) => Some(Input::Garbage),
-                // Answered by the library, and no sign of life of the job.
-                Ok(Message::Ping(_) | Message::Pong(_)) => Some(Input::Tick),
+                // The protocol has no binary messages, and the library answers pings: neither is a sign of life of the job.
+                Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_)) => Some(Input::Tick),
                 Ok(Message::Close(_)) => None,
                 Err(error) => {
                     tracing::info!(error = chain(&error), "the connection broke");

@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use bencher_types::{
-    NameId, Permission, ResourceId,
+    HeadUuid, NameId, Permission, ResourceId,
     wire::{
         dimension::{Branch, NewBranch, UpdateBranch},
         run::UpdateStartPoint,
     },
 };
 use http::StatusCode;
+use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -52,14 +53,29 @@ async fn branch_create(
     Ok((StatusCode::CREATED, axum::Json(created)))
 }
 
+/// What of a branch is shown.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct BranchQuery {
+    /// This head of it, instead of the current one.
+    head: Option<HeadUuid>,
+}
+
 /// Shows a branch.
-#[utoipa::path(get, path = "/v0/projects/{project}/branches/{branch}", tag = "branches", params(("project" = ResourceId, Path), ("branch" = NameId, Path)), responses((status = 200, body = Branch)))]
+#[utoipa::path(get, path = "/v0/projects/{project}/branches/{branch}", tag = "branches", params(("project" = ResourceId, Path), ("branch" = NameId, Path), BranchQuery), responses((status = 200, body = Branch)))]
 async fn branch_view(
     State(app): State<AppState>,
     principal: Principal,
     Path((project, id)): Path<(ResourceId, NameId)>,
+    Query(query): Query<BranchQuery>,
 ) -> Result<axum::Json<Branch>, ApiError> {
-    dimension::view::<BranchRow>(&app, &principal, &project, &id).await
+    let project = permission::project(&app, &principal, &project, Permission::View).await?;
+    let mut branch: BranchRow = dimension::find(&app, &project, &id).await?;
+    if let Some(head) = query.head {
+        let row = app.store.branch_with_head(branch.id, head).await?;
+        branch = row.ok_or_else(|| ApiError::not_found("Head", head))?;
+    }
+    Ok(axum::Json(app.store.show_dimension(&project, branch).await?))
 }
 
 /// Changes a branch.

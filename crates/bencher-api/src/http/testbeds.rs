@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use bencher_types::{
-    NameId, Permission, ResourceId,
+    NameId, Permission, ResourceId, SpecUuid,
     wire::dimension::{NewTestbed, Testbed, UpdateTestbed},
 };
 use http::StatusCode;
+use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -57,14 +58,29 @@ async fn testbed_create(
     Ok((StatusCode::CREATED, axum::Json(created)))
 }
 
+/// What of a testbed is shown.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TestbedQuery {
+    /// The testbed as it was with this spec, instead of its current one.
+    spec: Option<SpecUuid>,
+}
+
 /// Shows a testbed.
-#[utoipa::path(get, path = "/v0/projects/{project}/testbeds/{testbed}", tag = "testbeds", params(("project" = ResourceId, Path), ("testbed" = NameId, Path)), responses((status = 200, body = Testbed)))]
+#[utoipa::path(get, path = "/v0/projects/{project}/testbeds/{testbed}", tag = "testbeds", params(("project" = ResourceId, Path), ("testbed" = NameId, Path), TestbedQuery), responses((status = 200, body = Testbed)))]
 async fn testbed_view(
     State(app): State<AppState>,
     principal: Principal,
     Path((project, id)): Path<(ResourceId, NameId)>,
+    Query(query): Query<TestbedQuery>,
 ) -> Result<axum::Json<Testbed>, ApiError> {
-    dimension::view::<TestbedRow>(&app, &principal, &project, &id).await
+    let project = permission::project(&app, &principal, &project, Permission::View).await?;
+    let mut testbed: TestbedRow = dimension::find(&app, &project, &id).await?;
+    if let Some(spec) = query.spec {
+        let measured = app.store.spec_of_testbed(testbed.id, spec).await?;
+        testbed.spec_id = Some(measured.ok_or_else(|| ApiError::not_found("Spec", spec))?);
+    }
+    Ok(axum::Json(app.store.show_dimension(&project, testbed).await?))
 }
 
 /// Changes a testbed.

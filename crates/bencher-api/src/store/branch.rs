@@ -95,6 +95,20 @@ struct OfReport {
 }
 
 impl Store {
+    /// A branch with one of its heads, which need not be the current one.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn branch_with_head(&self, branch: i64, head: HeadUuid) -> Result<Option<BranchRow>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM branch JOIN head ON head.branch_id = branch.id LEFT JOIN version ON version.id = \
+             (SELECT v.id FROM head_version JOIN version v ON v.id = head_version.version_id \
+              WHERE head_version.head_id = head.id ORDER BY v.number DESC LIMIT 1) \
+             WHERE branch.id = $1 AND head.uuid = $2"
+        );
+        self.read().await?.optional(sql, values![branch, head]).await
+    }
+
     /// Creates a branch with an empty head.
     ///
     /// # Errors

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// A row is still referred to, or refers to one that is gone.
     #[error("the row is in use, or refers to one that does not exist")]
     ForeignKey,
+    /// What was found a moment ago is not there any more: somebody deleted it meanwhile.
+    #[error("the row was deleted meanwhile")]
+    Gone,
     /// Nothing is wrong with the request; the database did not answer in time or is full or gone. May be tried again.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
@@ -37,6 +40,7 @@ impl From<sqlx::Error> for StoreError {
             }
             sqlx::Error::Database(database) if is_foreign_key(database.as_ref()) => Self::ForeignKey,
             sqlx::Error::Database(database) if is_transient(database.as_ref()) => Self::Unavailable(error),
+            sqlx::Error::RowNotFound => Self::Gone,
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
                 Self::Unavailable(error)
             }

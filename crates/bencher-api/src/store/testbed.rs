@@ -1,7 +1,7 @@
 //! Testbeds and the spec of each.
 
 use bencher_types::{
-    DateTime, ProjectUuid, ResourceName, Slug, TestbedUuid,
+    DateTime, ProjectUuid, ResourceName, Slug, SpecUuid, TestbedUuid,
     wire::{
         dimension::{NewTestbed, Testbed, UpdateTestbed},
         spec::Spec,
@@ -9,7 +9,7 @@ use bencher_types::{
 };
 
 use super::{
-    Micros, Queries, Store, StoreError, Text, Tx, Value,
+    Id, Micros, Queries, Store, StoreError, Text, Tx, Value,
     dimension::{self, Changes, Dimension},
     project::ProjectRow,
     spec,
@@ -72,6 +72,18 @@ impl TestbedRow {
 }
 
 impl Store {
+    /// The row of a spec that a testbed has, or that something was measured with there.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn spec_of_testbed(&self, testbed: i64, spec: SpecUuid) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT spec.id FROM spec WHERE spec.uuid = $2 AND \
+                   (EXISTS (SELECT 1 FROM testbed WHERE testbed.id = $1 AND testbed.spec_id = spec.id) \
+                    OR EXISTS (SELECT 1 FROM report WHERE report.testbed_id = $1 AND report.spec_id = spec.id))";
+        let found: Option<Id> = self.read().await?.optional(sql, values![testbed, spec]).await?;
+        Ok(found.map(|Id { id }| id))
+    }
+
     /// Creates a testbed, with the spec of this row.
     ///
     /// # Errors

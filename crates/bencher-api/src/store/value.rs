@@ -1,6 +1,6 @@
 //! How typed values travel to and from columns.
 
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
 use bencher_types::DateTime;
 use sqlx::{Database, Decode, Type, error::BoxDynError};
@@ -97,6 +97,8 @@ where
 {
     fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
         let text = <&str as Decode<DB>>::decode(value)?;
+        // Names with NUL were once let in. One of them must not hide the rest of a list; what is put in its place is as long.
+        let text = if text.contains('\0') { Cow::Owned(text.replace('\0', "?")) } else { Cow::Borrowed(text) };
         text.parse().map(Self).map_err(|error: T::Err| error.to_string().into())
     }
 }

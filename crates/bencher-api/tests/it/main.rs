@@ -4,6 +4,9 @@
 
 mod accounts;
 mod channel;
+mod contract;
+mod contract_channel;
+mod contract_requests;
 mod dimensions;
 mod jobs;
 mod openapi;

@@ -80,7 +80,7 @@ async fn a_runner_says_what_it_does() {
     let data = tempfile::tempdir().expect("a folder");
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     assert!(matches!(world.message().await, FromRunner::Ready { .. }));
     let idle = status_until(data.path(), |status| status["state"] == "idle").await;
     assert_eq!((&idle["connected"], &idle["runner"], &idle["spooled_results"]), (&true.into(), &"my-runner".into(), &0.into()));
@@ -111,7 +111,7 @@ async fn a_stop_over_the_channel_drains_and_is_told_to_the_end() {
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     let mut channel = Channel::open(data.path()).await;
     channel.say("{\"version\":1,\"request\":\"stop\"}\n").await;
@@ -133,7 +133,7 @@ async fn a_stop_that_cancels_ends_the_job() {
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     let mut channel = Channel::open(data.path()).await;
     channel.say("{\"version\":1,\"request\":\"stop\",\"cancel\":true}\n").await;
@@ -145,7 +145,7 @@ async fn a_stop_that_cancels_ends_the_job() {
 async fn garbage_on_the_channel_is_refused_and_disturbs_nobody() {
     let data = tempfile::tempdir().expect("a folder");
     let world = World::start(Kind::Ours).await;
-    let runner = Runner::start(&world, data.path());
+    let runner = Runner::start(world.addr, data.path());
     for line in ["\n", "{\"version\":9,\"request\":\"status\"}\n", "{\"version\":1,\"request\":\"sing\"}\n"] {
         let mut channel = Channel::open(data.path()).await;
         channel.say(line).await;
@@ -191,7 +191,7 @@ async fn a_stop_does_not_wait_longer_than_it_may() {
     let world = World::start(Kind::Ours).await;
     let (_, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     let said = verb(data.path(), &["stop", "--timeout", "1"]).await;
     assert_eq!(said.code, Some(6), "{said:?}");

@@ -1,6 +1,6 @@
 //! The daemon against both kinds of server, with jobs that do what the test says.
 
-use std::{path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use bencher_runner::{
     cli::{Cli, Command},
@@ -54,13 +54,13 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    pub(crate) fn start(world: &World, data: &Path) -> Self {
-        Self::with(world, data, &[])
+    pub(crate) fn start(server: SocketAddr, data: &Path) -> Self {
+        Self::with(server, data, &[])
     }
 
-    fn with(world: &World, data: &Path, args: &[&str]) -> Self {
+    fn with(server: SocketAddr, data: &Path, args: &[&str]) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let host = format!("http://{}", world.addr);
+        let host = format!("http://{server}");
         let data_dir = data.to_str().expect("a readable path");
         let fixed = ["runner", "up", "--runner", "my-runner", "--key", KEY, "--host", &host, "--data-dir", data_dir];
         let Command::Up(args) = Cli::try_parse_from(fixed.iter().chain(args)).expect("the arguments parse").command else {
@@ -92,7 +92,7 @@ impl Runner {
         progress.as_ref().expect("a job runs").tell(Step::Running { iteration, iterations });
     }
 
-    async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.stop.send(Stop::Signal).await.expect("the daemon lives");
     }
 
@@ -107,8 +107,8 @@ impl Runner {
     }
 }
 
-fn printed(text: &'static str) -> JobOutcome {
-    JobOutcome::Completed { results: vec![IterationResult { stdout: text.into(), ..IterationResult::default() }] }
+pub(crate) fn printed(text: &str) -> JobOutcome {
+    JobOutcome::Completed { results: vec![IterationResult { stdout: text.to_owned().into(), ..IterationResult::default() }] }
 }
 
 /// The job and the first stdout of a completed result.
@@ -117,7 +117,7 @@ fn completed(message: &FromRunner) -> (JobUuid, &str) {
     (*job, results[0].stdout.as_deref().unwrap_or_default())
 }
 
-fn spool_files(data: &Path) -> usize {
+pub(crate) fn spool_files(data: &Path) -> usize {
     std::fs::read_dir(data.join("spool")).map_or(0, Iterator::count)
 }
 
@@ -126,7 +126,7 @@ async fn goes_the_whole_way(kind: Kind) {
     let mut world = World::start(kind).await;
     let (first, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     assert_eq!(world.next().await, Seen::Connected);
     assert_eq!(world.message().await, FromRunner::Ready { poll_timeout: Some(55), runner: None });
     assert_eq!(world.message().await, FromRunner::Running { job: Some(first) });
@@ -167,7 +167,7 @@ async fn late_acks_of_heartbeats_do_not_lose_the_result() {
     world.lag_behind();
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     world.heartbeat(uuid).await;
     world.heartbeat(uuid).await;
@@ -188,7 +188,7 @@ async fn a_job_goes_on_over_a_lost_connection_and_can_be_canceled_on_the_next() 
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     assert_eq!(runner.started().await, uuid);
     world.heartbeat(uuid).await;
     world.cut();
@@ -207,7 +207,7 @@ async fn a_result_waits_for_a_server_that_is_down_and_survives_the_runners_resta
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     world.heartbeat(uuid).await;
     world.stop().await;
@@ -218,7 +218,7 @@ async fn a_result_waits_for_a_server_that_is_down_and_survives_the_runners_resta
     runner.kill().await;
     world.listen().await;
 
-    let runner = Runner::start(&world, data.path());
+    let runner = Runner::start(world.addr, data.path());
     world.until_connected().await;
     assert_eq!(completed(&world.message().await), (uuid, "precious"), "before anything else");
     assert!(matches!(world.message().await, FromRunner::Ready { .. }));
@@ -232,11 +232,11 @@ async fn a_runner_that_was_killed_reports_its_job_as_failed() {
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     runner.kill().await;
 
-    let runner = Runner::start(&world, data.path());
+    let runner = Runner::start(world.addr, data.path());
     let error = world
         .until(|seen| match seen {
             Seen::Message(FromRunner::Failed { job, error, .. }) if *job == uuid => Some(error.clone()),
@@ -256,7 +256,7 @@ async fn a_job_that_was_stored_before_the_crash_is_not_reported_twice() {
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     let in_flight = std::fs::read(data.path().join("in-flight.json")).expect("the job is remembered");
     assert!(serde_json::from_slice::<InFlight>(&in_flight).is_ok_and(|in_flight| in_flight.job == uuid));
@@ -271,7 +271,7 @@ async fn a_job_that_was_stored_before_the_crash_is_not_reported_twice() {
     std::fs::write(data.path().join("in-flight.json"), in_flight).expect("the memory of the job");
     world.listen().await;
 
-    let runner = Runner::start(&world, data.path());
+    let runner = Runner::start(world.addr, data.path());
     world.until_connected().await;
     assert_eq!(completed(&world.message().await), (uuid, "precious"));
     assert!(matches!(world.message().await, FromRunner::Ready { .. }), "nothing else waits");
@@ -284,7 +284,7 @@ async fn a_stop_lets_the_job_finish_and_delivers_it() {
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     runner.stop().await;
     world.heartbeat(uuid).await;
@@ -300,7 +300,7 @@ async fn a_second_stop_cancels_the_job() {
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::start(&world, data.path());
+    let mut runner = Runner::start(world.addr, data.path());
     runner.started().await;
     runner.stop().await;
     runner.stop().await;
@@ -316,7 +316,7 @@ async fn a_result_too_large_for_one_message_arrives_as_a_failure_that_says_so() 
     let mut world = World::start(Kind::Ours).await;
     let (uuid, offer) = job(None);
     world.offer(offer);
-    let mut runner = Runner::with(&world, data.path(), &["--max-message-size", "64KiB"]);
+    let mut runner = Runner::with(world.addr, data.path(), &["--max-message-size", "64KiB"]);
     runner.started().await;
     let result = IterationResult { stdout: vec![b'x'; 1 << 20].into(), ..IterationResult::default() };
     runner.finish(JobOutcome::Completed { results: vec![result] });

@@ -8,5 +8,6 @@ mod failures;
 mod real;
 mod sandbox;
 mod systemd;
+mod transcripts;
 mod verbs;
 mod world;

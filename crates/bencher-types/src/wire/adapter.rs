@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 macro_rules! adapters {
-    ($($variant:ident = $name:literal, $number:literal;)+) => {
+    ($($variant:ident = $name:tt, $number:literal;)+) => {
         /// The format of a benchmark harness's output. Names of a language stand for [`Adapter::Magic`].
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum Adapter {

@@ -57,7 +57,7 @@ pub struct UpdateSpec {
 }
 
 macro_rules! text_enums {
-    ($($(#[$doc:meta])* $name:ident($kind:literal) { $($variant:ident = $text:literal),+ $(,)? })+) => {$(
+    ($($(#[$doc:meta])* $name:ident($kind:literal) { $($variant:ident = $text:tt),+ $(,)? })+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum $name {

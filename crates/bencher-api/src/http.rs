@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod organizations;
 pub mod page;
 mod patience;
+pub mod plots;
 pub mod projects;
 pub mod registry;
 pub mod reports;
@@ -59,6 +60,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(run::routes())
         .merge(reports::routes())
         .merge(metrics::routes())
+        .merge(plots::routes())
         .merge(jobs::routes())
 }
 

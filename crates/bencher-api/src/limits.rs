@@ -8,6 +8,11 @@ pub const DEFAULT_PER_PAGE: u8 = 8;
 /// where each is escaped.
 pub const MAX_SEARCH_CHARS: usize = 2048;
 
+/// Plots of a project.
+pub const MAX_PLOTS: u64 = 64;
+/// Branches, testbeds, benchmarks or measures of a plot: as many as a query of the history may name.
+pub const MAX_PLOT_ITEMS: usize = 255;
+
 /// The largest request body outside of the registry, and the largest frame of the runner channel, in bytes; an admin may change it.
 pub const DEFAULT_REQUEST_BODY_MAX_BYTES: usize = 4 << 20;
 

@@ -4,7 +4,7 @@ use bencher_types::JobStatus;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use crate::{
-    http::{jobs::JobSort, reports::ReportSort},
+    http::{jobs::JobSort, plots::PlotsSort, reports::ReportSort},
     store::{Direction, NameSort},
 };
 
@@ -26,6 +26,7 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<NameSort>()
                 .schema_from::<ReportSort>()
                 .schema_from::<JobSort>()
+                .schema_from::<PlotsSort>()
                 .schema_from::<JobStatus>()
                 .build(),
         ))

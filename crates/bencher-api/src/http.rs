@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod organizations;
 pub mod page;
 mod patience;
+pub mod perf;
 pub mod plots;
 pub mod projects;
 pub mod registry;
@@ -60,6 +61,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(run::routes())
         .merge(reports::routes())
         .merge(metrics::routes())
+        .merge(perf::routes())
         .merge(plots::routes())
         .merge(jobs::routes())
 }

@@ -5,6 +5,7 @@ pub mod app;
 pub mod auth;
 mod chain;
 pub mod channel;
+pub mod chart;
 pub mod clock;
 pub mod config;
 pub mod error;

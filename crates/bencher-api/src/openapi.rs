@@ -1,9 +1,11 @@
 //! The OpenAPI document, generated from the handlers.
 
 use bencher_types::JobStatus;
+use bencher_types::wire::plot::XAxis;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use crate::{
+    chart::Format,
     http::{jobs::JobSort, plots::PlotsSort, reports::ReportSort},
     store::{Direction, NameSort},
 };
@@ -27,6 +29,8 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<ReportSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<PlotsSort>()
+                .schema_from::<Format>()
+                .schema_from::<XAxis>()
                 .schema_from::<JobStatus>()
                 .build(),
         ))

@@ -18,6 +18,7 @@ pub mod job;
 pub mod measure;
 pub mod oci;
 pub mod organization;
+pub mod perf;
 pub mod plot;
 pub mod postgres;
 pub mod processing;

@@ -7,6 +7,7 @@ mod channel;
 mod dimensions;
 mod jobs;
 mod openapi;
+mod perf;
 mod plots;
 mod projects;
 mod queue;

@@ -25,6 +25,7 @@ pub mod runners;
 pub mod server;
 pub mod specs;
 pub mod testbeds;
+pub mod usage;
 pub mod users;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(accounts::routes())
         .merge(users::routes())
         .merge(organizations::routes())
+        .merge(usage::routes())
         .merge(projects::routes())
         .merge(specs::routes())
         .merge(runners::routes())

@@ -31,6 +31,7 @@ pub mod slug;
 pub mod spec;
 pub mod sqlite;
 pub mod testbed;
+pub mod usage;
 pub mod user;
 pub mod user_key;
 

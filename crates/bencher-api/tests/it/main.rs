@@ -19,3 +19,4 @@ mod server;
 mod setup;
 mod specs;
 mod support;
+mod usage;

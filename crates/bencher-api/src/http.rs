@@ -43,10 +43,7 @@ pub type AppState = Arc<App>;
 /// The routes of the REST API with their OpenAPI description.
 pub(crate) fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(server::root))
-        .routes(routes!(server::version))
-        .routes(routes!(server::openapi_spec))
-        .routes(routes!(server::console))
+        .merge(server::routes())
         .routes(routes!(channel::channel))
         .merge(accounts::routes())
         .merge(users::routes())

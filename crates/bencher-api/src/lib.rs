@@ -3,6 +3,7 @@
 pub mod account;
 pub mod app;
 pub mod auth;
+pub mod backup;
 mod chain;
 pub mod channel;
 pub mod chart;

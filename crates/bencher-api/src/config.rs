@@ -3,6 +3,8 @@
 //! The keys are those of the v0.6 series, so that its files work, and a few of ours. Where there is no file yet, one is written with
 //! a new secret key, so that a restart does not log everybody out.
 
+mod shown;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},

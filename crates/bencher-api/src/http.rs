@@ -15,6 +15,8 @@ pub mod metrics;
 pub mod organizations;
 pub mod page;
 mod patience;
+pub mod perf;
+pub mod plots;
 pub mod projects;
 pub mod registry;
 pub mod reports;
@@ -24,6 +26,7 @@ pub mod runners;
 pub mod server;
 pub mod specs;
 pub mod testbeds;
+pub mod usage;
 pub mod users;
 
 use std::sync::Arc;
@@ -41,14 +44,12 @@ pub type AppState = Arc<App>;
 /// The routes of the REST API with their OpenAPI description.
 pub(crate) fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(server::root))
-        .routes(routes!(server::version))
-        .routes(routes!(server::openapi_spec))
-        .routes(routes!(server::console))
+        .merge(server::routes())
         .routes(routes!(channel::channel))
         .merge(accounts::routes())
         .merge(users::routes())
         .merge(organizations::routes())
+        .merge(usage::routes())
         .merge(projects::routes())
         .merge(specs::routes())
         .merge(runners::routes())
@@ -60,6 +61,8 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(run::routes())
         .merge(reports::routes())
         .merge(metrics::routes())
+        .merge(perf::routes())
+        .merge(plots::routes())
         .merge(jobs::routes())
         .merge(images::routes())
 }

@@ -3,8 +3,10 @@
 pub mod account;
 pub mod app;
 pub mod auth;
+pub mod backup;
 mod chain;
 pub mod channel;
+pub mod chart;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -23,3 +25,4 @@ pub mod run;
 pub mod seal;
 pub mod store;
 pub mod token;
+pub mod usage;

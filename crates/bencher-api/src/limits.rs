@@ -8,6 +8,25 @@ pub const DEFAULT_PER_PAGE: u8 = 8;
 /// where each is escaped.
 pub const MAX_SEARCH_CHARS: usize = 2048;
 
+/// Series of one query of the history (the contract's bound).
+pub const MAX_PERF_SERIES: usize = 255;
+/// Points of one query of the history: about 20 MB of JSON, which is more than anybody looks at.
+pub const MAX_PERF_POINTS: usize = 50_000;
+/// Characters of the title of a chart; what follows is cut off.
+pub const MAX_CHART_TITLE_CHARS: usize = 128;
+/// Measures in one chart: each has a panel of its own.
+pub const MAX_CHART_PANELS: usize = 8;
+/// Charts that are drawn at once. Each keeps a core busy for some tens of milliseconds.
+pub const CHARTS_AT_ONCE: usize = 2;
+/// How long a chart waits for others to be drawn before it is refused.
+pub const CHART_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a chart may be shown again without asking, in seconds: it stands in documents that many people open.
+pub const CHART_MAX_AGE_SECS: u32 = 300;
+/// Plots of a project.
+pub const MAX_PLOTS: u64 = 64;
+/// Branches, testbeds, benchmarks or measures of a plot: as many as a query of the history may name.
+pub const MAX_PLOT_ITEMS: usize = 255;
+
 /// The largest request body outside of the registry, and the largest frame of the runner channel, in bytes; an admin may change it.
 pub const DEFAULT_REQUEST_BODY_MAX_BYTES: usize = 4 << 20;
 

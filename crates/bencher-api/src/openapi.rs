@@ -1,6 +1,9 @@
 //! The OpenAPI document, generated from the handlers.
 
-use bencher_types::{JobStatus, wire::error::ErrorBody};
+use bencher_types::{
+    JobStatus,
+    wire::{error::ErrorBody, plot::XAxis},
+};
 use utoipa::{
     ToSchema as _,
     openapi::{
@@ -10,7 +13,8 @@ use utoipa::{
 };
 
 use crate::{
-    http::{images::ImageSort, jobs::JobSort, reports::ReportSort},
+    chart::Format,
+    http::{images::ImageSort, jobs::JobSort, plots::PlotsSort, reports::ReportSort},
     store::{Direction, NameSort},
 };
 
@@ -33,6 +37,9 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<ReportSort>()
                 .schema_from::<ImageSort>()
                 .schema_from::<JobSort>()
+                .schema_from::<PlotsSort>()
+                .schema_from::<Format>()
+                .schema_from::<XAxis>()
                 .schema_from::<JobStatus>()
                 .schema_from::<ErrorBody>()
                 .build(),

@@ -18,6 +18,8 @@ pub mod job;
 pub mod measure;
 pub mod oci;
 pub mod organization;
+pub mod perf;
+pub mod plot;
 pub mod postgres;
 pub mod processing;
 pub mod project;
@@ -29,6 +31,7 @@ pub mod slug;
 pub mod spec;
 pub mod sqlite;
 pub mod testbed;
+pub mod usage;
 pub mod user;
 pub mod user_key;
 

@@ -1,6 +1,6 @@
 //! Keys and other secrets: shown once, stored as a hash, never printed.
 
-use std::{fmt, str::FromStr};
+use std::{cell::Cell, fmt, str::FromStr};
 
 use rand::{Rng as _, distr::Alphanumeric, rngs::OsRng};
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,16 @@ use sha2::{Digest as _, Sha256};
 /// How many random characters of `[0-9A-Za-z]` follow a key's prefix (about 178 bits).
 pub const KEY_RANDOM_LEN: usize = 30;
 
-/// A text that must not be printed. `Debug` shows nothing of it; [`Secret::expose`] is the only way out.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+/// What stands for a secret where it is not shown.
+pub const REDACTED: &str = "************";
+
+thread_local! {
+    static REDACTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A text that must not be printed. `Debug` shows nothing of it; [`Secret::expose`] is the only way out, and serializing it outside
+/// of [`redacted`].
+#[derive(Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String)]
 pub struct Secret(String);
@@ -33,6 +41,25 @@ impl FromStr for Secret {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(Self::new(text))
     }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if REDACTING.get() { REDACTED } else { &self.0 })
+    }
+}
+
+/// What is serialized in here has [`REDACTED`] in the place of every [`Secret`], however deep in it.
+pub fn redacted<T>(serialize: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            REDACTING.set(self.0);
+        }
+    }
+
+    let _before = Before(REDACTING.replace(true));
+    serialize()
 }
 
 impl fmt::Debug for Secret {

@@ -153,3 +153,18 @@ fn a_new_installation_finds_its_data_from_anywhere() {
     let relative = data_folder(Path::new("bencher.json")).unwrap();
     assert!(relative.is_absolute() && relative.ends_with("data"), "{relative:?}");
 }
+
+#[test]
+fn what_is_shown_of_a_configuration_has_every_default_and_no_secret() {
+    const MARKER: &str = "MARKER-of-a-secret";
+    let mut text = minimal();
+    text["security"]["secret_key"] = json!(MARKER);
+    text["database"] = json!({ "url": format!("postgres://bencher:{MARKER}@localhost/bencher") });
+    let shown = load(&text).unwrap().config.shown();
+    assert!(!shown.to_string().contains(MARKER), "{shown}");
+    assert_eq!(shown["database"], json!({ "url": "************", "file": "", "busy_timeout": 5000 }));
+    assert_eq!(shown["security"], json!({ "issuer": "http://localhost:3000/", "secret_key": "************" }));
+    assert_eq!(shown["logging"], json!({ "name": "bencher-api", "log": { "stderr_terminal": { "level": "info" } } }));
+    let runners = json!({ "heartbeat_timeout": 90, "job_timeout_grace_period": 60, "fetch_timeout": 900 });
+    assert_eq!(shown["plus"]["runners"], runners);
+}

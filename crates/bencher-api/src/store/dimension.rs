@@ -174,3 +174,31 @@ pub(crate) async fn unarchive<D: Dimension>(tx: &mut Tx, row: &D, now: DateTime)
     }
     Ok(())
 }
+
+/// The project's rows of these UUIDs, by UUID.
+pub(crate) async fn by_uuids<D: Dimension, U>(
+    conn: &mut impl Queries,
+    project: i64,
+    uuids: &[U],
+    uuid_of: impl Fn(&D) -> U + Send,
+) -> Result<HashMap<U, D>, StoreError>
+where
+    U: Copy + Eq + std::hash::Hash + Into<Value> + Send + Sync,
+{
+    let mut rows = HashMap::with_capacity(uuids.len());
+    for chunk in uuids.chunks(limits::MAX_STATEMENT_VALUES) {
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {}.project_id = $1 AND {}.uuid IN ({})",
+            D::COLUMNS,
+            D::FROM,
+            D::TABLE,
+            D::TABLE,
+            placeholders(2, chunk.len())
+        );
+        let mut values = values![project];
+        values.extend(chunk.iter().copied().map(Into::into));
+        let found: Vec<D> = conn.all(sql, values).await?;
+        rows.extend(found.into_iter().map(|row| (uuid_of(&row), row)));
+    }
+    Ok(rows)
+}

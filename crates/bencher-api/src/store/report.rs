@@ -16,7 +16,8 @@ use uuid::Uuid;
 use super::{
     Direction, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Tx, Value, benchmark,
     benchmark::BenchmarkRow,
-    branch, dimension,
+    branch::{self, BranchRow},
+    dimension,
     measure::{self, MeasureDefinition, MeasureRow},
     order, placeholders,
     project::ProjectRow,
@@ -121,10 +122,17 @@ impl Store {
         } else {
             "branch.archived IS NULL AND testbed.archived IS NULL"
         });
-        for (table, id) in [("branch", &filter.branch), ("testbed", &filter.testbed)] {
-            if let Some(id) = id {
-                query = query.filter(&format!("(? IN ({table}.uuid, {table}.slug, {table}.name))"), id.to_string());
-            }
+        let mut conn = self.read().await?;
+        // Looked up first: what is the name of one may be the slug of another.
+        if let Some(id) = &filter.branch {
+            let Some(branch) = dimension::find::<BranchRow>(&mut conn, project.id, id).await? else { return Ok((Vec::new(), 0)) };
+            query = query.filter("branch.id = ?", branch.id);
+        }
+        if let Some(id) = &filter.testbed {
+            let Some(testbed) = dimension::find::<TestbedRow>(&mut conn, project.id, id).await? else {
+                return Ok((Vec::new(), 0));
+            };
+            query = query.filter("testbed.id = ?", testbed.id);
         }
         if let Some(time) = filter.start_time {
             query = query.filter("report.start_time >= ?", time);
@@ -132,7 +140,6 @@ impl Store {
         if let Some(time) = filter.end_time {
             query = query.filter("report.end_time <= ?", time);
         }
-        let mut conn = self.read().await?;
         let (rows, total) = query.page::<ReportRow>(&mut conn, &order("report", "start_time", direction), page).await?;
         Ok((show(&mut conn, project, rows, detail).await?, total))
     }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{
+    ConnectOptions as _, Connection as _,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
 
 use super::{Pool, StoreError};
 use crate::limits;
@@ -32,4 +35,26 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         .connect_with(options.read_only(true))
         .await?;
     Ok(Pool::Sqlite { writer, readers })
+}
+
+/// Copies a database to a file that is empty or not there, as it is at one moment. Writers go on meanwhile.
+pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    // A connection of its own: the copy may take longer than requests wait for one of the readers.
+    let options = SqliteConnectOptions::new().filename(from).read_only(true).busy_timeout(limits::SQLITE_BUSY_TIMEOUT);
+    let mut connection = options.connect().await?;
+    sqlx::query("VACUUM INTO $1").bind(to.to_string_lossy().into_owned()).execute(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// What is wrong with a database that nobody else has open; `None` where it is sound.
+pub(super) async fn damage(path: &Path) -> Result<Option<String>, StoreError> {
+    let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true).connect().await?;
+    let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_all(&mut connection).await?;
+    let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_optional(&mut connection).await?;
+    connection.close().await?;
+    Ok(match found.first() {
+        Some(found) if found != "ok" => Some(found.clone()),
+        _ => dangling.map(|_| "a row refers to one that is not there".to_owned()),
+    })
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod backup;
 mod channel;
 mod contract;
 mod contract_channel;
@@ -10,6 +11,8 @@ mod contract_requests;
 mod dimensions;
 mod jobs;
 mod openapi;
+mod perf;
+mod plots;
 mod projects;
 mod queue;
 mod registry;
@@ -20,3 +23,4 @@ mod server;
 mod setup;
 mod specs;
 mod support;
+mod usage;

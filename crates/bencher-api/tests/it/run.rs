@@ -294,3 +294,20 @@ async fn reports_are_listed_newest_first_and_filtered() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn reports_of_a_branch_are_not_those_of_one_whose_slug_is_its_name() {
+    on_each_database(async |server| {
+        let bob = shop(&server).await;
+        for branch in ["feature/x", "feature-x"] {
+            server.create("/v0/projects/shop/branches", &bob, json!({ "name": branch })).await;
+            server.create("/v0/run", &bob, with(run(&[bmf("sort", 1.0)]), json!({ "branch": branch }))).await;
+        }
+        for branch in ["feature/x", "feature-x"] {
+            let (_, found) = server.get(&format!("{REPORTS}?branch={branch}"), &bob).await;
+            let names: Vec<_> = found.as_array().unwrap().iter().map(|report| &report["branch"]["name"]).collect();
+            assert_eq!(names, [branch]);
+        }
+    })
+    .await;
+}

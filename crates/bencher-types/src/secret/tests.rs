@@ -21,3 +21,13 @@ fn secrets_do_not_print() {
     assert_eq!(format!("{:?}", RunnerKey::generate()), "RunnerKey(…)");
     assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(…)");
 }
+
+#[test]
+fn secrets_are_serialized_as_they_are_unless_they_are_redacted() {
+    let nested = || serde_json::to_string(&vec![Some(Secret::new("hunter2"))]).unwrap();
+    assert_eq!(redacted(nested), format!("[\"{REDACTED}\"]"));
+    assert_eq!(redacted(|| (redacted(nested), nested())).1, format!("[\"{REDACTED}\"]"));
+    std::panic::catch_unwind(|| redacted(|| panic!("while redacting"))).unwrap_err();
+    assert_eq!(nested(), r#"["hunter2"]"#);
+    assert_eq!(serde_json::from_str::<Secret>(r#""hunter2""#).unwrap(), Secret::new("hunter2"));
+}

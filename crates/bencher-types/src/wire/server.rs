@@ -45,8 +45,11 @@ pub enum BackupDataStore {
 }
 
 /// A backup was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonBackupCreated)]
 pub struct BackupCreated {
     pub created: DateTime,
+    /// The local copy, as the server names it.
+    pub file: Option<String>,
 }

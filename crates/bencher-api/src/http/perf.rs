@@ -1,0 +1,232 @@
+//! `/v0/projects/{project}/perf`: the history of metrics, as numbers and as a picture.
+
+use std::{fmt::Display, str::FromStr};
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use bencher_types::{
+    DateTime, Permission, ResourceId,
+    wire::{
+        perf::Perf,
+        plot::XAxis,
+        project::{Project, Visibility},
+    },
+};
+use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    extract::{Path, Query},
+};
+use crate::{
+    app::App,
+    auth::Principal,
+    chart::{self, Chart, ChartError, Format},
+    error::ApiError,
+    limits, permission,
+    store::perf::{PerfError, PerfQuery},
+};
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(perf_view)).routes(routes!(perf_image))
+}
+
+/// Which series, as a query string names them: lists of UUIDs with commas between them.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SeriesQuery {
+    /// UUIDs of branches.
+    branches: String,
+    /// UUIDs of heads, one for each branch in the same order; an empty one stands for the branch's current head.
+    heads: Option<String>,
+    /// UUIDs of testbeds.
+    testbeds: String,
+    /// UUIDs of specs, one for each testbed in the same order; an empty one stands for any spec or none.
+    specs: Option<String>,
+    /// UUIDs of benchmarks.
+    benchmarks: String,
+    /// UUIDs of measures.
+    measures: String,
+    /// Milliseconds since 1970: measured then or later.
+    start_time: Option<i64>,
+    /// Milliseconds since 1970: measured then or earlier.
+    end_time: Option<i64>,
+}
+
+/// What a picture is asked for beside its series.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ImageQuery {
+    /// What stands above the picture; the project's name when absent.
+    title: Option<String>,
+    /// `png` or `svg`; when absent what the header `Accept` prefers, and `png` where it does not matter.
+    format: Option<Format>,
+    /// What the horizontal axis counts; when the measurements were made when absent.
+    x_axis: Option<XAxis>,
+}
+
+impl SeriesQuery {
+    fn parse(&self) -> Result<PerfQuery, ApiError> {
+        let time = |millis: Option<i64>| {
+            let time = millis.map(|millis| DateTime::from_micros(millis.saturating_mul(1000)));
+            time.transpose().map_err(|error| ApiError::bad_request(error.to_string()))
+        };
+        let query = PerfQuery {
+            branches: paired(("branches", &self.branches), ("heads", self.heads.as_deref()))?,
+            testbeds: paired(("testbeds", &self.testbeds), ("specs", self.specs.as_deref()))?,
+            benchmarks: distinct(list("benchmarks", &self.benchmarks)?),
+            measures: distinct(list("measures", &self.measures)?),
+            start_time: time(self.start_time)?,
+            end_time: time(self.end_time)?,
+        };
+        let (asked, most) = (query.permutations(), limits::MAX_PERF_SERIES);
+        if asked > most {
+            return Err(ApiError::bad_request(format!(
+                "these are {asked} permutations of branches, testbeds, benchmarks and measures; at most {most} can be asked for at once"
+            )));
+        }
+        Ok(query)
+    }
+}
+
+/// The ids of a list that may not be empty.
+fn list<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<Vec<T>, ApiError> {
+    text.split(',').map(|id| parse(name, id)).collect()
+}
+
+/// Two parallel lists; the second may have empty places or be shorter.
+fn paired<A, B>((name, text): (&str, &str), (of_name, of): (&str, Option<&str>)) -> Result<Vec<(A, Option<B>)>, ApiError>
+where
+    A: FromStr<Err: Display> + Copy + PartialEq,
+    B: FromStr<Err: Display> + Copy + PartialEq,
+{
+    let ids: Vec<A> = list(name, text)?;
+    let of = of.filter(|of| !of.is_empty()).map(|of| of.split(','));
+    let mut of: Vec<Option<B>> = of
+        .into_iter()
+        .flatten()
+        .map(|id| if id.trim().is_empty() { Ok(None) } else { parse(of_name, id).map(Some) })
+        .collect::<Result<_, _>>()?;
+    if of.len() > ids.len() {
+        return Err(ApiError::bad_request(format!(
+            "`{of_name}` has {} places, but `{name}` only {}: expected one for each, which may be empty",
+            of.len(),
+            ids.len()
+        )));
+    }
+    of.resize(ids.len(), None);
+    Ok(distinct(ids.into_iter().zip(of).collect()))
+}
+
+fn parse<T: FromStr<Err: Display>>(name: &str, id: &str) -> Result<T, ApiError> {
+    id.trim().parse().map_err(|error: T::Err| {
+        ApiError::bad_request(format!("`{name}` must be UUIDs with commas between them, and `{id}` is none: {error}"))
+    })
+}
+
+/// Without repetitions, in the same order.
+fn distinct<T: Copy + PartialEq>(items: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::with_capacity(items.len().min(limits::MAX_PERF_SERIES));
+    for item in items {
+        // What is more than can be asked for needs no comparing.
+        if kept.len() > limits::MAX_PERF_SERIES || !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}
+
+async fn perf(app: &App, principal: &Principal, project: &ResourceId, query: &SeriesQuery) -> Result<Perf, ApiError> {
+    let project = permission::project(app, principal, project, Permission::View).await?;
+    let query = query.parse()?;
+    let results = app.store.perf(&project, &query).await?;
+    Ok(Perf { project: Project::from(project), start_time: query.start_time, end_time: query.end_time, results })
+}
+
+/// The history of metrics: a series for each permutation of branches, testbeds, benchmarks and measures that has data.
+#[utoipa::path(get, path = "/v0/projects/{project}/perf", tag = "perf", params(("project" = ResourceId, Path), SeriesQuery), responses((status = 200, body = Perf)))]
+async fn perf_view(
+    State(app): State<AppState>,
+    principal: Principal,
+    Path(project): Path<ResourceId>,
+    Query(query): Query<SeriesQuery>,
+) -> Result<axum::Json<Perf>, ApiError> {
+    Ok(axum::Json(perf(&app, &principal, &project, &query).await?))
+}
+
+/// The history of metrics as a picture: a panel for each measure, a line for each series.
+#[utoipa::path(get, path = "/v0/projects/{project}/perf/img", tag = "perf", params(("project" = ResourceId, Path), SeriesQuery, ImageQuery), responses((status = 200, content((Vec<u8> = "image/png"), (String = "image/svg+xml")))))]
+async fn perf_image(
+    State(app): State<AppState>,
+    principal: Principal,
+    Path(project): Path<ResourceId>,
+    Query(series): Query<SeriesQuery>,
+    Query(image): Query<ImageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let perf = perf(&app, &principal, &project, &series).await?;
+    let visibility = perf.project.visibility;
+    let format = image.format.unwrap_or_else(|| preferred(&headers));
+    let chart = Chart::of(&perf, image.title.as_deref(), image.x_axis.unwrap_or(XAxis::DateTime))?;
+    let picture = chart::render(chart, format).await?;
+    let cache = match visibility {
+        Visibility::Public => format!("public, max-age={}", limits::CHART_MAX_AGE_SECS),
+        Visibility::Private => format!("private, max-age={}", limits::CHART_MAX_AGE_SECS),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
+        (header::CACHE_CONTROL, HeaderValue::try_from(cache).expect("words and a number make a header")),
+        (header::VARY, HeaderValue::from_static("Accept, Authorization")),
+        // A picture that is opened by itself is a document of this origin: it may do nothing.
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, picture).into_response())
+}
+
+/// SVG where the client wants that more than PNG. Browsers say that they take anything, so they get a PNG.
+fn preferred(headers: &HeaderMap) -> Format {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let weight = |wanted: &str| {
+        let mut best = (0, 0.0);
+        for part in accepted.split(',') {
+            let mut words = part.split(';').map(str::trim);
+            let range = words.next().unwrap_or_default().to_ascii_lowercase();
+            let specific = match range.as_str() {
+                "*/*" => 1,
+                "image/*" => 2,
+                range if range == wanted => 3,
+                _ => continue,
+            };
+            let weight = words.find_map(|word| word.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+            if specific > best.0 {
+                best = (specific, weight);
+            }
+        }
+        best.1
+    };
+    if weight(Format::Svg.content_type()) > weight(Format::Png.content_type()) { Format::Svg } else { Format::Png }
+}
+
+impl From<PerfError> for ApiError {
+    fn from(error: PerfError) -> Self {
+        match error {
+            PerfError::TooManyPoints(_) => Self::bad_request(error.to_string()),
+            PerfError::Store(store) => store.into(),
+        }
+    }
+}
+
+impl From<ChartError> for ApiError {
+    fn from(error: ChartError) -> Self {
+        match error {
+            ChartError::TooManyPanels { .. } => Self::bad_request(error.to_string()),
+            ChartError::Busy => Self::unavailable("too many charts are being drawn; try again in a moment", &error),
+            ChartError::Draw(_) | ChartError::Encode(_) | ChartError::Panicked => Self::internal(&error),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod app;
 pub mod auth;
+pub mod branch;
 mod chain;
 pub mod channel;
 pub mod clock;
@@ -21,4 +22,5 @@ pub mod report;
 pub mod run;
 pub mod seal;
 pub mod store;
+pub mod threshold;
 pub mod token;

@@ -4,7 +4,7 @@ use bencher_types::JobStatus;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use crate::{
-    http::{jobs::JobSort, reports::ReportSort},
+    http::{alerts::AlertSort, jobs::JobSort, reports::ReportSort, thresholds::ThresholdSort},
     store::{Direction, NameSort},
 };
 
@@ -25,6 +25,8 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<Direction>()
                 .schema_from::<NameSort>()
                 .schema_from::<ReportSort>()
+                .schema_from::<ThresholdSort>()
+                .schema_from::<AlertSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<JobStatus>()
                 .build(),

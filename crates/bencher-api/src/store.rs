@@ -11,11 +11,15 @@ mod error;
 mod list;
 mod value;
 
+pub mod alert;
 pub mod benchmark;
 pub mod branch;
 pub mod dimension;
+pub mod head;
+pub mod history;
 pub mod job;
 pub mod measure;
+pub mod metric;
 pub mod oci;
 pub mod organization;
 pub mod postgres;
@@ -29,6 +33,7 @@ pub mod slug;
 pub mod spec;
 pub mod sqlite;
 pub mod testbed;
+pub mod threshold;
 pub mod user;
 pub mod user_key;
 

@@ -63,6 +63,6 @@ pub(super) async fn delete<D: Dimension>(
     }
 }
 
-async fn find<D: Dimension>(app: &App, project: &ProjectRow, id: &NameId) -> Result<D, ApiError> {
+pub(super) async fn find<D: Dimension>(app: &App, project: &ProjectRow, id: &NameId) -> Result<D, ApiError> {
     app.store.dimension(project, id).await?.ok_or_else(|| ApiError::not_found(D::KIND, id))
 }

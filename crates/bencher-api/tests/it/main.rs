@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod alerts;
 mod channel;
 mod dimensions;
+mod filing;
 mod jobs;
+mod migrations;
 mod openapi;
 mod projects;
 mod queue;
@@ -16,4 +19,6 @@ mod runners;
 mod server;
 mod setup;
 mod specs;
+mod start_points;
 mod support;
+mod thresholds;

@@ -1,4 +1,4 @@
-//! Harness output text in, metrics out: pure functions that the server runs on what a benchmark printed.
+//! Harness output text in, metrics out; metrics and their history in, limits out: pure functions.
 //!
 //! Knows no I/O, no clock, no storage and no project: which branch, testbed or threshold a metric belongs to is decided
 //! by the caller. The text is foreign input; nothing in here may panic on it or keep more than a short excerpt of it.
@@ -10,6 +10,7 @@ pub mod limits;
 pub mod measure;
 mod metrics;
 mod suffix;
+pub mod threshold;
 
 pub use adapter::{AdapterError, parse};
 pub use fold::fold;

@@ -3,6 +3,7 @@
 //! A handler takes a request apart, makes one call and wraps the answer; decisions live in the domain modules.
 
 pub mod accounts;
+pub mod alerts;
 pub mod benchmarks;
 pub mod branches;
 pub mod channel;
@@ -26,6 +27,7 @@ pub mod runners;
 pub mod server;
 pub mod specs;
 pub mod testbeds;
+pub mod thresholds;
 pub mod usage;
 pub mod users;
 
@@ -58,11 +60,13 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(testbeds::routes())
         .merge(benchmarks::routes())
         .merge(measures::routes())
+        .merge(thresholds::routes())
         .merge(run::routes())
         .merge(reports::routes())
         .merge(metrics::routes())
         .merge(perf::routes())
         .merge(plots::routes())
+        .merge(alerts::routes())
         .merge(jobs::routes())
         .merge(images::routes())
 }

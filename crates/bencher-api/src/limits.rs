@@ -52,6 +52,14 @@ pub const DEFAULT_JOB_PRIORITY: i64 = 100;
 /// How long a `ready` runner waits for a job where it names no time.
 pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How many versions of its start point a branch takes over where the client names no number (the contract's default).
+pub const DEFAULT_START_POINT_VERSIONS: u32 = 255;
+/// How many heads a history is gathered from: a branch's own, the one that began from, and so on. Each costs a look into an index for
+/// every benchmark; a branch that is reset onto itself that often has long left the results of the first behind.
+pub const MAX_LINEAGE: usize = 32;
+/// Benchmarks whose histories are in memory at once while a report is checked.
+pub const HISTORIES_AT_ONCE: usize = 500;
+
 /// How often a job is handed out to runners that go away without beginning it; then it fails, so that a job that no runner survives
 /// ends.
 pub const MAX_HANDOUTS: i64 = 10;

@@ -14,7 +14,9 @@ use utoipa::{
 
 use crate::{
     chart::Format,
-    http::{images::ImageSort, jobs::JobSort, plots::PlotsSort, reports::ReportSort},
+    http::{
+        alerts::AlertSort, images::ImageSort, jobs::JobSort, plots::PlotsSort, reports::ReportSort, thresholds::ThresholdSort,
+    },
     store::{Direction, NameSort},
 };
 
@@ -36,6 +38,8 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<NameSort>()
                 .schema_from::<ReportSort>()
                 .schema_from::<ImageSort>()
+                .schema_from::<ThresholdSort>()
+                .schema_from::<AlertSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<PlotsSort>()
                 .schema_from::<Format>()

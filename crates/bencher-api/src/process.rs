@@ -13,8 +13,8 @@ use crate::{
     queue, report,
     store::{
         StoreError, Tx,
+        metric::RecordError,
         processing::{self, CompletedJob},
-        report::RecordError,
     },
 };
 
@@ -96,9 +96,9 @@ async fn record(app: &App, job: &CompletedJob, measured: &report::Measured) -> R
     if !apply(&mut tx, job, JobEvent::Process, measured.problems(), app).await? {
         return Ok(());
     }
-    report::record(&mut tx, job.project_id, job.report_id, measured, now).await?;
     let start = job.config()?.backdate.or(job.started).unwrap_or(now);
     report::set_times(&mut tx, job.report_id, start, now.max(start)).await?;
+    report::record(&mut tx, job.project_id, job.report_id, measured, now).await?;
     tx.commit().await?;
     tracing::info!(job.uuid = %job.uuid, "results are in the report");
     Ok(())

@@ -6,9 +6,13 @@ use bencher_types::{
     wire::{channel::IterationOutput, run::ReportSettings},
 };
 
-use crate::store::{
-    StoreError, Tx,
-    report::{self, RecordError},
+use crate::{
+    store::{
+        StoreError, Tx,
+        metric::{self, RecordError},
+        report,
+    },
+    threshold,
 };
 
 /// One text that a harness printed.
@@ -93,13 +97,17 @@ pub fn texts_of_job(results: &[IterationOutput]) -> Vec<ResultText> {
     texts
 }
 
-/// Files what was measured under a report, and makes the benchmarks and measures that are new.
+/// Files what was measured under a report, makes the benchmarks and measures that are new, and checks every metric against the
+/// threshold of its measure. The report says already when it was measured.
 ///
 /// # Errors
 /// A benchmark has one measure under two names, or the database failed. Nothing may be committed then.
 pub async fn record(tx: &mut Tx, project: i64, report: i64, measured: &Measured, now: DateTime) -> Result<(), RecordError> {
     tx.lock_row("project", project).await?;
-    report::record(tx, project, report, &measured.iterations, now).await
+    let filing = metric::filing(tx, report).await?;
+    let mut samples = metric::identify(tx, project, &measured.iterations, now).await?;
+    threshold::check(tx, &filing, &mut samples).await?;
+    Ok(metric::insert(tx, &filing, &samples, now).await?)
 }
 
 /// Says when a job's results were measured.

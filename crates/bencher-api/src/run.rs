@@ -10,24 +10,27 @@ use bencher_types::{
     BranchName, GitHash, InvalidName, JobUuid, NameId, Permission, ReportIdempotencyKey, ReportUuid, ResourceId, ResourceName,
     wire::{
         report::Report,
-        run::{NewReport, NewRun, ReportSettings, ReportThresholds, UpdateStartPoint},
+        run::{NewReport, NewRun, ReportSettings, UpdateStartPoint},
     },
 };
 
 use crate::{
     app::App,
     auth::Principal,
+    branch::{self, StartPointError},
     permission::{self, AccessError},
     report::{self, Measured, ResultText, Unreadable},
     store::{
         StoreError, Tx,
-        branch::{self, BranchRow},
-        dimension,
+        branch::BranchRow,
+        dimension, head,
         job::NewJobRow,
+        metric::RecordError,
         project::ProjectRow,
-        report::{NewReportRow, RecordError},
+        report::NewReportRow,
         testbed::{self, TestbedRow},
     },
+    threshold::{self, ThresholdError},
 };
 
 pub use context::Context;
@@ -61,6 +64,10 @@ pub enum RunError {
     #[error(transparent)]
     Name(#[from] InvalidName),
     #[error(transparent)]
+    StartPoint(#[from] StartPointError),
+    #[error(transparent)]
+    Threshold(#[from] ThresholdError),
+    #[error(transparent)]
     Job(#[from] JobError),
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -86,8 +93,10 @@ struct Prepared {
     idempotency_key: Option<ReportIdempotencyKey>,
     branch: NameId,
     hash: Option<GitHash>,
+    start_point: Option<UpdateStartPoint>,
     testbed: NameId,
     spec_reset: bool,
+    thresholds: threshold::Wanted,
     settings: ReportSettings,
     times: (bencher_types::DateTime, bencher_types::DateTime),
     content: Content,
@@ -98,7 +107,6 @@ struct Prepared {
 /// # Errors
 /// The run is not valid, the caller may not file it there, or the database failed.
 pub async fn run(app: &App, principal: &Principal, run: NewRun) -> Result<Report, RunError> {
-    refuse_unsupported(run.start_point.as_ref(), run.thresholds.as_ref())?;
     if let Some(job) = &run.job {
         // Before the project is looked for, which an image of another host cannot name.
         image::check_host(app, &job.image).map_err(JobError::from)?;
@@ -113,16 +121,15 @@ pub async fn run(app: &App, principal: &Principal, run: NewRun) -> Result<Report
 /// # Errors
 /// The results are not valid, or the database failed.
 pub async fn new_report(app: &App, principal: &Principal, project: &ProjectRow, new: NewReport) -> Result<Report, RunError> {
-    refuse_unsupported(new.start_point.as_ref(), new.thresholds.as_ref())?;
     let run = NewRun {
         project: None,
         idempotency_key: new.idempotency_key,
         branch: Some(new.branch),
         hash: new.hash,
-        start_point: None,
+        start_point: new.start_point,
         testbed: Some(new.testbed),
         spec_reset: None,
-        thresholds: None,
+        thresholds: new.thresholds,
         start_time: new.start_time,
         end_time: new.end_time,
         results: new.results,
@@ -158,19 +165,6 @@ async fn show(app: &App, project: &ProjectRow, report: ReportUuid) -> Result<Rep
     Ok(app.store.report(project, report).await?.ok_or(StoreError::corrupt("report.uuid"))?)
 }
 
-/// Thresholds and start points that say nothing are what clients send by default.
-fn refuse_unsupported(start_point: Option<&UpdateStartPoint>, thresholds: Option<&ReportThresholds>) -> Result<(), RunError> {
-    let start = start_point.is_some_and(|start| start.branch.is_some() || start.hash.is_some() || start.reset == Some(true));
-    let limits = thresholds.is_some_and(|thresholds| {
-        thresholds.models.as_ref().is_some_and(|models| !models.is_empty()) || thresholds.reset == Some(true)
-    });
-    match (start, limits) {
-        (true, _) => Err(RunError::Unsupported("a start point")),
-        (_, true) => Err(RunError::Unsupported("thresholds")),
-        (false, false) => Ok(()),
-    }
-}
-
 /// The project that is named, else that of the image, else the one of the repository that the run is from.
 async fn target_project(app: &App, principal: &Principal, run: &NewRun, context: &Context) -> Result<ProjectRow, RunError> {
     let image_project = || run.job.as_ref().and_then(|job| job.image.project().parse::<ResourceId>().ok());
@@ -185,6 +179,7 @@ async fn target_project(app: &App, principal: &Principal, run: &NewRun, context:
 }
 
 async fn prepare(app: &App, project: &ProjectRow, run: NewRun, context: &Context) -> Result<Prepared, RunError> {
+    let thresholds = threshold::Wanted::new(run.thresholds)?;
     let settings = run.settings.unwrap_or_default();
     let content = match run.job {
         Some(new) => {
@@ -210,8 +205,10 @@ async fn prepare(app: &App, project: &ProjectRow, run: NewRun, context: &Context
         idempotency_key: run.idempotency_key,
         branch,
         hash: run.hash.or_else(|| context.branch_hash()),
+        start_point: run.start_point,
         testbed,
         spec_reset: run.spec_reset == Some(true),
+        thresholds,
         settings,
         times: (run.start_time, run.end_time),
         content,
@@ -243,9 +240,9 @@ async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prep
     {
         return Ok(made);
     }
-    let branch = branch(&mut tx, project.id, &run.branch, now).await?;
+    let branch = branch(&mut tx, project.id, &run.branch, run.start_point.as_ref(), now).await?;
     let testbed = testbed(&mut tx, project.id, &run.testbed, now).await?;
-    let version = branch::version(&mut tx, project.id, branch.head_row, run.hash.as_ref()).await?;
+    let version = head::version(&mut tx, project.id, branch.head_row, run.hash.as_ref()).await?;
     let spec = match &run.content {
         Content::Job(job) => Some(job.spec.id),
         Content::Results(_) => None,
@@ -253,6 +250,7 @@ async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prep
     if testbed.spec_id != spec && (spec.is_some() || run.spec_reset) {
         testbed::set_spec(&mut tx, testbed.id, spec, now).await?;
     }
+    threshold::apply(&mut tx, project.id, (branch.id, testbed.id), &run.thresholds, now).await?;
     let new = NewReportRow {
         user: principal.user_id(),
         project: project.id,
@@ -289,14 +287,20 @@ async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prep
     Ok(uuid)
 }
 
-/// The branch of this name, made where there is none. An archived one comes back.
-async fn branch(tx: &mut Tx, project: i64, id: &NameId, now: bencher_types::DateTime) -> Result<BranchRow, RunError> {
+/// The branch of this name, made where there is none, with the head that its start point means. An archived one comes back.
+async fn branch(
+    tx: &mut Tx,
+    project: i64,
+    id: &NameId,
+    start_point: Option<&UpdateStartPoint>,
+    now: bencher_types::DateTime,
+) -> Result<BranchRow, RunError> {
     if let Some(row) = dimension::find::<BranchRow>(tx, project, id).await? {
         dimension::unarchive(tx, &row, now).await?;
-        return Ok(row);
+        return Ok(branch::start(tx, project, row, start_point, now).await?);
     }
     let name = BranchName::new(new_name("Branch", id)?)?;
-    Ok(branch::create(tx, project, &name, None, now).await?)
+    Ok(branch::begin(tx, project, (&name, None), start_point, now).await?)
 }
 
 /// The testbed of this name, made where there is none. An archived one comes back.

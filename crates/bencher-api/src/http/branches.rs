@@ -3,10 +3,7 @@
 use axum::extract::State;
 use bencher_types::{
     HeadUuid, NameId, Permission, ResourceId,
-    wire::{
-        dimension::{Branch, NewBranch, UpdateBranch},
-        run::UpdateStartPoint,
-    },
+    wire::dimension::{Branch, NewBranch, UpdateBranch},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -19,6 +16,7 @@ use super::{
 };
 use crate::{
     auth::{Principal, User},
+    branch::{self, StartPointError},
     error::ApiError,
     permission,
     store::branch::BranchRow,
@@ -48,20 +46,19 @@ async fn branch_create(
     Json(new): Json<NewBranch>,
 ) -> Result<(StatusCode, axum::Json<Branch>), ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Create).await?;
-    refuse_start_point(new.start_point.as_ref())?;
-    let created = app.store.create_branch(&project, &new, app.clock.now()).await?;
+    let created = branch::create(&app, &project, &new).await?;
     Ok((StatusCode::CREATED, axum::Json(created)))
 }
 
-/// What of a branch is shown.
+/// Which of a branch's heads is shown.
 #[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct BranchQuery {
-    /// This head of it, instead of the current one.
+    /// One that the branch has or had; the current one when absent.
     head: Option<HeadUuid>,
 }
 
-/// Shows a branch.
+/// Shows a branch, with its current head or one that was replaced.
 #[utoipa::path(get, path = "/v0/projects/{project}/branches/{branch}", tag = "branches", params(("project" = ResourceId, Path), ("branch" = NameId, Path), BranchQuery), responses((status = 200, body = Branch)))]
 async fn branch_view(
     State(app): State<AppState>,
@@ -69,13 +66,13 @@ async fn branch_view(
     Path((project, id)): Path<(ResourceId, NameId)>,
     Query(query): Query<BranchQuery>,
 ) -> Result<axum::Json<Branch>, ApiError> {
+    let Some(head) = query.head else {
+        return dimension::view::<BranchRow>(&app, &principal, &project, &id).await;
+    };
     let project = permission::project(&app, &principal, &project, Permission::View).await?;
-    let mut branch: BranchRow = dimension::find(&app, &project, &id).await?;
-    if let Some(head) = query.head {
-        let row = app.store.branch_with_head(branch.id, head).await?;
-        branch = row.ok_or_else(|| ApiError::not_found("Head", head))?;
-    }
-    Ok(axum::Json(app.store.show_dimension(&project, branch).await?))
+    let row = dimension::find::<BranchRow>(&app, &project, &id).await?;
+    let found = app.store.branch_with_head(&project, row.id, head).await?;
+    found.map(axum::Json).ok_or_else(|| ApiError::not_found("Head", head))
 }
 
 /// Changes a branch.
@@ -87,8 +84,7 @@ async fn branch_update(
     Json(update): Json<UpdateBranch>,
 ) -> Result<axum::Json<Branch>, ApiError> {
     let (project, row) = dimension::for_change::<BranchRow>(&app, caller, &project, &id).await?;
-    refuse_start_point(update.start_point.as_ref())?;
-    Ok(axum::Json(app.store.update_branch(&project, row.id, &update, app.clock.now()).await?))
+    Ok(axum::Json(branch::change(&app, &project, row, &update).await?))
 }
 
 /// Deletes a branch that no report is filed under.
@@ -101,12 +97,13 @@ async fn branch_delete(
     dimension::delete::<BranchRow>(&app, caller, &project, &id).await
 }
 
-/// Clients send a start point without anything in it where they have none.
-fn refuse_start_point(start_point: Option<&UpdateStartPoint>) -> Result<(), ApiError> {
-    match start_point {
-        Some(start) if start.branch.is_some() || start.hash.is_some() || start.reset == Some(true) => {
-            Err(ApiError::bad_request("a branch cannot have a start point on this server yet; leave it out"))
+impl From<StartPointError> for ApiError {
+    fn from(error: StartPointError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StartPointError::Branch(id) => Self::not_found("Branch", id),
+            StartPointError::Version { .. } | StartPointError::HashAlone(_) => Self::bad_request(detail),
+            StartPointError::Store(store) => store.into(),
         }
-        _ => Ok(()),
     }
 }

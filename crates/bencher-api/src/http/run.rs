@@ -10,7 +10,7 @@ use crate::{
     auth::Principal,
     error::ApiError,
     run::{self, ImageError, JobError, RunError, SpecError},
-    store::report::RecordError,
+    store::metric::RecordError,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -39,6 +39,8 @@ impl From<RunError> for ApiError {
             | RunError::NoResults
             | RunError::Unreadable(_)
             | RunError::Name(_) => Self::bad_request(detail),
+            RunError::StartPoint(start_point) => start_point.into(),
+            RunError::Threshold(threshold) => threshold.into(),
             RunError::Job(JobError::Spec(SpecError::Store(store)) | JobError::Image(ImageError::Store(store))) => store.into(),
             RunError::Job(_) => Self::bad_request(detail),
             RunError::Record(RecordError::SameMeasure { .. }) => Self::bad_request(detail),

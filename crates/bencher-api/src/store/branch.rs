@@ -1,16 +1,16 @@
-//! Branches, their heads and versions.
+//! Branches as people see them, each with a head and a version.
 
 use std::collections::HashMap;
 
 use bencher_types::{
     BranchName, BranchUuid, DateTime, GitHash, HeadUuid, ProjectUuid, Slug,
-    wire::dimension::{Branch, Head, NewBranch, UpdateBranch, Version},
+    wire::dimension::{Branch, Head, StartPoint, UpdateBranch, Version},
 };
-use uuid::Uuid;
 
 use super::{
-    Id, Micros, Queries, Store, StoreError, Text, Tx, Value,
+    Micros, Queries, Store, StoreError, Text, Tx, Value,
     dimension::{self, Changes, Dimension},
+    head::{self, Beginning},
     placeholders,
     project::ProjectRow,
 };
@@ -32,18 +32,37 @@ pub struct BranchRow {
     head_replaced: Option<Micros>,
     version_number: Option<i64>,
     version_hash: Option<Text<GitHash>>,
+    start_branch: Option<Text<BranchUuid>>,
+    start_head: Option<Text<HeadUuid>>,
+    start_number: Option<i64>,
+    start_hash: Option<Text<GitHash>>,
 }
 
 const COLUMNS: &str = "branch.*, head.id AS head_row, head.uuid AS head_uuid, head.created AS head_created, \
-    head.replaced AS head_replaced, version.number AS version_number, version.hash AS version_hash";
+    head.replaced AS head_replaced, version.number AS version_number, version.hash AS version_hash, \
+    start_branch.uuid AS start_branch, start_head.uuid AS start_head, start_version.number AS start_number, \
+    start_version.hash AS start_hash";
+
+/// What is joined to `head`.
+macro_rules! of_head {
+    (newest_version) => {
+        "LEFT JOIN version ON version.id = (SELECT v.id FROM head_version JOIN version v ON v.id = head_version.version_id \
+         WHERE head_version.head_id = head.id ORDER BY v.number DESC LIMIT 1)"
+    };
+    (start_point) => {
+        "LEFT JOIN head_version start_point ON start_point.id = head.start_point_id \
+         LEFT JOIN head start_head ON start_head.id = start_point.head_id \
+         LEFT JOIN branch start_branch ON start_branch.id = start_head.branch_id \
+         LEFT JOIN version start_version ON start_version.id = start_point.version_id"
+    };
+}
 
 impl Dimension for BranchRow {
     const TABLE: &'static str = "branch";
     const KIND: &'static str = "Branch";
     const COLUMNS: &'static str = COLUMNS;
-    const FROM: &'static str = "branch JOIN head ON head.id = branch.head_id LEFT JOIN version ON version.id = \
-        (SELECT v.id FROM head_version JOIN version v ON v.id = head_version.version_id \
-         WHERE head_version.head_id = head.id ORDER BY v.number DESC LIMIT 1)";
+    const FROM: &'static str =
+        concat!("branch JOIN head ON head.id = branch.head_id ", of_head!(newest_version), " ", of_head!(start_point));
     type Json = Branch;
 
     fn id(&self) -> i64 {
@@ -60,13 +79,13 @@ impl Dimension for BranchRow {
 }
 
 impl BranchRow {
-    fn into_json(self, project: ProjectUuid) -> Result<Branch, StoreError> {
-        let version = match self.version_number {
-            Some(number) => Some(Version {
-                number: u32::try_from(number).map_err(|_| StoreError::corrupt("version.number"))?,
-                hash: self.version_hash.map(|hash| hash.0),
-            }),
-            None => None,
+    pub(crate) fn into_json(self, project: ProjectUuid) -> Result<Branch, StoreError> {
+        let version = self.version_number.map(|number| version_of(number, self.version_hash)).transpose()?;
+        let start_point = match (self.start_branch, self.start_head, self.start_number) {
+            (Some(branch), Some(head), Some(number)) => {
+                Some(StartPoint { branch: branch.0, head: head.0, version: version_of(number, self.start_hash)? })
+            }
+            _ => None,
         };
         Ok(Branch {
             uuid: self.uuid.0,
@@ -75,7 +94,7 @@ impl BranchRow {
             slug: self.slug.0,
             head: Head {
                 uuid: self.head_uuid.0,
-                start_point: None,
+                start_point,
                 version,
                 created: self.head_created.0,
                 replaced: self.head_replaced.map(|time| time.0),
@@ -87,6 +106,11 @@ impl BranchRow {
     }
 }
 
+fn version_of(number: i64, hash: Option<Text<GitHash>>) -> Result<Version, StoreError> {
+    let number = u32::try_from(number).map_err(|_| StoreError::corrupt("version.number"))?;
+    Ok(Version { number, hash: hash.map(|hash| hash.0) })
+}
+
 #[derive(sqlx::FromRow)]
 struct OfReport {
     report_id: i64,
@@ -95,93 +119,44 @@ struct OfReport {
 }
 
 impl Store {
-    /// A branch with one of its heads, which need not be the current one.
+    /// A branch as clients see it, with one of its heads instead of the current one.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn branch_with_head(&self, branch: i64, head: HeadUuid) -> Result<Option<BranchRow>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM branch JOIN head ON head.branch_id = branch.id LEFT JOIN version ON version.id = \
-             (SELECT v.id FROM head_version JOIN version v ON v.id = head_version.version_id \
-              WHERE head_version.head_id = head.id ORDER BY v.number DESC LIMIT 1) \
-             WHERE branch.id = $1 AND head.uuid = $2"
-        );
-        self.read().await?.optional(sql, values![branch, head]).await
-    }
-
-    /// Creates a branch with an empty head.
-    ///
-    /// # Errors
-    /// The name or slug is taken, or the database failed.
-    pub async fn create_branch(&self, project: &ProjectRow, new: &NewBranch, now: DateTime) -> Result<Branch, StoreError> {
-        let mut tx = self.begin().await?;
-        let row = create(&mut tx, project.id, &new.name, new.slug.as_ref(), now).await?;
-        tx.commit().await?;
-        row.into_json(project.uuid.0)
-    }
-
-    /// Changes what is named, and returns the branch as it is then.
-    ///
-    /// # Errors
-    /// The name or slug is taken, or the database failed.
-    pub async fn update_branch(
+    pub async fn branch_with_head(
         &self,
         project: &ProjectRow,
-        id: i64,
-        update: &UpdateBranch,
-        now: DateTime,
-    ) -> Result<Branch, StoreError> {
-        let mut tx = self.begin().await?;
-        let changes =
-            Changes { name: update.name.as_ref().map(BranchName::as_str), slug: update.slug.as_ref(), archived: update.archived };
-        dimension::update::<BranchRow>(&mut tx, id, &changes, now).await?;
-        let row: BranchRow = dimension::by_id(&mut tx, id).await?;
-        tx.commit().await?;
-        row.into_json(project.uuid.0)
+        branch: i64,
+        head: HeadUuid,
+    ) -> Result<Option<Branch>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM branch JOIN head ON head.branch_id = branch.id {} {} WHERE branch.id = $1 AND head.uuid = $2",
+            of_head!(newest_version),
+            of_head!(start_point)
+        );
+        let row: Option<BranchRow> = self.read().await?.optional(sql, values![branch, head]).await?;
+        row.map(|row| row.into_json(project.uuid.0)).transpose()
     }
 }
 
-/// Creates a branch with an empty head.
+/// Creates a branch with a head that is empty or begins at a version of another one.
 pub(crate) async fn create(
     tx: &mut Tx,
     project: i64,
-    name: &BranchName,
-    slug: Option<&Slug>,
+    (name, slug): (&BranchName, Option<&Slug>),
+    beginning: Option<Beginning<'_>>,
     now: DateTime,
 ) -> Result<BranchRow, StoreError> {
     let id = dimension::insert::<BranchRow>(tx, project, (name.as_str(), slug), None, now).await?;
-    let head: Id = tx
-        .one("INSERT INTO head (uuid, branch_id, created) VALUES ($1, $2, $3) RETURNING id", values![HeadUuid::random(), id, now])
-        .await?;
-    tx.execute("UPDATE branch SET head_id = $2 WHERE id = $1", values![id, head.id]).await?;
+    head::begin(tx, id, beginning, now).await?;
     dimension::by_id(tx, id).await
 }
 
-/// The head's version of this hash; the next one where it has none, or where there is no hash to know it by.
-///
-/// The caller has locked the project, so that no number is given twice.
-pub(crate) async fn version(tx: &mut Tx, project: i64, head: i64, hash: Option<&GitHash>) -> Result<i64, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Newest {
-        number: Option<i64>,
-    }
-
-    const OF_HEAD: &str = "version JOIN head_version ON head_version.version_id = version.id WHERE head_version.head_id = $1";
-    if let Some(hash) = hash {
-        let sql = format!("SELECT version.id FROM {OF_HEAD} AND version.hash = $2 ORDER BY version.number DESC LIMIT 1");
-        if let Some(Id { id }) = tx.optional(sql, values![head, hash]).await? {
-            return Ok(id);
-        }
-    }
-    let newest: Newest = tx.one(format!("SELECT MAX(version.number) AS number FROM {OF_HEAD}"), values![head]).await?;
-    let version: Id = tx
-        .one(
-            "INSERT INTO version (uuid, project_id, number, hash) VALUES ($1, $2, $3, $4) RETURNING id",
-            values![Uuid::new_v4().to_string(), project, newest.number.map_or(0, |number| number + 1), hash],
-        )
-        .await?;
-    tx.execute("INSERT INTO head_version (head_id, version_id) VALUES ($1, $2)", values![head, version.id]).await?;
-    Ok(version.id)
+/// Changes what is named, but not the head.
+pub(crate) async fn update(tx: &mut Tx, id: i64, update: &UpdateBranch, now: DateTime) -> Result<(), StoreError> {
+    let changes =
+        Changes { name: update.name.as_ref().map(BranchName::as_str), slug: update.slug.as_ref(), archived: update.archived };
+    dimension::update::<BranchRow>(tx, id, &changes, now).await
 }
 
 /// The branches of reports, each with the head and version of the report, by the report's row.
@@ -192,8 +167,9 @@ pub(crate) async fn of_reports(
 ) -> Result<HashMap<i64, Branch>, StoreError> {
     let sql = format!(
         "SELECT report.id AS report_id, {COLUMNS} FROM report JOIN head ON head.id = report.head_id \
-         JOIN branch ON branch.id = head.branch_id JOIN version ON version.id = report.version_id \
+         JOIN branch ON branch.id = head.branch_id JOIN version ON version.id = report.version_id {} \
          WHERE report.id IN ({})",
+        of_head!(start_point),
         placeholders(1, reports.len())
     );
     let rows: Vec<OfReport> = conn.all(sql, reports.iter().copied().map(Value::from).collect::<Vec<_>>()).await?;

@@ -60,6 +60,9 @@ values_from! {
     bencher_types::MeasureUuid => |value| Text(value.to_string());
     bencher_types::MetricUuid => |value| Text(value.to_string());
     bencher_types::PlotUuid => |value| Text(value.to_string());
+    bencher_types::ThresholdUuid => |value| Text(value.to_string());
+    bencher_types::ModelUuid => |value| Text(value.to_string());
+    bencher_types::AlertUuid => |value| Text(value.to_string());
     bencher_types::ReportUuid => |value| Text(value.to_string());
     bencher_types::ReportIdempotencyKey => |value| Text(value.to_string());
     bencher_types::RunnerUuid => |value| Text(value.to_string());

@@ -3,13 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod alerts;
 mod backup;
 mod channel;
 mod contract;
 mod contract_channel;
 mod contract_requests;
 mod dimensions;
+mod filing;
 mod jobs;
+mod migrations;
 mod openapi;
 mod perf;
 mod plots;
@@ -22,5 +25,7 @@ mod runners;
 mod server;
 mod setup;
 mod specs;
+mod start_points;
 mod support;
+mod thresholds;
 mod usage;

@@ -244,14 +244,10 @@ async fn only_who_may_files_under_a_project() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_yet_is_refused_and_empty_defaults_are_not() {
+async fn empty_defaults_mean_nothing() {
     on_each_database(async |server| {
         let bob = shop(&server).await;
         let sent = run(&[bmf("sort", 1.0)]);
-        let start = json!({ "start_point": { "branch": "main" } });
-        refused(server.post("/v0/run", &bob, with(sent.clone(), start)).await, 400, "start point");
-        let thresholds = json!({ "thresholds": { "models": { "latency": { "test": "t_test" } } } });
-        refused(server.post("/v0/run", &bob, with(sent.clone(), thresholds)).await, 400, "thresholds");
         let empty = json!({ "start_point": { "max_versions": 255 }, "thresholds": { "models": null, "reset": false } });
         server.create("/v0/run", &bob, with(sent.clone(), empty)).await;
         let unknown = json!({ "branch": uuid::Uuid::new_v4() });

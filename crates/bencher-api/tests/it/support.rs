@@ -97,7 +97,7 @@ impl TestServer {
 }
 
 /// A new database on the server that `TEST_DATABASE_URL` names.
-async fn postgres_database() -> Option<Secret> {
+pub(crate) async fn postgres_database() -> Option<Secret> {
     let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
         assert!(
             std::env::var_os("BENCHER_TEST_REQUIRE").is_none(),

@@ -1,6 +1,7 @@
 //! The whole product on this machine: the real server, the real runner with host execution, the real registry and the real
 //! command line, over loopback. Each test has a world of its own.
 
+mod alerts;
 mod bad_input;
 mod cancel;
 mod full_disk;

@@ -1,0 +1,42 @@
+//! Mean, standard deviation and quantiles of finite numbers. Knows nothing of what they measure.
+
+use super::count;
+
+/// The arithmetic mean, never outside of the numbers; `None` of nothing, or where the sum is too large.
+pub(super) fn mean(numbers: &[f64]) -> Option<f64> {
+    let (min, max) = extremes(numbers)?;
+    let mean = numbers.iter().sum::<f64>() / count(numbers);
+    // Rounding may end an ulp outside: the mean of three times 0.1 is 0.1.
+    mean.is_finite().then(|| mean.clamp(min, max))
+}
+
+/// The standard deviation of a sample (n − 1); `None` of fewer than two numbers, or of equal ones.
+pub(super) fn standard_deviation(numbers: &[f64]) -> Option<f64> {
+    let (min, max) = extremes(numbers)?;
+    if numbers.len() < 2 || min == max {
+        return None;
+    }
+    let mean = mean(numbers)?;
+    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+    let deviation = (squares / (count(numbers) - 1.0)).sqrt();
+    (deviation.is_finite() && deviation > 0.0).then_some(deviation)
+}
+
+/// The quantile by linear interpolation on (n − 1)p, which is type 7 of Hyndman and Fan; `None` of nothing.
+pub(super) fn quantile(numbers: &[f64], probability: f64) -> Option<f64> {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let position = (count(numbers) - 1.0) * probability;
+    let below = position.floor();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a position among the numbers")]
+    let index = below as usize;
+    let lower = *sorted.get(index)?;
+    let Some(upper) = sorted.get(index + 1) else { return Some(lower) };
+    Some((upper - lower).mul_add(position - below, lower))
+}
+
+fn extremes(numbers: &[f64]) -> Option<(f64, f64)> {
+    let min = numbers.iter().copied().min_by(f64::total_cmp)?;
+    let max = numbers.iter().copied().max_by(f64::total_cmp)?;
+    Some((min, max))
+}

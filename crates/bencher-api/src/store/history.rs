@@ -1,0 +1,121 @@
+//! What was measured before: the newest values of many series with one statement.
+//!
+//! A series is what one benchmark had of one measure on one testbed in a head's lineage. Its newest values are the end of a range of
+//! the index `metric_series`, so that a long history costs no more than a short one.
+
+use std::collections::HashMap;
+
+use bencher_types::DateTime;
+
+use super::{Queries, StoreError, Tx, Value, head::Link, placeholders};
+use crate::values;
+
+/// Which values of each benchmark are its history.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Series<'a> {
+    pub(crate) lineage: &'a [Link],
+    pub(crate) testbed: i64,
+    /// Only what was measured on this spec.
+    pub(crate) spec: Option<i64>,
+    pub(crate) measure: i64,
+    /// Only what was measured then or later, in microseconds since 1970.
+    pub(crate) since: Option<i64>,
+    pub(crate) limit: Option<u32>,
+    /// The version and the time that histories are cut in two at.
+    pub(crate) at: (i64, DateTime),
+}
+
+/// The values of one series, the newest first: by version, then by time, then by iteration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct History {
+    /// Of later versions, or of the same one at a later time.
+    pub(crate) newer: Vec<f64>,
+    pub(crate) older: Vec<f64>,
+}
+
+/// The histories of benchmarks, by benchmark; none where there is none.
+pub(crate) async fn of_benchmarks(
+    tx: &mut Tx,
+    series: &Series<'_>,
+    benchmarks: &[i64],
+) -> Result<HashMap<i64, History>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        benchmark_id: i64,
+        samples: Option<String>,
+    }
+
+    let mut values = values![series.testbed, series.measure, series.at.0, series.at.1];
+    let sql = format!(
+        "SELECT benchmark.id AS benchmark_id, (SELECT {} FROM ({}) AS history) AS samples FROM benchmark WHERE benchmark.id IN ({})",
+        aggregate(tx),
+        newest(series, &mut values),
+        placeholders(values.len() + 1, benchmarks.len())
+    );
+    values.extend(benchmarks.iter().copied().map(Value::from));
+    let mut histories = HashMap::with_capacity(benchmarks.len());
+    for Row { benchmark_id, samples } in tx.all::<Row>(sql, values).await? {
+        if let Some(samples) = samples {
+            histories.insert(benchmark_id, parse(&samples)?);
+        }
+    }
+    Ok(histories)
+}
+
+/// A statement for the newest values of `benchmark.id`, with `$1` to `$4` as in [`of_benchmarks`].
+fn newest(series: &Series<'_>, values: &mut Vec<Value>) -> String {
+    const NEWEST_FIRST: &str = "ORDER BY version_number DESC, start_time DESC, iteration DESC";
+    let limit = series.limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
+    let mut conditions = String::new();
+    for (condition, value) in [("spec_id = ", series.spec.map(Value::from)), ("start_time >= ", series.since.map(Value::from))] {
+        if let Some(value) = value {
+            values.push(value);
+            conditions.push_str(&format!(" AND metric.{condition}${}", values.len()));
+        }
+    }
+    let arms: Vec<String> = series
+        .lineage
+        .iter()
+        .map(|link| {
+            let versions = link
+                .versions
+                .map_or_else(String::new, |(oldest, newest)| format!(" AND metric.version_number BETWEEN {oldest} AND {newest}"));
+            format!(
+                "SELECT version_number, start_time, iteration, value FROM metric WHERE metric.head_id = {} \
+                 AND metric.testbed_id = $1 AND metric.benchmark_id = benchmark.id AND metric.measure_id = $2{versions}{conditions} \
+                 {NEWEST_FIRST}{limit}",
+                link.head
+            )
+        })
+        .collect();
+    match arms.as_slice() {
+        [own] => own.clone(),
+        arms => {
+            let arms: Vec<String> =
+                (0..).zip(arms).map(|(number, arm)| format!("SELECT * FROM ({arm}) AS arm{number}")).collect();
+            format!("SELECT * FROM ({}) AS arms {NEWEST_FIRST}{limit}", arms.join(" UNION ALL "))
+        }
+    }
+}
+
+/// All values of a series in one text, with a mark before those that are newer. A row for each would cost more than printing them.
+fn aggregate(tx: &Tx) -> String {
+    let mark = "CASE WHEN version_number > $3 OR (version_number = $3 AND start_time > $4) THEN '>' ELSE '' END";
+    match tx {
+        // With 17 digits a number reads back as what it was.
+        Tx::Sqlite(_) => format!("group_concat({mark} || printf('%!.17g', value), ',')"),
+        Tx::Postgres(_) => format!("string_agg({mark} || value::text, ',')"),
+    }
+}
+
+fn parse(samples: &str) -> Result<History, StoreError> {
+    let mut history = History::default();
+    for sample in samples.split(',') {
+        let (list, number) = match sample.strip_prefix('>') {
+            Some(number) => (&mut history.newer, number),
+            None => (&mut history.older, sample),
+        };
+        list.push(number.parse().map_err(|_| StoreError::corrupt("metric.value"))?);
+    }
+    Ok(history)
+}

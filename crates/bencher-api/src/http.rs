@@ -6,10 +6,12 @@ pub mod accounts;
 pub mod benchmarks;
 pub mod branches;
 pub mod channel;
+pub mod deletion;
 pub mod dimension;
 pub mod extract;
 pub mod jobs;
 pub mod measures;
+pub mod members;
 pub mod metrics;
 pub mod organizations;
 pub mod page;
@@ -48,6 +50,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(accounts::routes())
         .merge(users::routes())
         .merge(organizations::routes())
+        .merge(members::routes())
         .merge(projects::routes())
         .merge(specs::routes())
         .merge(runners::routes())

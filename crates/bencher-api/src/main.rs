@@ -68,6 +68,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let background = app.start_background().await.context("could not take up the jobs in flight")?;
     http::serve(listener, app.clone(), shutdown_signal()).await?;
     drop(background);
+    app.mail.finish().await;
     app.store.close().await;
     Ok(())
 }

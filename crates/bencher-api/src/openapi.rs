@@ -1,6 +1,6 @@
 //! The OpenAPI document, generated from the handlers.
 
-use bencher_types::JobStatus;
+use bencher_types::{JobStatus, Permission};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use crate::{
@@ -19,7 +19,7 @@ pub(crate) fn base() -> OpenApi {
                 .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
                 .build(),
         )
-        // What only query strings are made of.
+        // What only query strings and paths are made of.
         .components(Some(
             ComponentsBuilder::new()
                 .schema_from::<Direction>()
@@ -27,6 +27,7 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<ReportSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<JobStatus>()
+                .schema_from::<Permission>()
                 .build(),
         ))
         .build()

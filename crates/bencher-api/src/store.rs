@@ -13,9 +13,11 @@ mod value;
 
 pub mod benchmark;
 pub mod branch;
+pub mod deletion;
 pub mod dimension;
 pub mod job;
 pub mod measure;
+pub mod member;
 pub mod oci;
 pub mod organization;
 pub mod postgres;
@@ -37,7 +39,7 @@ pub(crate) use list::{Count, ListQuery, order};
 
 pub use connection::{Queries, ReadConn, Row, Tx};
 pub use error::StoreError;
-pub use list::{Direction, ListBy, NameSort, Page};
+pub use list::{Direction, ListBy, NameSort, Page, Presence};
 pub use value::{Micros, Text, Value};
 
 use sqlx::{PgPool, SqlitePool};

@@ -4,8 +4,11 @@
 
 mod accounts;
 mod channel;
+mod deletion;
 mod dimensions;
 mod jobs;
+mod mail;
+mod members;
 mod openapi;
 mod projects;
 mod queue;

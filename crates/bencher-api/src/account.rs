@@ -10,8 +10,16 @@ use bencher_types::{
 use crate::{
     app::App,
     auth::Principal,
+    config::SignUpAllow,
     limits,
-    store::{StoreError, user::UserRow, user_key::NewUserKeyRow},
+    mail::{Letter, letters::Occasion},
+    member::{self, InvitationError},
+    store::{
+        StoreError,
+        member::InvitationRow,
+        user::{Home, UserRow},
+        user_key::NewUserKeyRow,
+    },
     token::{Audience, TokenError},
 };
 
@@ -20,10 +28,14 @@ use crate::{
 pub enum SignupError {
     #[error("to sign up, agree to the terms of whoever runs this server (`i_agree`)")]
     NotAgreed,
-    #[error("this server does not take invitations or claims at sign-up; sign up without, then ask a leader to add you")]
-    Invitation,
-    #[error("{0} has an account already; log in instead")]
-    Exists(Email),
+    #[error("this server does not take claims at sign-up; sign up without, then claim the organization")]
+    Claim,
+    #[error("only who is invited may sign up at this server; ask a leader of an organization for an invitation")]
+    OnlyInvited,
+    #[error("only addresses of certain domains may sign up at this server; use yours, or ask for an invitation")]
+    OtherDomain,
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -47,40 +59,98 @@ pub fn normalized(email: &Email) -> Email {
     Email::new(email.as_str().to_lowercase()).unwrap_or_else(|_| email.clone())
 }
 
-/// Makes an account with an organization of its own, and sends the confirmation.
+/// Makes an account with an organization of its own, or in the one that it is invited to, and sends the confirmation. Where there is
+/// an account already, its owner gets a mail that says so: what the caller learns is the same.
 ///
 /// # Errors
-/// The terms were not agreed to, or the address or slug is taken.
-pub async fn sign_up(app: &App, signup: &Signup) -> Result<UserRow, SignupError> {
+/// The terms were not agreed to, the address may not sign up, the invitation does not hold, or the slug is taken.
+pub async fn sign_up(app: &App, signup: &Signup) -> Result<Email, SignupError> {
     if !signup.i_agree {
         return Err(SignupError::NotAgreed);
     }
-    if signup.invite.is_some() || signup.claim.is_some() {
-        return Err(SignupError::Invitation);
+    if signup.claim.is_some() {
+        return Err(SignupError::Claim);
     }
     let email = normalized(&signup.email);
-    let created = app.store.create_user(&signup.name, signup.slug.as_ref(), &email, app.clock.now()).await;
-    let user = created.map_err(|error| match error {
-        StoreError::Unique { constraint } if constraint.contains("email") => SignupError::Exists(email),
-        other => other.into(),
-    })?;
-    tracing::info!(user.uuid = %user.uuid.0, admin = user.admin != 0, "a user signed up");
-    send_confirmation(app, &user.email.0);
-    Ok(user)
+    let invitation = match &signup.invite {
+        Some(token) => Some(member::open_invitation(app, token, &email).await?),
+        None => {
+            may_sign_up(app, &email).await?;
+            None
+        }
+    };
+    if let Some(user) = app.store.user_by_email(&email).await? {
+        greet_again(app, &user, invitation.as_ref(), Occasion::SignUpAgain).await?;
+        return Ok(email);
+    }
+    let home = invitation.as_ref().map_or(Home::Own, Home::Invited);
+    match app.store.create_user(&signup.name, signup.slug.as_ref(), &email, home, app.clock.now()).await {
+        Ok(Some(user)) => {
+            tracing::info!(user.uuid = %user.uuid.0, admin = user.admin != 0, "a user signed up");
+            send_confirmation(app, &user, Occasion::SignUp);
+        }
+        Ok(None) => return Err(InvitationError::Revoked.into()),
+        // Of two sign-ups at once, the other came first.
+        Err(StoreError::Unique { constraint }) if constraint.contains("email") => {
+            if let Some(user) = app.store.user_by_email(&email).await? {
+                greet_again(app, &user, invitation.as_ref(), Occasion::SignUpAgain).await?;
+            }
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(email)
 }
 
-/// Sends a confirmation, if there is somebody to send it to: what the caller learns is the same either way.
+/// Whether an address may sign up without an invitation. Never depends on whether it did before.
+async fn may_sign_up(app: &App, email: &Email) -> Result<(), SignupError> {
+    let Some(policy) = &app.config.sign_up else { return Ok(()) };
+    match policy.allow {
+        SignUpAllow::Everyone => Ok(()),
+        // Somebody has to be there before anybody can be invited.
+        SignUpAllow::Invited if app.store.has_users().await? => Err(SignupError::OnlyInvited),
+        SignUpAllow::Invited => Ok(()),
+        SignUpAllow::Domains => {
+            let domain = email.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
+            let allowed = policy.domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain));
+            if allowed { Ok(()) } else { Err(SignupError::OtherDomain) }
+        }
+    }
+}
+
+/// Sends a confirmation, if there is somebody to send it to: what the caller learns is the same either way. An invitation is accepted
+/// on the way; only the mailbox that it is for has it.
 ///
 /// # Errors
-/// The database failed.
-pub async fn log_in(app: &App, login: &Login) -> Result<Email, StoreError> {
+/// The invitation does not hold, or the database failed.
+pub async fn log_in(app: &App, login: &Login) -> Result<Email, InvitationError> {
     let email = normalized(&login.email);
+    let invitation = match &login.invite {
+        Some(token) => Some(member::open_invitation(app, token, &email).await?),
+        None => None,
+    };
     match app.store.user_by_email(&email).await? {
-        Some(user) if user.locked == 0 => send_confirmation(app, &email),
-        Some(user) => tracing::info!(user.uuid = %user.uuid.0, "a locked user tried to log in"),
+        Some(user) => greet_again(app, &user, invitation.as_ref(), Occasion::LogIn).await?,
         None => tracing::info!(%email, "somebody without an account tried to log in; they can sign up: bencher auth signup"),
     }
     Ok(email)
+}
+
+/// What happens for an account that is there.
+async fn greet_again(
+    app: &App,
+    user: &UserRow,
+    invitation: Option<&InvitationRow>,
+    occasion: Occasion,
+) -> Result<(), InvitationError> {
+    if user.locked != 0 {
+        tracing::info!(user.uuid = %user.uuid.0, "a locked user tried to log in");
+        return Ok(());
+    }
+    if let Some(invitation) = invitation {
+        member::join(app, invitation, user.id).await?;
+    }
+    send_confirmation(app, user, occasion);
+    Ok(())
 }
 
 /// Turns a confirmation into a session.
@@ -128,27 +198,16 @@ pub async fn create_key(app: &App, user: &UserRow, new: NewUserKey) -> Result<Us
     Ok(UserKeyCreated { uuid, user: user.uuid.0, name: new.name, key, creation, expiration })
 }
 
-/// Without a mail server the confirmation goes to the log, where only whoever runs this server can read it.
-fn send_confirmation(app: &App, email: &Email) {
+fn send_confirmation(app: &App, user: &UserRow, occasion: Occasion) {
+    let email = &user.email.0;
     let (token, _) = app.tokens.issue(Audience::Auth, email.as_str(), None, app.clock.now(), limits::CONFIRM_TTL);
-    tracing::info!("{}", confirmation_line(email, &token));
-}
-
-fn confirmation_line(email: &Email, token: &Jwt) -> String {
-    let minutes = limits::CONFIRM_TTL.as_secs() / 60;
-    format!("to confirm {email} within {minutes} minutes, run: bencher auth confirm {}", token.expose())
+    app.mail.send(email, Letter::confirmation(&app.config.console.url, email, &user.name.0, occasion, &token));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{confirmation_line, normalized};
-    use bencher_types::{Email, Jwt};
-
-    #[test]
-    fn a_confirmation_is_one_line_that_ends_with_a_command() {
-        let line = confirmation_line(&Email::new("ada@example.com").unwrap(), &Jwt::new("a.b.c"));
-        assert_eq!(line, "to confirm ada@example.com within 30 minutes, run: bencher auth confirm a.b.c");
-    }
+    use super::normalized;
+    use bencher_types::Email;
 
     #[test]
     fn addresses_are_compared_in_lower_case() {

@@ -11,6 +11,8 @@ use crate::{
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
+    deletion,
+    mail::{MailError, Mailer},
     process, queue,
     registry::{self, upload::Uploads},
     seal::Sealer,
@@ -32,6 +34,7 @@ pub struct App {
     pub lease_taken: Notify,
     /// Results wait to be turned into metrics.
     pub results_arrived: Notify,
+    pub mail: Mailer,
     pub clock: Clock,
     pub tokens: Tokens,
     pub sealer: Sealer,
@@ -49,6 +52,8 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    #[error("mail cannot be sent as configured")]
+    Mail(#[source] MailError),
     #[error("could not open the database")]
     Store(#[source] StoreError),
     #[error("could not open the blob store in {}", path.display())]
@@ -75,6 +80,7 @@ impl App {
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
         let sealer = Sealer::new(&config.security.secret_key);
         let tokens = Tokens::new(&config.security.secret_key, config.issuer());
+        let mail = Mailer::new(config.smtp.as_ref(), &config.console.url, clock.clone()).map_err(StartError::Mail)?;
         Ok(Arc::new(Self {
             config,
             store,
@@ -83,6 +89,7 @@ impl App {
             hub: Hub::default(),
             lease_taken: Notify::new(),
             results_arrived: Notify::new(),
+            mail,
             clock,
             tokens,
             sealer,
@@ -113,6 +120,7 @@ impl App {
         tasks.spawn(queue::watch_leases(self.clone()));
         tasks.spawn(process::process_results(self.clone()));
         tasks.spawn(registry::upload::upkeep(self.clone()));
+        tasks.spawn(deletion::resume(self.clone()));
         Ok(Background { _tasks: tasks })
     }
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bencher_types::Secret;
+use bencher_types::{Email, Secret};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use url::Url;
@@ -27,6 +27,9 @@ pub const DEFAULT_DATA_FOLDER: &str = "/var/lib/bencher";
 /// Where a new installation listens.
 const DEFAULT_BIND_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 6610);
 
+/// Where mail servers take mails of programs that log in.
+const DEFAULT_SMTP_PORT: u16 = 587;
+
 /// The protocol version that clients of the v0.6 series compare with their own.
 pub const DEFAULT_WIRE_VERSION: &str = "0.6.12";
 
@@ -39,6 +42,10 @@ pub struct Config {
     pub server: Server,
     pub logging: Option<Logging>,
     pub database: Database,
+    /// Where mails go; to the log when absent.
+    pub smtp: Option<Smtp>,
+    /// Who may sign up; everyone when absent. Ours.
+    pub sign_up: Option<SignUp>,
     pub plus: Option<Plus>,
 }
 
@@ -134,6 +141,73 @@ pub struct Database {
     pub file: Option<PathBuf>,
     /// A `postgres://` URL, instead of a file.
     pub url: Option<Secret>,
+}
+
+/// The mail server that takes this server's mails.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Smtp {
+    pub hostname: String,
+    /// 587 when absent.
+    pub port: Option<u16>,
+    /// Takes any certificate of the mail server.
+    pub insecure_host: Option<bool>,
+    /// Encrypts after a first plain exchange, which is the default; `false` encrypts from the first byte on.
+    pub starttls: Option<bool>,
+    /// Does not encrypt at all. For a relay on the same machine or network that asks for no password. Ours.
+    pub plaintext: Option<bool>,
+    /// Absent for a mail server that asks nobody.
+    pub username: Option<String>,
+    /// The password.
+    pub secret: Option<Secret>,
+    pub from_name: String,
+    pub from_email: Email,
+}
+
+/// How the way to the mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailSecurity {
+    /// Encrypted after `STARTTLS`; without it nothing is sent.
+    StartTls,
+    /// Encrypted from the first byte on.
+    Tls,
+    None,
+}
+
+impl Smtp {
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(DEFAULT_SMTP_PORT)
+    }
+
+    #[must_use]
+    pub fn security(&self) -> MailSecurity {
+        match (self.plaintext, self.starttls) {
+            (Some(true), _) => MailSecurity::None,
+            (_, Some(false)) => MailSecurity::Tls,
+            _ => MailSecurity::StartTls,
+        }
+    }
+}
+
+/// Who may make an account. Whoever is invited to an organization may, and on a new server the first user.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SignUp {
+    pub allow: SignUpAllow,
+    /// Of addresses, where `allow` is `domains`. A domain does not stand for those below it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignUpAllow {
+    #[default]
+    Everyone,
+    /// Who shows an invitation.
+    Invited,
+    /// Who has an address of one of the domains.
+    Domains,
 }
 
 #[skip_serializing_none]
@@ -249,6 +323,8 @@ impl Config {
                 return out_of_range(key, url.to_string(), "a URL that begins with http:// or https://");
             }
         }
+        self.smtp.as_ref().map_or(Ok(()), check_smtp)?;
+        self.sign_up.as_ref().map_or(Ok(()), check_sign_up)?;
         for (key, timeout) in [
             ("plus.runners.heartbeat_timeout", self.heartbeat_timeout()),
             ("plus.runners.job_timeout_grace_period", self.job_timeout_grace_period()),
@@ -306,6 +382,8 @@ impl Config {
             server: Server { bind_address, request_body_max_bytes: limits::DEFAULT_REQUEST_BODY_MAX_BYTES, wire_version: None },
             logging: None,
             database: Database { file: Some(folder.join("bencher.db")), url: None },
+            smtp: None,
+            sign_up: None,
             plus: Some(Plus {
                 registry: Some(Registry { folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,
@@ -385,6 +463,37 @@ impl Config {
     #[must_use]
     pub fn fetch_timeout(&self) -> Duration {
         self.runners().fetch_timeout.map_or(limits::DEFAULT_FETCH_TIMEOUT, Duration::from_secs)
+    }
+}
+
+fn check_smtp(smtp: &Smtp) -> Result<(), ConfigError> {
+    let out_of_range = |key, found: &str, expected| Err(ConfigError::OutOfRange { key, found: found.to_owned(), expected });
+    if smtp.hostname.trim().is_empty() {
+        return out_of_range("smtp.hostname", "empty", "the name of a mail server");
+    }
+    if smtp.username.is_some() != smtp.secret.is_some() {
+        return out_of_range("smtp.secret", "given or missing alone", "`username` and `secret` together, or neither");
+    }
+    if smtp.plaintext == Some(true) {
+        if smtp.secret.is_some() {
+            return out_of_range("smtp.plaintext", "true", "false where there is a `secret`, which anyone on the way could read");
+        }
+        if smtp.starttls.is_some() {
+            return out_of_range("smtp.starttls", "given", "nothing beside `plaintext`");
+        }
+    }
+    Ok(())
+}
+
+fn check_sign_up(sign_up: &SignUp) -> Result<(), ConfigError> {
+    let out_of_range = |found: String, expected| Err(ConfigError::OutOfRange { key: "sign_up.domains", found, expected });
+    if (sign_up.allow == SignUpAllow::Domains) == sign_up.domains.is_empty() {
+        let found = if sign_up.domains.is_empty() { "empty" } else { "given" };
+        return out_of_range(found.to_owned(), "domains exactly where `sign_up.allow` is `domains`");
+    }
+    match sign_up.domains.iter().find(|domain| domain.is_empty() || domain.contains(['@', '*', ' ']) || domain.starts_with('.')) {
+        Some(domain) => out_of_range(format!("`{domain}`"), "domains such as example.com"),
+        None => Ok(()),
     }
 }
 

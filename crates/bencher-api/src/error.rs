@@ -49,6 +49,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, format!("{kind} ({id}) not found"))
     }
 
+    /// 404 with words of its own.
+    pub fn missing(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
     /// 404 for a path that is no route.
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Not Found")

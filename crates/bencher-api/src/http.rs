@@ -7,11 +7,13 @@ pub mod alerts;
 pub mod benchmarks;
 pub mod branches;
 pub mod channel;
+pub mod deletion;
 pub mod dimension;
 pub mod extract;
 pub mod images;
 pub mod jobs;
 pub mod measures;
+pub mod members;
 pub mod metrics;
 pub mod organizations;
 pub mod page;
@@ -52,6 +54,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(users::routes())
         .merge(organizations::routes())
         .merge(usage::routes())
+        .merge(members::routes())
         .merge(projects::routes())
         .merge(specs::routes())
         .merge(runners::routes())

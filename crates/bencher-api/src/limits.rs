@@ -34,6 +34,8 @@ pub const DEFAULT_REQUEST_BODY_MAX_BYTES: usize = 4 << 20;
 pub const CONFIRM_TTL: Duration = Duration::from_secs(30 * 60);
 /// How long a session lasts.
 pub const SESSION_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long an invitation to an organization can be accepted: long enough for a holiday.
+pub const INVITATION_TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The lifetime of a key whose creator names none, in seconds (the contract's default, also its maximum).
 pub const DEFAULT_KEY_TTL_SECS: u32 = u32::MAX;
 /// How long a registry token for people and tools is valid.
@@ -109,6 +111,29 @@ pub const DEFAULT_TAGS_PER_PAGE: u32 = 100;
 pub const MAX_TAGS_PER_PAGE: u32 = 10_000;
 /// Referrers on a page.
 pub const REFERRERS_PER_PAGE: u32 = 100;
+
+/// Mails that wait to be sent, those that are to be tried again included. More are not sent: somebody fills the queue, or the mail
+/// server has been down for long, and those who wait can ask again.
+pub const MAX_WAITING_MAILS: usize = 256;
+/// Mails that are handed to the mail server at a time.
+pub const MAIL_CONNECTIONS: usize = 4;
+/// How long the mail server may take for one step of a conversation.
+pub const MAIL_STEP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long handing over one mail may take in all.
+pub const MAIL_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long to wait before a mail is tried again, in turn. What a mail is about expires: a confirmation after 30 minutes.
+pub const MAIL_RETRIES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(10 * 60),
+];
+/// How long a server that stops waits for mails at hand.
+pub const MAIL_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reports that are removed in one transaction, so that others can write in between.
+pub const PURGE_REPORTS: i64 = 50;
 
 /// Connections that read SQLite at once. Reads are short; more only cost memory.
 pub const SQLITE_READERS: u32 = 4;

@@ -70,6 +70,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let _signs_of_life = notify::ready(address);
     http::serve(listener, app.clone(), shutdown_signal()).await?;
     drop(background);
+    app.mail.finish().await;
     app.store.close().await;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The OpenAPI document, generated from the handlers.
 
 use bencher_types::{
-    JobStatus,
+    JobStatus, Permission,
     wire::{error::ErrorBody, plot::XAxis},
 };
 use utoipa::{
@@ -31,7 +31,7 @@ pub(crate) fn base() -> OpenApi {
                 .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").build()))
                 .build(),
         )
-        // What only query strings are made of, and the body of every failure.
+        // What only query strings and paths are made of, and the body of every failure.
         .components(Some(
             ComponentsBuilder::new()
                 .schema_from::<Direction>()
@@ -46,6 +46,7 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<XAxis>()
                 .schema_from::<JobStatus>()
                 .schema_from::<ErrorBody>()
+                .schema_from::<Permission>()
                 .build(),
         ))
         .build()

@@ -14,11 +14,13 @@ mod value;
 pub mod alert;
 pub mod benchmark;
 pub mod branch;
+pub mod deletion;
 pub mod dimension;
 pub mod head;
 pub mod history;
 pub mod job;
 pub mod measure;
+pub mod member;
 pub mod metric;
 pub mod oci;
 pub mod organization;
@@ -45,7 +47,7 @@ pub(crate) use list::{Count, ListQuery, order};
 
 pub use connection::{Queries, ReadConn, Row, Tx};
 pub use error::StoreError;
-pub use list::{Direction, ListBy, NameSort, Page};
+pub use list::{Direction, ListBy, NameSort, Page, Presence};
 pub use value::{Micros, Text, Value};
 
 use sqlx::{PgPool, SqlitePool};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bencher_types::{DateTime, Jwt, Secret};
+use bencher_types::{DateTime, Email, Jwt, OrganizationUuid, Role, Secret};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What a token is for; a token for one purpose is refused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub enum Audience {
     Auth,
     /// A session.
     Client,
+    /// Makes whoever has the address a member of an organization.
+    Invite,
     /// An API token.
     ApiKey,
     /// Registry access of a user.
@@ -38,6 +41,26 @@ pub struct Claims {
     /// What a registry token allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oci: Option<OciAccess>,
+    /// What an invitation is to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<OrgAccess>,
+    /// Which invitation it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Uuid>,
+}
+
+/// Membership that an invitation gives. For people to read: what holds is in the database, under the invitation's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgAccess {
+    pub organization: OrganizationUuid,
+    pub role: Role,
+}
+
+/// What a checked invitation says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationClaims {
+    pub invitation: Uuid,
+    pub email: Email,
 }
 
 /// Access to a repository of the registry.
@@ -108,10 +131,48 @@ impl Tokens {
             iss: self.issuer.clone(),
             sub: subject.into(),
             oci,
+            org: None,
+            jti: None,
         };
-        let token = jsonwebtoken::encode(&Header::default(), &claims, &self.encoding)
-            .expect("claims are plain JSON and HS256 signs anything");
-        (Jwt::new(token), expires)
+        (self.sign(&claims), expires)
+    }
+
+    /// An invitation of an address to an organization.
+    #[must_use]
+    pub fn issue_invitation(
+        &self,
+        email: &Email,
+        (organization, role): (OrganizationUuid, Role),
+        invitation: Uuid,
+        now: DateTime,
+        ttl: Duration,
+    ) -> Jwt {
+        self.sign(&Claims {
+            aud: Audience::Invite,
+            exp: now.saturating_add(ttl).timestamp().as_second(),
+            iat: now.timestamp().as_second(),
+            iss: self.issuer.clone(),
+            sub: email.to_string(),
+            oci: None,
+            org: Some(OrgAccess { organization, role }),
+            jti: Some(invitation),
+        })
+    }
+
+    fn sign(&self, claims: &Claims) -> Jwt {
+        let token = jsonwebtoken::encode(&Header::default(), claims, &self.encoding);
+        Jwt::new(token.expect("claims are plain JSON and HS256 signs anything"))
+    }
+
+    /// Which invitation a token is, and of which address.
+    ///
+    /// # Errors
+    /// It is none of ours, or has expired.
+    pub fn check_invitation(&self, token: &str, now: DateTime) -> Result<InvitationClaims, TokenError> {
+        let claims = self.check(token, &[Audience::Invite], now)?;
+        let invitation = claims.jti.ok_or(TokenError::Invalid)?;
+        let email = Email::new(claims.sub).map_err(|_| TokenError::Invalid)?;
+        Ok(InvitationClaims { invitation, email })
     }
 
     /// What a token says, if it is ours, not expired and for one of these purposes.

@@ -79,6 +79,12 @@ impl Role {
         self.permissions().contains(&permission)
     }
 
+    /// Whether the role allows all that the other one does: nobody gives or takes a role that theirs does not cover.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        other.permissions().iter().all(|permission| self.may(*permission))
+    }
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

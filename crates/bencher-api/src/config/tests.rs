@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Config, ConfigError, DEFAULT_PATH, IfExists, Loaded, Log, data_folder};
+use super::{Config, ConfigError, DEFAULT_PATH, IfExists, Loaded, Log, MailSecurity, data_folder};
 use crate::{chain::chain, store::DatabaseLocation};
 
 fn minimal() -> Value {
@@ -45,7 +45,10 @@ fn a_file_of_the_v0_6_series_works_and_says_what_is_not_used() {
     config["server"]["tls"] = json!({ "type": "as_file", "cert_file": "a", "key_file": "b" });
     config["logging"] = json!({ "name": "Bencher API", "log": { "stderr_terminal": { "level": "warn" } } });
     config["database"]["cache_size"] = json!(65536);
-    config["smtp"] = json!({ "hostname": "mail.example.com", "secret": "hunter2" });
+    config["smtp"] = json!({
+        "hostname": "mail.example.com", "port": 587, "insecure_host": false, "starttls": true, "username": "bench",
+        "secret": "hunter2", "from_name": "Bencher", "from_email": "bench@example.com",
+    });
     config["plus"] = json!({
         "registry": { "data_store": { "service": "local" }, "upload_timeout": 60 },
         "runners": { "heartbeat_timeout": 30, "update_base_url": "https://example.com/" },
@@ -54,7 +57,7 @@ fn a_file_of_the_v0_6_series_works_and_says_what_is_not_used() {
     let Loaded { config, notes } = load(&config).unwrap();
     let note = |key: &str| format!("the configuration key `{key}` is not used by this server");
     let mut expected =
-        ["server.tls", "database.cache_size", "smtp", "plus.registry.data_store", "plus.runners.update_base_url", "plus.stats"]
+        ["server.tls", "database.cache_size", "plus.registry.data_store", "plus.runners.update_base_url", "plus.stats"]
             .map(note)
             .to_vec();
     expected.sort();
@@ -89,6 +92,47 @@ fn each_bad_value_is_named() {
     refused("", "database", json!({ "url": "mysql://user:hunter2@localhost" }), "begins with postgres://");
     refused("", "logging", json!({ "log": { "stderr_terminal": { "level": "loud" } } }), "unknown variant `loud`");
     refused("", "server", json!({}), "missing field `bind_address`");
+}
+
+fn smtp(changes: &[(&str, Value)]) -> Value {
+    let mut smtp = json!({ "hostname": "mail.example.com", "from_name": "Bench", "from_email": "bench@example.com" });
+    for (key, value) in changes {
+        smtp[*key] = value.clone();
+    }
+    smtp
+}
+
+#[test]
+fn mail_is_encrypted_unless_the_file_says_otherwise() {
+    for (changes, security) in [
+        (vec![], MailSecurity::StartTls),
+        (vec![("starttls", json!(true))], MailSecurity::StartTls),
+        (vec![("starttls", json!(false))], MailSecurity::Tls),
+        (vec![("plaintext", json!(true))], MailSecurity::None),
+    ] {
+        let mut config = minimal();
+        config["smtp"] = smtp(&changes);
+        let smtp = load(&config).unwrap().config.smtp.unwrap();
+        assert_eq!((smtp.security(), smtp.port()), (security, 587));
+    }
+}
+
+#[test]
+fn a_mail_server_that_cannot_be_meant_is_refused() {
+    refused("", "smtp", smtp(&[("hostname", json!(" "))]), "`smtp.hostname` is empty");
+    refused("", "smtp", smtp(&[("username", json!("bench"))]), "`username` and `secret` together");
+    refused("", "smtp", smtp(&[("from_email", json!("bench"))]), "e-mail address");
+    refused("", "smtp", smtp(&[("plaintext", json!(true)), ("starttls", json!(true))]), "`smtp.starttls` is given");
+    let login = [("plaintext", json!(true)), ("username", json!("bench")), ("secret", json!("hunter2"))];
+    refused("", "smtp", smtp(&login), "anyone on the way could read");
+}
+
+#[test]
+fn domains_are_named_exactly_where_they_decide() {
+    refused("", "sign_up", json!({ "allow": "domains" }), "`sign_up.domains` is empty");
+    refused("", "sign_up", json!({ "allow": "invited", "domains": ["example.com"] }), "exactly where");
+    refused("", "sign_up", json!({ "allow": "domains", "domains": ["@example.com"] }), "domains such as example.com");
+    refused("", "sign_up", json!({ "allow": "nobody" }), "unknown variant `nobody`");
 }
 
 #[test]

@@ -1,15 +1,19 @@
-//! `/v0/auth`: sign-up and log-in. The confirmation goes by mail, or to the log.
+//! `/v0/auth`: sign-up, log-in and accepting an invitation. Confirmations go by mail, or to the log.
 
 use axum::extract::State;
-use bencher_types::wire::auth::{AuthAck, AuthUser, Confirm, Identity, Login, Signup};
+use bencher_types::wire::{
+    auth::{AuthAck, AuthUser, Confirm, Identity, Login, Signup},
+    member::Accept,
+};
 use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{AppState, extract::Json};
 use crate::{
     account::{self, ConfirmError, SignupError},
-    auth::Principal,
+    auth::{Principal, User},
     error::ApiError,
+    member,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -18,16 +22,17 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(auth_login))
         .routes(routes!(auth_confirm))
         .routes(routes!(auth_identity))
+        .routes(routes!(auth_accept))
 }
 
-/// Signs up. The first user of a server is its admin.
+/// Signs up. The first user of a server is its admin. Says nothing of whether the account existed.
 #[utoipa::path(post, path = "/v0/auth/signup", tag = "auth", request_body = Signup, responses((status = 202, body = AuthAck)))]
 async fn auth_signup(
     State(app): State<AppState>,
     Json(signup): Json<Signup>,
 ) -> Result<(StatusCode, axum::Json<AuthAck>), ApiError> {
-    let user = account::sign_up(&app, &signup).await?;
-    Ok((StatusCode::ACCEPTED, axum::Json(AuthAck { email: user.email.0 })))
+    let email = account::sign_up(&app, &signup).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(AuthAck { email })))
 }
 
 /// Logs in. Says nothing of whether the account exists.
@@ -52,11 +57,23 @@ async fn auth_confirm(State(app): State<AppState>, Json(confirm): Json<Confirm>)
     Ok(axum::Json(account::confirm(&app, &confirm.token).await?))
 }
 
+/// Accepts an invitation, which must be for the caller's address.
+#[utoipa::path(post, path = "/v0/auth/accept", tag = "auth", request_body = Accept, responses((status = 202, body = AuthAck)))]
+async fn auth_accept(
+    State(app): State<AppState>,
+    caller: User,
+    Json(accept): Json<Accept>,
+) -> Result<(StatusCode, axum::Json<AuthAck>), ApiError> {
+    let email = member::accept(&app, &caller, &accept.invite).await?;
+    Ok((StatusCode::ACCEPTED, axum::Json(AuthAck { email })))
+}
+
 impl From<SignupError> for ApiError {
     fn from(error: SignupError) -> Self {
         match error {
-            SignupError::NotAgreed | SignupError::Invitation => Self::bad_request(error.to_string()),
-            SignupError::Exists(_) => Self::conflict(error.to_string()),
+            SignupError::NotAgreed | SignupError::Claim => Self::bad_request(error.to_string()),
+            SignupError::OnlyInvited | SignupError::OtherDomain => Self::forbidden(error.to_string()),
+            SignupError::Invitation(invitation) => invitation.into(),
             SignupError::Store(store) => store.into(),
         }
     }

@@ -69,6 +69,11 @@ macro_rules! list_queries {
 list_queries! {
     /// A list of named things.
     NamesQuery {}
+    /// A list of things that can be deleted and brought back.
+    DeletableQuery {
+        /// `true` shows deleted ones only. For admins of the server.
+        deleted: Option<bool>,
+    }
     /// A list of things of the server that can be archived.
     ServerListQuery {
         /// `true` shows archived ones too.

@@ -3,39 +3,51 @@
 use axum::extract::State;
 use bencher_types::{
     Permission, ResourceId,
-    wire::project::{Project, UpdateProject},
+    wire::{
+        organization::Allowed,
+        project::{Project, UpdateProject},
+    },
 };
+use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
+    deletion::{DeleteQuery, presence},
     extract::{Json, Path, Query},
-    page::{Listing, NamesQuery},
+    organizations::allowed,
+    page::{DeletableQuery, Listing},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Admin, Principal, User},
+    deletion::{self, Kind},
     error::ApiError,
-    permission,
+    permission::{self, AccessError},
     store::project::VisibleTo,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(projects_list)).routes(routes!(project_view, project_update))
+    OpenApiRouter::new()
+        .routes(routes!(projects_list))
+        .routes(routes!(project_view, project_update, project_delete))
+        .routes(routes!(project_restore))
+        .routes(routes!(project_allowed))
 }
 
 /// Lists public projects, and those of the caller's organizations.
-#[utoipa::path(get, path = "/v0/projects", tag = "projects", params(NamesQuery), responses((status = 200, body = Vec<Project>)))]
+#[utoipa::path(get, path = "/v0/projects", tag = "projects", params(DeletableQuery), responses((status = 200, body = Vec<Project>)))]
 async fn projects_list(
     State(app): State<AppState>,
     principal: Principal,
-    Query(query): Query<NamesQuery>,
+    Query(query): Query<DeletableQuery>,
 ) -> Result<Listing<Project>, ApiError> {
     let visible = match &principal {
         Principal::Anonymous => VisibleTo::Everyone,
         Principal::User(user) if user.admin => VisibleTo::Admin,
         Principal::User(user) => VisibleTo::Member(user.id),
     };
-    Ok(Listing::of(app.store.projects(None, visible, &query.by()).await?))
+    let presence = presence(&principal, query.deleted)?;
+    Ok(Listing::of(app.store.projects(None, visible, presence, &query.by()).await?))
 }
 
 /// Shows a project.
@@ -58,4 +70,46 @@ async fn project_update(
 ) -> Result<axum::Json<Project>, ApiError> {
     let project = permission::project(&app, &caller.into(), &id, Permission::Edit).await?;
     Ok(axum::Json(app.store.update_project(project.id, &update, app.clock.now()).await?.into()))
+}
+
+/// Deletes a project and everything in it. An admin of the server can bring it back, unless it is removed for good.
+#[utoipa::path(delete, path = "/v0/projects/{project}", tag = "projects", params(("project" = ResourceId, Path), DeleteQuery), responses((status = 204)))]
+async fn project_delete(
+    State(app): State<AppState>,
+    caller: User,
+    Path(id): Path<ResourceId>,
+    Query(query): Query<DeleteQuery>,
+) -> Result<StatusCode, ApiError> {
+    match permission::project(&app, &caller.clone().into(), &id, Permission::Delete).await {
+        Ok(project) => deletion::delete_project(&app, &caller, &project, query.kind()).await?,
+        Err(error) => {
+            let deleted = caller.admin && query.kind() == Kind::Hard && matches!(error, AccessError::NotFound { .. });
+            if !deleted || !deletion::purge_deleted_project(&app, &id).await? {
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Brings a deleted project back.
+#[utoipa::path(post, path = "/v0/projects/{project}/restore", tag = "projects", params(("project" = ResourceId, Path)), responses((status = 201, body = Project)))]
+async fn project_restore(
+    State(app): State<AppState>,
+    _: Admin,
+    Path(id): Path<ResourceId>,
+) -> Result<(StatusCode, axum::Json<Project>), ApiError> {
+    deletion::restore_project(&app, &id).await?;
+    let row = app.store.project(&id, None).await?.ok_or_else(|| ApiError::not_found("Project", &id))?;
+    Ok((StatusCode::CREATED, axum::Json(row.into())))
+}
+
+/// Tells whether the caller may do something to a project.
+#[utoipa::path(get, path = "/v0/projects/{project}/allowed/{permission}", tag = "projects", params(("project" = ResourceId, Path), ("permission" = Permission, Path)), responses((status = 200, body = Allowed)))]
+async fn project_allowed(
+    State(app): State<AppState>,
+    caller: User,
+    Path((id, permission)): Path<(ResourceId, Permission)>,
+) -> Result<axum::Json<Allowed>, ApiError> {
+    allowed(permission::project(&app, &caller.into(), &id, permission).await)
 }

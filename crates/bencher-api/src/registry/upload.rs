@@ -393,7 +393,13 @@ async fn commit(app: &App, upload: Uuid, spool: Spool, expected: &Digest) -> Res
     let now = app.clock.now();
     let leased_until = now.saturating_add(app.config.upload_timeout());
     match app.store.finish_oci_upload(upload, expected, size, leased_until, now).await? {
-        Outcome::Done => Ok(size),
-        Outcome::Gone => Err(UploadError::Unknown),
+        Outcome::Done => {}
+        Outcome::Gone => return Err(UploadError::Unknown),
+    }
+    // The last repository that held the same blob may have gone between the two steps, and taken the content along.
+    match app.blobs.head(&blob::key(expected)).await {
+        Ok(_) => Ok(size),
+        Err(object_store::Error::NotFound { .. }) => Err(UploadError::Unknown),
+        Err(source) => Err(UploadError::Commit(source)),
     }
 }

@@ -73,6 +73,23 @@ pub struct ListBy {
     pub page: Page,
 }
 
+/// Whether a list shows what is there or what was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Present,
+    Deleted,
+}
+
+impl Presence {
+    /// The condition on a table whose rows can be deleted.
+    pub(crate) fn condition(self, table: &str) -> String {
+        match self {
+            Self::Present => format!("{table}.deleted IS NULL"),
+            Self::Deleted => format!("{table}.deleted IS NOT NULL"),
+        }
+    }
+}
+
 /// A list's statement while its conditions are put together.
 #[derive(Clone, Debug)]
 pub(crate) struct ListQuery {

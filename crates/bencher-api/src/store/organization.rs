@@ -5,7 +5,7 @@ use bencher_types::{
     wire::organization::{NewOrganization, Organization, UpdateOrganization},
 };
 
-use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, slug};
+use super::{ListBy, ListQuery, Micros, Presence, Queries, Store, StoreError, Text, Tx, slug};
 use crate::{limits, values};
 
 /// A row of `organization`, and what the user who asked is there.
@@ -19,6 +19,7 @@ pub struct OrganizationRow {
     pub claimed: Option<Micros>,
     pub created: Micros,
     pub modified: Micros,
+    pub deleted: Option<Micros>,
     pub role: Option<Text<Role>>,
 }
 
@@ -35,6 +36,7 @@ impl From<OrganizationRow> for Organization {
             created: row.created.0,
             modified: row.modified.0,
             claimed: row.claimed.map(|time| time.0),
+            deleted: row.deleted.map(|time| time.0),
         }
     }
 }
@@ -54,13 +56,18 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn organizations(&self, member: Option<i64>, by: &ListBy) -> Result<(Vec<OrganizationRow>, u64), StoreError> {
+    pub async fn organizations(
+        &self,
+        member: Option<i64>,
+        presence: Presence,
+        by: &ListBy,
+    ) -> Result<(Vec<OrganizationRow>, u64), StoreError> {
         // The role is only wanted where the list is one member's, and then it is never NULL.
         let query = match member {
             Some(user) => ListQuery::new(COLUMNS, format!("{FROM}{user}")).when("organization_role.role IS NOT NULL"),
             None => ListQuery::new("organization.*, NULL AS role", "organization"),
         };
-        query.when("organization.deleted IS NULL").named(&mut self.read().await?, "organization", by).await
+        query.when(&presence.condition("organization")).named(&mut self.read().await?, "organization", by).await
     }
 
     /// Creates an organization whose leader this user is.

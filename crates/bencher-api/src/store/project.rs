@@ -6,7 +6,7 @@ use bencher_types::{
 };
 use url::Url;
 
-use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, slug};
+use super::{ListBy, ListQuery, Micros, Presence, Queries, Store, StoreError, Text, Tx, slug};
 use crate::values;
 
 /// A row of `project` with what its organization says, and what the user who asked is there.
@@ -25,6 +25,7 @@ pub struct ProjectRow {
     pub priority: i64,
     pub created: Micros,
     pub modified: Micros,
+    pub deleted: Option<Micros>,
     pub role: Option<Text<Role>>,
 }
 
@@ -51,6 +52,7 @@ impl From<ProjectRow> for Project {
             created: row.created.0,
             modified: row.modified.0,
             claimed: row.claimed.map(|time| time.0),
+            deleted: row.deleted.map(|time| time.0),
         }
     }
 }
@@ -85,13 +87,14 @@ impl Store {
         &self,
         organization: Option<i64>,
         visible: VisibleTo,
+        presence: Presence,
         by: &ListBy,
     ) -> Result<(Vec<ProjectRow>, u64), StoreError> {
         let user = match visible {
             VisibleTo::Member(user) => user.to_string(),
             VisibleTo::Everyone | VisibleTo::Admin => "NULL".to_owned(),
         };
-        let mut query = ListQuery::new(COLUMNS, from(&user)).when("project.deleted IS NULL");
+        let mut query = ListQuery::new(COLUMNS, from(&user)).when(&presence.condition("project"));
         if visible != VisibleTo::Admin {
             query = query.filter("(project.visibility = ? OR organization_role.role IS NOT NULL)", Visibility::Public.as_str());
         }
@@ -158,6 +161,10 @@ impl Store {
 }
 
 async fn insert(tx: &mut Tx, organization: i64, new: &NewProject, now: DateTime) -> Result<ProjectRow, StoreError> {
+    // An organization that is deleted at the same time takes this project along, or is gone before it.
+    tx.lock_row("organization", organization).await?;
+    let alive = "SELECT id FROM organization WHERE id = $1 AND deleted IS NULL";
+    tx.optional::<super::Id>(alive, values![organization]).await?.ok_or(StoreError::ForeignKey)?;
     let slug = slug::choose(tx, slug::Scope::Project, new.slug.as_ref(), new.name.as_str()).await?;
     let row: super::Id = tx
         .one(

@@ -82,7 +82,7 @@ pub(crate) async fn choose_all(
 }
 
 /// What tells a slug from others of the same name.
-fn suffix() -> String {
+pub(super) fn suffix() -> String {
     Uuid::new_v4().simple().to_string()[..7].to_owned()
 }
 

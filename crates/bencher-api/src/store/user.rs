@@ -8,7 +8,11 @@ use bencher_types::{
     },
 };
 
-use super::{Count, ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, organization, slug};
+use super::{
+    Count, ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx,
+    member::{self, InvitationRow},
+    organization, slug,
+};
 use crate::values;
 
 /// A row of `users`.
@@ -46,7 +50,25 @@ impl From<UserRow> for PubUser {
     }
 }
 
+/// The first organization of a new user.
+#[derive(Clone, Copy, Debug)]
+pub enum Home<'a> {
+    /// One of its own, which it leads.
+    Own,
+    /// The one it is invited to.
+    Invited(&'a InvitationRow),
+}
+
 impl Store {
+    /// Whether anybody has ever signed up.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn has_users(&self) -> Result<bool, StoreError> {
+        let users: Count = self.read().await?.one("SELECT COUNT(*) AS count FROM users", values![]).await?;
+        Ok(users.get() > 0)
+    }
+
     /// The user with this address.
     ///
     /// # Errors
@@ -82,7 +104,8 @@ impl Store {
         ListQuery::new("users.*", "users").named(&mut self.read().await?, "users", by).await
     }
 
-    /// Creates a user with an organization of its own. The first user ever is an admin.
+    /// Creates a user in its first organization. The first user ever is an admin. `None`, and no user, where it is invited and the
+    /// invitation is gone by now.
     ///
     /// # Errors
     /// The address or the slug is taken, or the database failed.
@@ -91,8 +114,9 @@ impl Store {
         name: &UserName,
         slug: Option<&Slug>,
         email: &Email,
+        home: Home<'_>,
         now: DateTime,
-    ) -> Result<UserRow, StoreError> {
+    ) -> Result<Option<UserRow>, StoreError> {
         let mut tx = self.begin().await?;
         // Of two first users at once, one waits here and then finds the other.
         tx.lock_row("server", 1).await?;
@@ -105,10 +129,19 @@ impl Store {
                 values![UserUuid::random(), name, &slug, email, users.get() == 0, now],
             )
             .await?;
-        let own = ResourceName::new(name.as_str()).map_err(|_| StoreError::corrupt("users.name"))?;
-        organization::insert(&mut tx, row.id, &NewOrganization { name: own, slug: None }, now).await?;
+        match home {
+            Home::Own => {
+                let own = ResourceName::new(name.as_str()).map_err(|_| StoreError::corrupt("users.name"))?;
+                organization::insert(&mut tx, row.id, &NewOrganization { name: own, slug: None }, now).await?;
+            }
+            Home::Invited(invitation) => {
+                if !member::join(&mut tx, invitation, row.id, now).await? {
+                    return Ok(None);
+                }
+            }
+        }
         tx.commit().await?;
-        Ok(row)
+        Ok(Some(row))
     }
 
     /// Changes what is named, and returns the user as it is then. A new address makes tokens in the name of the old one void.

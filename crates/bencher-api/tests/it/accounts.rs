@@ -1,12 +1,13 @@
 //! `/v0/auth` and `/v0/users`.
 
+use bencher_api::config::{SignUp, SignUpAllow};
 use futures::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
     setup::refused,
-    support::{TestServer, on_each_database},
+    support::{Backend, TestServer, on_each_database},
 };
 
 #[tokio::test]
@@ -53,11 +54,10 @@ async fn an_address_signs_up_once_in_any_case() {
     on_each_database(async |server| {
         server.sign_up("Ada").await;
         let again = json!({ "name": "Somebody", "email": "ADA@example.com", "i_agree": true });
-        refused(
-            server.send(Method::POST, "/v0/auth/signup", None, Some(again)).await,
-            409,
-            "ada@example.com has an account already",
-        );
+        let answer = server.send(Method::POST, "/v0/auth/signup", None, Some(again)).await;
+        assert_eq!(answer, (StatusCode::ACCEPTED, json!({ "email": "ada@example.com" })));
+        let ada = server.confirm("ada@example.com").await;
+        assert_eq!(server.list("/v0/users", Some(&ada), "name").await, (vec!["Ada".to_owned()], 1));
     })
     .await;
 }
@@ -186,4 +186,52 @@ async fn keys_are_their_users_alone() {
         refused(server.delete(&path, &bob).await, 404, "User key");
     })
     .await;
+}
+
+/// Signs up on a server with this policy, and returns the status.
+async fn signup_status(server: &TestServer, email: &str) -> StatusCode {
+    let signup = json!({ "name": "Somebody", "email": email, "i_agree": true });
+    server.send(Method::POST, "/v0/auth/signup", None, Some(signup)).await.0
+}
+
+#[tokio::test]
+async fn where_only_who_is_invited_may_sign_up_the_first_user_still_can() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let invited = SignUp { allow: SignUpAllow::Invited, domains: Vec::new() };
+        let Some(server) = TestServer::start_with(backend, |config| config.sign_up = Some(invited)).await else { continue };
+        let ada = server.sign_up("Ada").await;
+        for email in ["eve@example.com", "ada@example.com"] {
+            let signup = json!({ "name": "Eve", "email": email, "i_agree": true });
+            refused(server.send(Method::POST, "/v0/auth/signup", None, Some(signup)).await, 403, "only who is invited");
+        }
+        let invite = json!({ "email": "bob@example.org", "role": "viewer" });
+        assert_eq!(server.post("/v0/organizations/ada/members", &ada, invite).await.0, StatusCode::ACCEPTED);
+        let invite = server.invitation("bob@example.org").await;
+        let signup = json!({ "name": "Bob", "email": "bob@example.org", "i_agree": true, "invite": invite });
+        assert_eq!(server.send(Method::POST, "/v0/auth/signup", None, Some(signup)).await.0, StatusCode::ACCEPTED);
+        assert_eq!(server.list("/v0/users", Some(&ada), "name").await.0, ["Ada", "Bob"]);
+    }
+}
+
+#[tokio::test]
+async fn where_domains_decide_others_need_an_invitation() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let domains = SignUp { allow: SignUpAllow::Domains, domains: vec!["Example.com".to_owned()] };
+        let Some(server) = TestServer::start_with(backend, |config| config.sign_up = Some(domains)).await else { continue };
+        for (email, status) in [
+            ("eve@example.org", 403),
+            ("eve@sub.example.com", 403),
+            ("eve@notexample.com", 403),
+            ("eve@example.com.org", 403),
+            ("Ada@EXAMPLE.COM", 202),
+        ] {
+            assert_eq!(signup_status(&server, email).await, status, "{email}");
+        }
+        let ada = server.confirm("ada@example.com").await;
+        let invite = json!({ "email": "bob@example.org", "role": "viewer" });
+        server.post(&format!("/v0/organizations/{}/members", ada.slug), &ada, invite).await;
+        let invite = server.invitation("bob@example.org").await;
+        let signup = json!({ "name": "Bob", "email": "bob@example.org", "i_agree": true, "invite": invite });
+        assert_eq!(server.send(Method::POST, "/v0/auth/signup", None, Some(signup)).await.0, StatusCode::ACCEPTED);
+    }
 }

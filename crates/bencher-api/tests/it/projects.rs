@@ -1,5 +1,6 @@
 //! `/v0/organizations` and `/v0/projects`.
 
+use bencher_types::{Permission, Role};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -98,6 +99,67 @@ async fn pages_are_cut_from_the_whole_list() {
         assert_eq!(server.list("/v0/projects?name=p07", None, "name").await, (vec!["p07".to_owned()], 1));
         assert_eq!(server.list("/v0/projects?search=%25", None, "name").await.1, 0);
         assert_eq!(server.list("/v0/projects?page=99", None, "name").await, (vec![], 11));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whether_something_is_allowed_can_be_asked() {
+    on_each_database(async |server| {
+        let admin = server.sign_up("Ada").await;
+        let [lea, dev, vic, eve] =
+            [server.sign_up("Lea").await, server.sign_up("Dev").await, server.sign_up("Vic").await, server.sign_up("Eve").await];
+        server.create("/v0/organizations", &lea, json!({ "name": "Acme" })).await;
+        for (name, visibility) in [("Open", "public"), ("Closed", "private")] {
+            server.create("/v0/organizations/acme/projects", &lea, json!({ "name": name, "visibility": visibility })).await;
+        }
+        server.join(&dev, &lea, "acme", "developer").await;
+        server.join(&vic, &lea, "acme", "viewer").await;
+
+        for (user, role) in [
+            (&admin, Some(Role::Leader)),
+            (&lea, Some(Role::Leader)),
+            (&dev, Some(Role::Developer)),
+            (&vic, Some(Role::Viewer)),
+            (&eve, None),
+        ] {
+            for permission in Permission::ALL {
+                for (path, hidden) in [("organizations/acme", true), ("projects/closed", true), ("projects/open", false)] {
+                    let answer = server.get(&format!("/v0/{path}/allowed/{permission}"), user).await;
+                    match role {
+                        None if hidden => refused(answer, 404, "not found"),
+                        None => assert_eq!(answer.1, json!({ "allowed": permission == Permission::View })),
+                        Some(role) => {
+                            assert_eq!(answer.1, json!({ "allowed": role.may(permission) }), "{path} {role} {permission}")
+                        }
+                    }
+                }
+            }
+        }
+        refused(server.get("/v0/projects/open/allowed/everything", &lea).await, 400, "unknown variant `everything`");
+        refused(server.send(Method::GET, "/v0/projects/open/allowed/view", None, None).await, 400, "log-in");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_null_removes_and_what_is_absent_stays() {
+    on_each_database(async |server| {
+        let ada = server.sign_up("Ada").await;
+        let new = json!({ "name": "Shop", "url": "https://example.com/shop" });
+        server.create("/v0/organizations/ada/projects", &ada, new).await;
+        let (_, same) = server.patch("/v0/projects/shop", &ada, json!({})).await;
+        assert_eq!(same["url"], "https://example.com/shop");
+        let (_, same) = server.patch("/v0/projects/shop", &ada, json!({ "name": null, "slug": null, "visibility": null })).await;
+        assert_eq!((&same["name"], &same["slug"], &same["visibility"]), (&json!("Shop"), &json!("shop"), &json!("public")));
+        let (_, removed) = server.patch("/v0/projects/shop", &ada, json!({ "url": null })).await;
+        assert_eq!(removed.get("url"), None);
+        refused(server.patch("/v0/projects/shop", &ada, json!({ "url": "nowhere" })).await, 400, "relative URL");
+        // Licences are for another product: clients may send them, and nothing depends on them.
+        for license in [json!(null), json!("a.b.c")] {
+            let (status, changed) = server.patch("/v0/organizations/ada", &ada, json!({ "name": "A", "license": license })).await;
+            assert_eq!((status, &changed["name"], changed.get("license")), (StatusCode::OK, &json!("A"), None));
+        }
     })
     .await;
 }

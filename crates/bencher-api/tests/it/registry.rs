@@ -111,7 +111,7 @@ impl TestServer {
     }
 
     /// Pushes a small image and returns its manifest.
-    async fn push_image(&self, repository: &str, user: &TestUser, tag: &str, seed: u64) -> (Value, Digest) {
+    pub(crate) async fn push_image(&self, repository: &str, user: &TestUser, tag: &str, seed: u64) -> (Value, Digest) {
         let (config, layer) = (format!("{{\"seed\":{seed}}}").into_bytes(), bytes(1000, seed));
         for content in [&config, &layer] {
             self.push_blob(repository, user, content).await;

@@ -16,6 +16,8 @@ pub struct Organization {
     pub modified: DateTime,
     /// When the first member took the organization over; absent while nobody has.
     pub claimed: Option<DateTime>,
+    /// When the organization was deleted. Only admins of the server see deleted ones, and where they ask for them.
+    pub deleted: Option<DateTime>,
 }
 
 #[skip_serializing_none]

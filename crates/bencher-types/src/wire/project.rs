@@ -19,6 +19,8 @@ pub struct Project {
     pub created: DateTime,
     pub modified: DateTime,
     pub claimed: Option<DateTime>,
+    /// When the project was deleted. Only admins of the server see deleted ones, and where they ask for them.
+    pub deleted: Option<DateTime>,
 }
 
 #[skip_serializing_none]

@@ -9,7 +9,7 @@ use bencher_api::{
     clock::Clock,
     config::Config,
     registry::hash::Hasher,
-    store::Store,
+    store::{Store, user::Home},
     token::{Audience, Tokens},
 };
 use bencher_types::{Secret, oci::digest::Algorithm};
@@ -84,7 +84,11 @@ async fn prepare() -> (tempfile::TempDir, Config) {
     let config = Config::new(folder.path(), address, Secret::new("a secret key for tests only"));
     let store = Store::open(&config.database().unwrap()).await.unwrap();
     let now = Clock::System.now();
-    let user = store.create_user(&"Keeper".parse().unwrap(), None, &"keeper@example.com".parse().unwrap(), now).await.unwrap();
+    let user = store
+        .create_user(&"Keeper".parse().unwrap(), None, &"keeper@example.com".parse().unwrap(), Home::Own, now)
+        .await
+        .unwrap()
+        .unwrap();
     store.own_project(user.id, &"Shop".parse().unwrap(), now).await.unwrap();
     store.close().await;
     (folder, config)

@@ -12,9 +12,11 @@ use crate::{
     clock::Clock,
     config::{Config, ConfigError},
     process, queue,
+    rate::{self, Rates},
     registry::{self, upload::Uploads},
     seal::Sealer,
     store::{Store, StoreError},
+    tls::{self, Certificates, TlsError},
     token::Tokens,
 };
 
@@ -33,6 +35,10 @@ pub struct App {
     /// Results wait to be turned into metrics.
     pub results_arrived: Notify,
     pub clock: Clock,
+    /// How often who did what.
+    pub rates: Rates,
+    /// There is none where the server speaks plain HTTP.
+    pub certificates: Option<Arc<Certificates>>,
     pub tokens: Tokens,
     pub sealer: Sealer,
     pub server: ServerUuid,
@@ -43,6 +49,8 @@ pub struct App {
 pub enum StartError {
     #[error("the configuration is not usable")]
     Config(#[from] ConfigError),
+    #[error("could not set up TLS (`server.tls`)")]
+    Tls(#[source] TlsError),
     #[error("could not create the folder {}", path.display())]
     Folder {
         path: std::path::PathBuf,
@@ -66,6 +74,8 @@ impl App {
     /// The configuration is not usable, a folder cannot be made, or the database cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let location = config.database()?;
+        let certificates = config.server.tls.clone().map(Certificates::load).transpose().map_err(StartError::Tls)?;
+        let rates = Rates::new(&config.rate_limiting());
         if let crate::store::DatabaseLocation::Sqlite(file) = &location {
             make_parent(file)?;
         }
@@ -84,6 +94,8 @@ impl App {
             lease_taken: Notify::new(),
             results_arrived: Notify::new(),
             clock,
+            rates,
+            certificates,
             tokens,
             sealer,
             server,
@@ -113,6 +125,10 @@ impl App {
         tasks.spawn(queue::watch_leases(self.clone()));
         tasks.spawn(process::process_results(self.clone()));
         tasks.spawn(registry::upload::upkeep(self.clone()));
+        tasks.spawn(rate::keep_swept(self.clone()));
+        if let Some(certificates) = &self.certificates {
+            tasks.spawn(tls::watch(self.clone(), certificates.clone()));
+        }
         Ok(Background { _tasks: tasks })
     }
 }

@@ -65,8 +65,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = App::open(config, Clock::System).await?;
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))?;
     tracing::info!(address = %listener.local_addr()?, server.uuid = %app.server, "listening");
+    http::raise_open_files();
     let background = app.start_background().await.context("could not take up the jobs in flight")?;
-    http::serve(listener, app.clone(), shutdown_signal()).await?;
+    http::serve(listener, app.clone(), shutdown_signal()).await;
     drop(background);
     app.store.close().await;
     Ok(())

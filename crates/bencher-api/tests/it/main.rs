@@ -5,6 +5,7 @@
 mod accounts;
 mod channel;
 mod dimensions;
+mod edge;
 mod jobs;
 mod openapi;
 mod projects;

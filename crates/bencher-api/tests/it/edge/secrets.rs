@@ -257,6 +257,13 @@ async fn run_a_job(client: &Client, key: &str, runner_key: &str, secrets: &mut S
     socket.send(say(json!({ "event": "completed", "job": job["uuid"], "results": results }))).await.unwrap();
     let frame = tokio::time::timeout(PATIENCE, socket.next()).await.expect("a frame in time").unwrap().unwrap();
     assert!(frame.to_text().unwrap().contains("ack"), "{frame}");
+    // What was printed is not what an adapter reads, and the problem quotes it.
+    until("the results were looked at", async || {
+        let path = format!("/v0/projects/shop/jobs/{}", job["uuid"].as_str()?);
+        let (_, job) = client.send(Method::GET, &path, Some(key), None).await;
+        (job["status"] == "failed" || job["status"] == "processed").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -14,9 +14,11 @@ use crate::{
     deletion,
     mail::{MailError, Mailer},
     process, queue,
+    rate::{self, Rates},
     registry::{self, upload::Uploads},
     seal::Sealer,
     store::{Store, StoreError},
+    tls::{self, Certificates, TlsError},
     token::Tokens,
 };
 
@@ -36,6 +38,10 @@ pub struct App {
     pub results_arrived: Notify,
     pub mail: Mailer,
     pub clock: Clock,
+    /// How often who did what.
+    pub rates: Rates,
+    /// There is none where the server speaks plain HTTP.
+    pub certificates: Option<Arc<Certificates>>,
     pub tokens: Tokens,
     pub sealer: Sealer,
     pub server: ServerUuid,
@@ -46,6 +52,8 @@ pub struct App {
 pub enum StartError {
     #[error("the configuration is not usable")]
     Config(#[from] ConfigError),
+    #[error("could not set up TLS (`server.tls`)")]
+    Tls(#[source] TlsError),
     #[error("could not create the folder {}", path.display())]
     Folder {
         path: std::path::PathBuf,
@@ -71,6 +79,8 @@ impl App {
     /// The configuration is not usable, a folder cannot be made, or the database cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let location = config.database()?;
+        let certificates = config.server.tls.clone().map(Certificates::load).transpose().map_err(StartError::Tls)?;
+        let rates = Rates::new(&config.rate_limiting());
         if let crate::store::DatabaseLocation::Sqlite(file) = &location {
             make_parent(file)?;
         }
@@ -91,6 +101,8 @@ impl App {
             results_arrived: Notify::new(),
             mail,
             clock,
+            rates,
+            certificates,
             tokens,
             sealer,
             server,
@@ -121,6 +133,10 @@ impl App {
         tasks.spawn(process::process_results(self.clone()));
         tasks.spawn(registry::upload::upkeep(self.clone()));
         tasks.spawn(deletion::resume(self.clone()));
+        tasks.spawn(rate::keep_swept(self.clone()));
+        if let Some(certificates) = &self.certificates {
+            tasks.spawn(tls::watch(self.clone(), certificates.clone()));
+        }
         Ok(Background { _tasks: tasks })
     }
 }

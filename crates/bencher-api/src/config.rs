@@ -3,6 +3,8 @@
 //! The keys are those of the v0.6 series, so that its files work, and a few of ours. Where there is no file yet, one is written with
 //! a new secret key, so that a restart does not log everybody out.
 
+pub mod rate_limiting;
+pub mod server;
 mod shown;
 
 use std::{
@@ -16,6 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use url::Url;
 
+use self::{
+    rate_limiting::RateLimiting,
+    server::{ForwardedHeader, Server},
+};
 use crate::{limits, store::DatabaseLocation};
 
 /// The file that is read where nothing else is said.
@@ -66,20 +72,24 @@ pub struct Security {
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Server {
-    pub bind_address: SocketAddr,
-    /// Bytes.
-    pub request_body_max_bytes: usize,
-    /// What `GET /v0/server/version` answers as the protocol's version.
-    pub wire_version: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Logging {
     /// The name of the installation's log. Kept, and not used: each line names the part of the server that wrote it.
     pub name: Option<String>,
     pub log: Log,
+    /// How the lines are written. A key of ours.
+    #[serde(default)]
+    pub format: LogFormat,
+}
+
+/// How the lines of the log are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object per line, for programs.
+    Json,
 }
 
 /// Where the log goes.
@@ -213,6 +223,7 @@ pub enum SignUpAllow {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plus {
+    pub rate_limiting: Option<RateLimiting>,
     pub registry: Option<Registry>,
     pub runners: Option<Runners>,
 }
@@ -282,7 +293,7 @@ impl Config {
     /// # Errors
     /// The text or file is not valid, or the file cannot be read or written.
     pub fn load(json: Option<&str>, path: &Path) -> Result<Loaded, ConfigError> {
-        let loaded = match json {
+        let mut loaded = match json {
             Some(json) => parse(json, || "the configuration from the environment".to_owned())?,
             None => match std::fs::read_to_string(path) {
                 Ok(text) => parse(&text, || format!("the configuration file {}", path.display()))?,
@@ -294,6 +305,7 @@ impl Config {
             },
         };
         loaded.config.check()?;
+        loaded.notes.extend(loaded.config.rate_limiting().unused().map(unused));
         Ok(loaded)
     }
 
@@ -333,7 +345,17 @@ impl Config {
                 return out_of_range(key, timeout.as_secs().to_string(), "1 to 900 seconds");
             }
         }
+        for origin in self.server.allowed_origins.iter().flatten() {
+            let parsed = origin.parse::<Url>().ok().filter(|url| url.origin().is_tuple());
+            if parsed.is_none_or(|url| url.origin().ascii_serialization() != *origin) {
+                return out_of_range("server.allowed_origins", origin.clone(), "origins such as https://bench.example.com");
+            }
+        }
+        let rate_limiting = self.rate_limiting();
         for (key, number) in [
+            ("server.max_connections", self.server.max_connections.map_or(1, |number| number as u64)),
+            ("server.request_timeout", self.request_timeout().as_secs()),
+            ("plus.rate_limiting.window", u64::from(rate_limiting.window.unwrap_or(1))),
             ("plus.runners.fetch_timeout", self.fetch_timeout().as_secs()),
             ("plus.registry.upload_timeout", self.upload_timeout().as_secs()),
             ("plus.registry.max_body_size", self.max_blob_bytes()),
@@ -379,12 +401,23 @@ impl Config {
         Self {
             console: Console { url: url_of(bind_address) },
             security: Security { issuer: None, secret_key },
-            server: Server { bind_address, request_body_max_bytes: limits::DEFAULT_REQUEST_BODY_MAX_BYTES, wire_version: None },
+            server: Server {
+                bind_address,
+                request_body_max_bytes: limits::DEFAULT_REQUEST_BODY_MAX_BYTES,
+                wire_version: None,
+                tls: None,
+                trusted_proxies: Vec::new(),
+                forwarded_header: ForwardedHeader::default(),
+                allowed_origins: None,
+                max_connections: None,
+                request_timeout: None,
+            },
             logging: None,
             database: Database { file: Some(folder.join("bencher.db")), url: None },
             smtp: None,
             sign_up: None,
             plus: Some(Plus {
+                rate_limiting: None,
                 registry: Some(Registry { folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,
             }),
@@ -416,6 +449,18 @@ impl Config {
     #[must_use]
     pub fn registry_url(&self) -> Url {
         self.registry().and_then(|registry| registry.url.clone()).unwrap_or_else(|| url_of(self.server.bind_address))
+    }
+
+    /// How often who may do what.
+    #[must_use]
+    pub fn rate_limiting(&self) -> RateLimiting {
+        self.plus.as_ref().and_then(|plus| plus.rate_limiting.clone()).unwrap_or_default()
+    }
+
+    /// How long an answer may take, the receipt of the request included.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        self.server.request_timeout.map_or(limits::DEFAULT_REQUEST_TIMEOUT, Duration::from_secs)
     }
 
     fn registry(&self) -> Option<&Registry> {
@@ -502,12 +547,16 @@ fn parse(text: &str, origin: impl FnOnce() -> String) -> Result<Loaded, ConfigEr
     let mut notes = Vec::new();
     let mut json = serde_json::Deserializer::from_str(text);
     let config = serde_ignored::deserialize(&mut json, |path| {
-        notes.push(format!("the configuration key `{}` is not used by this server", name_of(&path)));
+        notes.push(unused(name_of(&path)));
     });
     match config.and_then(|config| json.end().map(|()| config)) {
         Ok(config) => Ok(Loaded { config, notes }),
         Err(source) => Err(ConfigError::Parse { origin: origin(), source }),
     }
+}
+
+fn unused(key: impl std::fmt::Display) -> String {
+    format!("the configuration key `{key}` is not used by this server")
 }
 
 /// A key as people write it: `plus.stats.enabled`. Optional parts of the configuration are no steps on the way.

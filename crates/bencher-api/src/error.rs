@@ -5,9 +5,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bencher_types::wire::error::ErrorBody;
-use http::StatusCode;
+use http::{StatusCode, header};
 
-use crate::{auth::AuthError, chain::chain, permission::AccessError, store::StoreError};
+use crate::{auth::AuthError, chain::chain, permission::AccessError, rate::Limited, store::StoreError};
 
 /// A request that was not served.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct ApiError {
     status: ErrorStatus,
     code: Option<&'static str>,
     detail: String,
+    /// Seconds after which it is worth another try.
+    retry_after: Option<u64>,
     /// The chain of causes, for the log only.
     cause: Option<String>,
 }
@@ -26,7 +28,7 @@ pub struct ErrorStatus(StatusCode);
 impl ApiError {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         debug_assert!(status.is_client_error() || status.is_server_error(), "{status} is not an error");
-        Self { status: ErrorStatus(status), code: None, detail: detail.into(), cause: None }
+        Self { status: ErrorStatus(status), code: None, detail: detail.into(), retry_after: None, cause: None }
     }
 
     /// 400: the request is not valid; the detail says what was expected and what was found.
@@ -72,6 +74,21 @@ impl ApiError {
     /// 413.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
+    /// 408: the request did not arrive in time.
+    pub fn timed_out(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, detail)
+    }
+
+    /// 414.
+    pub fn uri_too_long(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::URI_TOO_LONG, detail)
+    }
+
+    /// 503: the answer took too long.
+    pub fn overdue(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
     /// 500: a defect of ours. The client gets no more than the request's id; the cause goes to the log.
@@ -129,6 +146,14 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// 429.
+impl From<Limited> for ApiError {
+    fn from(limited: Limited) -> Self {
+        let retry_after = Some(limited.retry_after_secs());
+        Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, limited.to_string()) }
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
@@ -156,6 +181,9 @@ impl From<AccessError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(self.body(String::new()))).into_response();
+        if let Some(retry_after) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod alerts;
 pub mod benchmarks;
+mod body;
 pub mod branches;
 pub mod channel;
 pub mod deletion;
@@ -26,21 +27,27 @@ pub mod reports;
 pub mod request;
 pub mod run;
 pub mod runners;
+mod serve;
 pub mod server;
+mod source;
 pub mod specs;
 pub mod testbeds;
 pub mod thresholds;
 pub mod usage;
 pub mod users;
+mod visit;
 
 use std::sync::Arc;
 
 use axum::Router;
+use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, error::ApiError, limits, openapi};
+
+pub use self::serve::raise_open_files;
 
 /// State of every handler.
 pub type AppState = Arc<App>;
@@ -80,6 +87,7 @@ pub fn service(
 ) -> impl tower::Service<axum::extract::Request, Response = axum::response::Response, Error = std::convert::Infallible, Future: Send>
 + Clone
 + Send
++ Sync
 + 'static {
     let (router, _) = api().split_for_parts();
     let router: Router = router
@@ -90,40 +98,26 @@ pub fn service(
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         .layer(CatchPanicLayer::custom(request::panicked))
         .layer(axum::extract::DefaultBodyLimit::max(app.config.server.request_body_max_bytes))
-        .layer(axum::middleware::from_fn(request::envelope))
-        .layer(request::cors())
-        .with_state(app);
+        .layer(axum::middleware::from_fn_with_state(app.clone(), request::in_time))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), visit::count))
+        .layer(request::cors(&app.config.server))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), request::envelope))
+        .with_state(app.clone());
     // Outside of the router, because routes are matched on the path that this leaves.
-    tower::util::MapRequestLayer::new(request::normalize_path).layer(router)
+    tower::util::MapRequestLayer::new(move |request| request::prepare(request, &app.config.server)).layer(router)
 }
 
-/// Serves until `shutdown` resolves, then finishes the requests at hand.
-///
-/// # Errors
-/// The listener failed.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    app: AppState,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let hub = app.hub.clone();
-    let serving = axum::serve(patience::PatientListener(listener), tower::make::Shared::new(service(app)))
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            hub.shut_down();
-            stopping.send(()).ok();
-        });
-    let overdue = async {
-        // An error means that the server ended by itself.
-        stopped.await.ok();
+/// Serves until `shutdown` resolves, then finishes the requests at hand. HTTPS where the configuration names a certificate.
+pub async fn serve(listener: tokio::net::TcpListener, app: AppState, shutdown: impl Future<Output = ()>) {
+    let stop = CancellationToken::new();
+    let stopping = async {
+        shutdown.await;
+        app.hub.shut_down();
+        stop.cancel();
         tokio::time::sleep(limits::SHUTDOWN_TIMEOUT).await;
     };
     tokio::select! {
-        served = async { serving.await } => served,
-        () = overdue => {
-            tracing::warn!("requests that took too long were cut off");
-            Ok(())
-        }
+        () = serve::serve(listener, &app, service(app.clone()), stop.clone()) => {}
+        () = stopping => tracing::warn!("requests that took too long were cut off"),
     }
 }

@@ -145,3 +145,68 @@ pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Parameters of one statement. SQLite takes 32,766 and PostgreSQL 65,535; fewer keep statements short enough to plan quickly.
 pub const MAX_STATEMENT_VALUES: usize = 8_000;
+
+/// What may happen per minute, hour and day (the contract's defaults; an admin may change each). Requests without valid credentials,
+/// of one address:
+pub const PUBLIC_REQUESTS: [u32; 3] = [1024, 4096, 8192];
+/// Sign-ups, log-ins, confirmations and invalid credentials from one address.
+pub const PUBLIC_ATTEMPTS: [u32; 3] = [32, 64, 128];
+/// Runs of nobody in particular from one address.
+pub const PUBLIC_RUNS: [u32; 3] = [64, 128, 256];
+/// Requests of one user.
+pub const USER_REQUESTS: [u32; 3] = [2048, 8192, 16_384];
+/// Log-ins and confirmations of one account.
+pub const USER_ATTEMPTS: [u32; 3] = [2, 4, 8];
+/// Keys and tokens that one user makes.
+pub const USER_CREDENTIALS: [u32; 3] = [4, 8, 16];
+/// Organizations that one user makes.
+pub const USER_ORGANIZATIONS: [u32; 3] = [2, 4, 8];
+/// Invitations that one user sends.
+pub const USER_INVITES: [u32; 3] = [8, 16, 32];
+/// Runs of one user.
+pub const USER_RUNS: [u32; 3] = [64, 1024, 4096];
+/// Requests with the keys of one project.
+pub const PROJECT_REQUESTS: [u32; 3] = [2048, 8192, 16_384];
+/// Runs with the keys of one project.
+pub const PROJECT_RUNS: [u32; 3] = [64, 1024, 4096];
+/// Connects of one runner to its channel.
+pub const RUNNER_CONNECTS: [u32; 3] = [16, 256, 4096];
+/// Addresses, users or the like of one count before they share buckets. About 100 bytes each.
+pub const MAX_RATE_KEYS: usize = 100_000;
+/// The buckets that they share then.
+pub const SHARED_RATE_KEYS: u64 = 1 << 14;
+/// How many are charged between two looks at the number of keys, which takes a while.
+pub const RATE_CHECKS_PER_COUNT: u32 = 256;
+/// How often the buckets of the idle are thrown away.
+pub const RATE_SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Connections at once, unless an admin says otherwise or the system allows fewer open files.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 10_000;
+/// The part of all connections that one address may have, as a divisor. Trusted proxies may have all.
+pub const CONNECTIONS_SHARE_OF_ADDRESS: usize = 4;
+/// Open files that are not connections: databases, blobs, logs.
+pub const RESERVED_FILES: u64 = 256;
+/// How long the head of a request may take, and a connection rest between two requests.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a TLS handshake may take.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Headers of a request.
+pub const MAX_HEADERS: usize = 100;
+/// Bytes of a request's line and headers together; also what is read of a body at a time.
+pub const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Bytes of a request's path and query: what fits into [`MAX_HEAD_BYTES`] with a few headers. A plot of many benchmarks names them
+/// all, 37 bytes each.
+pub const MAX_TARGET_BYTES: usize = 62 << 10;
+/// How long an answer may take, the receipt of the request's body included, unless an admin says otherwise. Not for the registry,
+/// whose bodies are large.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// What has to arrive of a body within [`BODY_STALL_TIMEOUT`], in bytes: slower than this is no upload but an attempt to hold a
+/// connection.
+pub const MIN_BODY_BYTES_PER_STALL: usize = 64 << 10;
+
+/// How often the files of a certificate are looked at for a change.
+pub const TLS_RELOAD_INTERVAL: Duration = Duration::from_secs(10);
+/// How long before its end a certificate is warned about, every day.
+pub const TLS_EXPIRY_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How long browsers that were here are to use HTTPS only, in seconds: a year, as is usual.
+pub const HSTS_MAX_AGE_SECS: u32 = 31_536_000;

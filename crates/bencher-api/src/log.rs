@@ -2,12 +2,15 @@
 
 use std::{fs::OpenOptions, io, io::IsTerminal as _, path::PathBuf, sync::Mutex};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::writer::BoxMakeWriter};
 
-use crate::config::{IfExists, Log, Logging};
+use crate::config::{IfExists, Log, LogFormat, Logging};
 
 /// What is logged where nothing is said about it.
 const DEFAULT_FILTER: &str = "info";
+
+/// Libraries that write whole messages at the level TRACE, and with them the keys and environments in those.
+const QUIET: [&str; 2] = ["tungstenite=info", "tokio_tungstenite=info"];
 
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +33,11 @@ pub fn init(filter: Option<EnvFilter>, logging: Option<&Logging>) -> Result<(), 
         Some(Log::StderrTerminal { level } | Log::File { level, .. }) => level.directive(),
         None => DEFAULT_FILTER,
     };
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter.unwrap_or_else(|| EnvFilter::new(level)));
-    match log {
+    let filter = QUIET.iter().fold(filter.unwrap_or_else(|| EnvFilter::new(level)), |filter, quiet| {
+        filter.add_directive(quiet.parse().expect("a directive of ours"))
+    });
+    let format = logging.map(|logging| logging.format).unwrap_or_default();
+    let (writer, is_terminal) = match log {
         Some(Log::File { path, if_exists, .. }) => {
             let mut options = OpenOptions::new();
             match if_exists {
@@ -40,12 +46,15 @@ pub fn init(filter: Option<EnvFilter>, logging: Option<&Logging>) -> Result<(), 
                 IfExists::Append => options.append(true).create(true),
             };
             let file = options.open(path).map_err(|source| LogError::Open { path: path.clone(), source })?;
-            subscriber.with_ansi(false).with_writer(Mutex::new(file)).init();
+            (BoxMakeWriter::new(Mutex::new(file)), false)
         }
-        Some(Log::StderrTerminal { .. }) | None => {
-            // Colours are for people: a log in a file is searched.
-            subscriber.with_ansi(io::stderr().is_terminal()).with_writer(io::stderr).init();
-        }
+        Some(Log::StderrTerminal { .. }) | None => (BoxMakeWriter::new(io::stderr), io::stderr().is_terminal()),
+    };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    match format {
+        // Colours are for people: a log in a file is searched.
+        LogFormat::Text => subscriber.with_ansi(is_terminal).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(false).init(),
     }
     Ok(())
 }

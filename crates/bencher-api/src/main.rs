@@ -66,9 +66,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))?;
     let address = listener.local_addr()?;
     tracing::info!(%address, server.uuid = %app.server, "listening");
+    http::raise_open_files();
     let background = app.start_background().await.context("could not take up the jobs in flight")?;
     let _signs_of_life = notify::ready(address);
-    http::serve(listener, app.clone(), shutdown_signal()).await?;
+    http::serve(listener, app.clone(), shutdown_signal()).await;
     drop(background);
     app.mail.finish().await;
     app.store.close().await;

@@ -82,7 +82,8 @@ async fn end(app: &App, job: &CompletedJob, outcome: Result<report::Measured, St
         },
         Err(problem) => problem,
     };
-    tracing::warn!(job.uuid = %job.uuid, problem, "results could not be processed");
+    // The problem quotes what the benchmark printed, which is for who may see the job.
+    tracing::warn!(job.uuid = %job.uuid, "results could not be processed; the job says why");
     let mut tx = app.store.begin().await?;
     if apply(&mut tx, job, JobEvent::FailProcessing, Some(problem), app).await? {
         tx.commit().await?;

@@ -19,7 +19,8 @@ impl Config {
             None => Log::StderrTerminal { level: LogLevel::Info },
         };
         let name = self.logging.as_ref().and_then(|logging| logging.name.clone()).unwrap_or_else(|| "bencher-api".to_owned());
-        shown.logging = Some(Logging { name: Some(name), log });
+        let format = self.logging.as_ref().and_then(|logging| logging.format);
+        shown.logging = Some(Logging { name: Some(name), log, format });
         let plus = shown.plus.get_or_insert_default();
         plus.registry = Some(Registry {
             url: Some(self.registry_url()),

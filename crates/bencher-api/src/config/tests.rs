@@ -53,13 +53,32 @@ fn a_file_of_the_v0_6_series_works_and_says_what_is_not_used() {
         "registry": { "data_store": { "service": "local" }, "upload_timeout": 60 },
         "runners": { "heartbeat_timeout": 30, "update_base_url": "https://example.com/" },
         "stats": { "enabled": false },
+        "rate_limiting": {
+            "window": 86400, "unclaimed_limit": 255, "claimed_limit": 65535,
+            "public": { "requests": { "minute": 1024 }, "attempts": { "hour": 64 }, "runs": { "day": 256 } },
+            "user": {
+                "requests": { "minute": 1, "hour": 2, "day": 3 }, "attempts": {}, "credentials": {}, "organizations": {},
+                "invites": {}, "runs": { "minute": 64 },
+            },
+            "project": { "requests": {}, "runs": {} },
+            "runner": { "requests": { "minute": 16 } },
+            "oci_bandwidth": { "unclaimed": 1, "free": 2, "plus": 3 },
+        },
     });
     let Loaded { config, notes } = load(&config).unwrap();
     let note = |key: &str| format!("the configuration key `{key}` is not used by this server");
-    let mut expected =
-        ["server.tls", "database.cache_size", "plus.registry.data_store", "plus.runners.update_base_url", "plus.stats"]
-            .map(note)
-            .to_vec();
+    let mut expected = [
+        "database.cache_size",
+        "plus.registry.data_store",
+        "plus.runners.update_base_url",
+        "plus.stats",
+        "plus.rate_limiting.window",
+        "plus.rate_limiting.unclaimed_limit",
+        "plus.rate_limiting.claimed_limit",
+        "plus.rate_limiting.oci_bandwidth",
+    ]
+    .map(note)
+    .to_vec();
     expected.sort();
     let mut notes = notes;
     notes.sort();
@@ -87,6 +106,15 @@ fn each_bad_value_is_named() {
     );
     refused("/plus/runners", "job_timeout_grace_period", json!(0), "expected 1 to 900 seconds");
     refused("/plus/runners", "fetch_timeout", json!(0), "`plus.runners.fetch_timeout` is 0");
+    refused("/server", "tls", json!({ "type": "as_file", "cert_file": "a" }), "missing field `key_file`");
+    refused("/server", "trusted_proxies", json!(["10.0.0.0/33"]), "invalid");
+    refused("/server", "forwarded_header", json!("x-real-ip"), "unknown variant `x-real-ip`");
+    refused("/server", "allowed_origins", json!(["bench.example.com"]), "expected origins such as https://bench.example.com");
+    refused("/server", "allowed_origins", json!(["https://bench.example.com/path"]), "`server.allowed_origins`");
+    refused("/server", "max_connections", json!(0), "`server.max_connections` is 0");
+    refused("/server", "request_timeout", json!(0), "`server.request_timeout` is 0");
+    refused("/plus", "rate_limiting", json!({ "window": 0 }), "`plus.rate_limiting.window` is 0");
+    refused("/plus", "rate_limiting", json!({ "user": { "runs": { "minute": -1 } } }), "invalid value");
     refused("/database", "url", json!("postgres://localhost/x"), "not both");
     refused("", "database", json!({}), "not neither");
     refused("", "database", json!({ "url": "mysql://user:hunter2@localhost" }), "begins with postgres://");

@@ -8,7 +8,7 @@ use bencher_types::wire::{
 use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{AppState, extract::Json};
+use super::{AppState, extract::Json, visit::Visit};
 use crate::{
     account::{self, ConfirmError, SignupError},
     auth::{Principal, User},
@@ -29,8 +29,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(post, path = "/v0/auth/signup", tag = "auth", request_body = Signup, responses((status = 202, body = AuthAck)))]
 async fn auth_signup(
     State(app): State<AppState>,
+    visit: Visit,
     Json(signup): Json<Signup>,
 ) -> Result<(StatusCode, axum::Json<AuthAck>), ApiError> {
+    visit.attempt(&signup.email)?;
     let email = account::sign_up(&app, &signup).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(AuthAck { email })))
 }
@@ -39,8 +41,10 @@ async fn auth_signup(
 #[utoipa::path(post, path = "/v0/auth/login", tag = "auth", request_body = Login, responses((status = 202, body = AuthAck)))]
 async fn auth_login(
     State(app): State<AppState>,
+    visit: Visit,
     Json(login): Json<Login>,
 ) -> Result<(StatusCode, axum::Json<AuthAck>), ApiError> {
+    visit.attempt(&login.email)?;
     let email = account::log_in(&app, &login).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(AuthAck { email })))
 }
@@ -53,7 +57,13 @@ async fn auth_identity(State(app): State<AppState>, principal: Principal) -> Res
 
 /// Turns a confirmation token into a session token.
 #[utoipa::path(post, path = "/v0/auth/confirm", tag = "auth", request_body = Confirm, responses((status = 200, body = AuthUser)))]
-async fn auth_confirm(State(app): State<AppState>, Json(confirm): Json<Confirm>) -> Result<axum::Json<AuthUser>, ApiError> {
+async fn auth_confirm(
+    State(app): State<AppState>,
+    visit: Visit,
+    Json(confirm): Json<Confirm>,
+) -> Result<axum::Json<AuthUser>, ApiError> {
+    // A confirmation was sent to its account, whose attempts were counted then.
+    visit.failed()?;
     Ok(axum::Json(account::confirm(&app, &confirm.token).await?))
 }
 

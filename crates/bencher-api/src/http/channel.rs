@@ -6,7 +6,7 @@ use axum::{
 };
 use bencher_types::{ResourceId, RunnerKey};
 
-use super::{AppState, extract::Bearer, extract::Path};
+use super::{AppState, extract::Bearer, extract::Path, visit::Visit};
 use crate::{channel::socket, error::ApiError, store::queue::RunnerAuthRow};
 
 /// Opens the runner channel (WebSocket).
@@ -21,9 +21,11 @@ pub(crate) async fn channel(
     State(app): State<AppState>,
     Path(runner): Path<ResourceId>,
     bearer: Bearer,
+    visit: Visit,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let runner = authenticate(&app, &runner, &bearer).await?;
+    visit.runner(runner.uuid.0)?;
     let upgrade = upgrade.map_err(|rejection| {
         ApiError::bad_request(format!("expected a WebSocket (`runner up` opens one): {}", rejection.body_text()))
     })?;

@@ -7,7 +7,7 @@ use axum::{
 use http::header;
 use serde::de::DeserializeOwned;
 
-use super::AppState;
+use super::{AppState, visit::Visit};
 use crate::{
     auth::{self, Admin, Principal, User},
     error::ApiError,
@@ -94,7 +94,12 @@ impl FromRequestParts<AppState> for Principal {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         match bearer(parts)? {
-            Some(token) => Ok(Self::User(auth::authenticate(state, token).await?)),
+            Some(token) => {
+                let user = auth::authenticate(state, token).await?;
+                Visit::of(parts).user(user.uuid)?;
+                Ok(Self::User(user))
+            }
+            // Counted where it came in.
             None => Ok(Self::Anonymous),
         }
     }

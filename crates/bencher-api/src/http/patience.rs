@@ -1,56 +1,35 @@
 //! Connections that do not wait for ever: neither for a client that takes nothing, nor for one that says nothing.
 //!
-//! A download whose client stops reading would hold its task and its file, a request that is never finished its connection. Knows
-//! nothing of HTTP.
+//! A download whose client stops reading would hold its task and its file, a channel that nobody uses its connection. Knows nothing
+//! of HTTP.
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::serve::Listener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
     time::{Instant, Sleep, sleep},
 };
 
-use crate::limits::{CONNECTION_IDLE_TIMEOUT, SEND_STALL_TIMEOUT};
-
-/// Accepts connections as [`Patient`] ones.
-#[derive(Debug)]
-pub(super) struct PatientListener(pub(super) TcpListener);
-
-impl Listener for PatientListener {
-    type Io = Patient<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        (Patient::new(stream, Bounds { send: SEND_STALL_TIMEOUT, idle: CONNECTION_IDLE_TIMEOUT }), address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
 /// How long a connection is waited for.
 #[derive(Clone, Copy, Debug)]
-struct Bounds {
+pub(super) struct Bounds {
     /// For the client to take something of what is sent.
-    send: Duration,
+    pub(super) send: Duration,
     /// For anything to pass in either direction.
-    idle: Duration,
+    pub(super) idle: Duration,
 }
 
 /// A connection that fails with [`io::ErrorKind::TimedOut`] where its other end is too slow.
 #[derive(Debug)]
-pub(super) struct Patient<S> {
+pub(super) struct Patient<S, G> {
     stream: S,
+    /// Goes with the stream, wherever that is taken.
+    _guard: G,
     bounds: Bounds,
     /// When nothing has passed in either direction for too long.
     idle: Pin<Box<Sleep>>,
@@ -58,9 +37,9 @@ pub(super) struct Patient<S> {
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    fn new(stream: S, bounds: Bounds) -> Self {
-        Self { stream, bounds, idle: Box::pin(sleep(bounds.idle)), stalled: None }
+impl<S, G> Patient<S, G> {
+    pub(super) fn new(stream: S, bounds: Bounds, guard: G) -> Self {
+        Self { stream, _guard: guard, bounds, idle: Box::pin(sleep(bounds.idle)), stalled: None }
     }
 
     fn note_progress(&mut self) {
@@ -81,7 +60,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin, G: Unpin> AsyncRead for Patient<S, G> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) {
             self.note_progress();
@@ -92,7 +71,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin, G: Unpin> AsyncWrite for Patient<S, G> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let step = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.sent(step, context)

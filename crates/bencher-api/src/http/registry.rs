@@ -25,8 +25,9 @@ use self::{
     error::OciError,
     path::{Target, percent_decode},
 };
-use super::AppState;
+use super::{AppState, visit::Visit};
 use crate::{
+    rate::Limited,
     registry::{
         access::{self, Access, AccessError, Caller, Credentials, Grant},
         blob::ByteStream,
@@ -75,6 +76,7 @@ async fn dispatch(app: AppState, parts: Parts, body: &mut Body) -> Result<Respon
     let decoded = percent_decode(parts.uri.path().strip_prefix("/v2").unwrap_or_default()).ok_or_else(OciError::not_found)?;
     let target = Target::parse(&decoded)?;
     let caller = access::identify(&app, &credentials(&parts.headers)?).await?;
+    charge(Visit::of(&parts), &caller)?;
     let method = parts.method.clone();
     let call = Call { app, parts, caller };
     match (method, target) {
@@ -94,6 +96,24 @@ async fn dispatch(app: AppState, parts: Parts, body: &mut Body) -> Result<Respon
         (Method::GET | Method::HEAD, Target::Referrers { name, digest }) => call.referrers(name, digest).await,
         (method, _) => Err(OciError::unsupported(format!("{method} is not possible here"))),
     }
+}
+
+/// Counts a request whose sender is known.
+fn charge(visit: &Visit, caller: &Caller) -> Result<(), Limited> {
+    match caller {
+        Caller::Anonymous(_) => visit.nobody(),
+        Caller::User(user, _) => visit.user(user.uuid),
+        // It fetches what its job needs, which is limited by there being a job.
+        Caller::Runner(..) => {
+            visit.uncounted();
+            Ok(())
+        }
+    }
+}
+
+/// A request that comes too early, before anybody looked at it.
+pub(super) fn refusal(limited: Limited) -> Response {
+    OciError::from(limited).into_response()
 }
 
 impl Call {

@@ -11,6 +11,7 @@ mod contract_channel;
 mod contract_requests;
 mod deletion;
 mod dimensions;
+mod edge;
 mod filing;
 mod jobs;
 mod mail;

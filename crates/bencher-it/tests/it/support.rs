@@ -125,7 +125,11 @@ impl World {
             "security": { "secret_key": "a secret key for tests only, of no value" },
             "server": { "bind_address": address, "request_body_max_bytes": 4 << 20 },
             "database": { "file": data.join("bencher.db") },
-            "plus": { "registry": { "url": self.url, "folder": data.join("blobs") } },
+            "plus": {
+                "registry": { "url": self.url, "folder": data.join("blobs") },
+                // Tests are quicker than people.
+                "rate_limiting": { "enabled": false },
+            },
         });
         std::fs::write(self.path().join("server.json"), config.to_string()).expect("the configuration is written");
     }

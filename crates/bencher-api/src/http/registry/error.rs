@@ -9,6 +9,7 @@ use url::Url;
 use crate::{
     chain::chain,
     error::ApiError,
+    rate::Limited,
     registry::{
         access::AccessError,
         blob::BlobError,
@@ -205,6 +206,14 @@ impl From<StoreError> for OciError {
             StoreError::ForeignKey => Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "the project is gone"),
             _ => Self::internal(&error),
         }
+    }
+}
+
+impl From<Limited> for OciError {
+    fn from(limited: Limited) -> Self {
+        let retry_after = limited.retry_after_secs().to_string();
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", limited.to_string())
+            .with_header(header::RETRY_AFTER, retry_after)
     }
 }
 

@@ -15,7 +15,9 @@ use serde_json::json;
 use super::{AppState, credentials, error::OciError};
 use crate::{
     auth::Principal,
+    http::visit::Visit,
     limits,
+    rate::Limited,
     registry::{
         access::{self, AccessError, Caller, Credentials},
         scope::{self, Scope},
@@ -30,11 +32,11 @@ use crate::{
     params(("service" = Option<String>, Query), ("scope" = Option<Vec<String>>, Query)),
     responses((status = 200, body = Object))
 )]
-pub(crate) async fn get(State(app): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(crate) async fn get(State(app): State<AppState>, visit: Visit, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query: Vec<(String, String)> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     let asked = Scope::parse_all(query.iter().filter(|(name, _)| name == "scope").map(|(_, scope)| scope.as_str()));
     let issued = async {
-        let principal = principal(&app, &credentials(&headers)?).await?;
+        let principal = principal(&app, &visit, &credentials(&headers)?).await?;
         Ok::<_, OciError>(issue(&app, &principal, asked).await?)
     };
     match issued.await {
@@ -63,7 +65,7 @@ pub(crate) struct TokenForm {
     request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = Object))
 )]
-pub(crate) async fn post(State(app): State<AppState>, form: Result<Form<TokenForm>, FormRejection>) -> Response {
+pub(crate) async fn post(State(app): State<AppState>, visit: Visit, form: Result<Form<TokenForm>, FormRejection>) -> Response {
     let form = match form {
         Ok(Form(form)) => form,
         Err(rejection) => return refused("invalid_request", &rejection.body_text()),
@@ -74,9 +76,15 @@ pub(crate) async fn post(State(app): State<AppState>, form: Result<Form<TokenFor
     let (Some(user), Some(password)) = (form.username, form.password) else {
         return refused("invalid_request", "`username` and `password` are missing; the password is an API key or token");
     };
-    let principal = match principal(&app, &Credentials::Basic { user, password }).await {
+    let principal = match principal(&app, &visit, &Credentials::Basic { user, password }).await {
         Ok(principal) => principal,
-        Err(AccessError::Unauthorized(detail)) => return refused("invalid_grant", &detail),
+        Err(NoPrincipal::Access(AccessError::Unauthorized(detail))) => {
+            // The answer is none that would tell by itself that the credentials are not valid.
+            return match visit.failed() {
+                Ok(()) => refused("invalid_grant", &detail),
+                Err(limited) => OciError::from(limited).into_response(),
+            };
+        }
         Err(error) => return OciError::from(error).into_response(),
     };
     match issue(&app, &principal, Scope::parse_all(form.scope.as_deref())).await {
@@ -111,12 +119,32 @@ async fn issue(app: &AppState, principal: &Principal, asked: Vec<Scope>) -> Resu
     Ok(Issued { token, granted, issued_at })
 }
 
+/// Why nobody gets a token.
+enum NoPrincipal {
+    Access(AccessError),
+    Limited(Limited),
+}
+
+impl From<NoPrincipal> for OciError {
+    fn from(error: NoPrincipal) -> Self {
+        match error {
+            NoPrincipal::Access(error) => error.into(),
+            NoPrincipal::Limited(limited) => limited.into(),
+        }
+    }
+}
+
 /// Who asks for a token: only a key or an API token gets one, not another registry token.
-async fn principal(app: &AppState, credentials: &Credentials) -> Result<Principal, AccessError> {
-    match access::identify(app, credentials).await? {
+async fn principal(app: &AppState, visit: &Visit, credentials: &Credentials) -> Result<Principal, NoPrincipal> {
+    let caller = access::identify(app, credentials).await.map_err(NoPrincipal::Access)?;
+    super::charge(visit, &caller).map_err(NoPrincipal::Limited)?;
+    match caller {
         Caller::User(user, access::Grant::Everything) => Ok(Principal::User(user)),
         Caller::Anonymous(access::Grant::Everything) => Ok(Principal::Anonymous),
-        _ => Err(AccessError::Unauthorized("a registry token cannot be exchanged for another one".to_owned())),
+        _ => {
+            let detail = "a registry token cannot be exchanged for another one".to_owned();
+            Err(NoPrincipal::Access(AccessError::Unauthorized(detail)))
+        }
     }
 }
 

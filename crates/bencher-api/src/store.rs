@@ -13,6 +13,7 @@ mod value;
 
 pub mod benchmark;
 pub mod branch;
+pub mod creation;
 pub mod dimension;
 pub mod job;
 pub mod measure;
@@ -21,6 +22,7 @@ pub mod organization;
 pub mod postgres;
 pub mod processing;
 pub mod project;
+pub mod project_key;
 pub mod queue;
 pub mod report;
 pub mod runner;
@@ -31,6 +33,7 @@ pub mod sqlite;
 pub mod testbed;
 pub mod user;
 pub mod user_key;
+pub mod user_token;
 
 pub(crate) use connection::placeholders;
 pub(crate) use list::{Count, ListQuery, order};

@@ -3,16 +3,26 @@
 use std::time::Duration;
 
 use bencher_types::{
-    Email, Jwt, ResourceId, UserKey,
-    wire::auth::{AuthUser, Identity, Login, NewUserKey, Signup, UserKeyCreated},
+    DateTime, Email, Jwt, ProjectKey, ResourceId, UserKey,
+    wire::{
+        auth::{AuthUser, Identity, Login, NewUserKey, Signup, UserKeyCreated},
+        key::{NewProjectKey, NewToken, ProjectKeyCreated, Token},
+    },
 };
 
 use crate::{
     app::App,
-    auth::Principal,
+    auth::{Principal, User},
     limits,
-    store::{StoreError, user::UserRow, user_key::NewUserKeyRow},
-    token::{Audience, TokenError},
+    store::{
+        StoreError,
+        project::ProjectRow,
+        project_key::NewProjectKeyRow,
+        user::UserRow,
+        user_key::NewUserKeyRow,
+        user_token::{NewUserTokenRow, UserTokenRow},
+    },
+    token::{Audience, Claims, TokenError},
 };
 
 /// A sign-up that was not accepted.
@@ -20,8 +30,10 @@ use crate::{
 pub enum SignupError {
     #[error("to sign up, agree to the terms of whoever runs this server (`i_agree`)")]
     NotAgreed,
-    #[error("this server does not take invitations or claims at sign-up; sign up without, then ask a leader to add you")]
+    #[error("this server does not take invitations at sign-up; sign up without, then ask a leader to add you")]
     Invitation,
+    #[error("there is no organization with this UUID that nobody has claimed; sign up without a claim")]
+    Claim,
     #[error("{0} has an account already; log in instead")]
     Exists(Email),
     #[error(transparent)]
@@ -47,23 +59,25 @@ pub fn normalized(email: &Email) -> Email {
     Email::new(email.as_str().to_lowercase()).unwrap_or_else(|_| email.clone())
 }
 
-/// Makes an account with an organization of its own, and sends the confirmation.
+/// Makes an account with an organization of its own, a new one or one that nobody had claimed, and sends the confirmation.
 ///
 /// # Errors
-/// The terms were not agreed to, or the address or slug is taken.
+/// The terms were not agreed to, the address or slug is taken, or the organization cannot be claimed.
 pub async fn sign_up(app: &App, signup: &Signup) -> Result<UserRow, SignupError> {
     if !signup.i_agree {
         return Err(SignupError::NotAgreed);
     }
-    if signup.invite.is_some() || signup.claim.is_some() {
+    if signup.invite.is_some() {
         return Err(SignupError::Invitation);
     }
     let email = normalized(&signup.email);
-    let created = app.store.create_user(&signup.name, signup.slug.as_ref(), &email, app.clock.now()).await;
-    let user = created.map_err(|error| match error {
-        StoreError::Unique { constraint } if constraint.contains("email") => SignupError::Exists(email),
-        other => other.into(),
-    })?;
+    let created = app.store.create_user(&signup.name, signup.slug.as_ref(), &email, signup.claim, app.clock.now()).await;
+    let user = match created {
+        Ok(Some(user)) => user,
+        Ok(None) => return Err(SignupError::Claim),
+        Err(StoreError::Unique { constraint }) if constraint.contains("email") => return Err(SignupError::Exists(email)),
+        Err(error) => return Err(error.into()),
+    };
     tracing::info!(user.uuid = %user.uuid.0, admin = user.admin != 0, "a user signed up");
     send_confirmation(app, &user.email.0);
     Ok(user)
@@ -111,6 +125,10 @@ pub async fn identity(app: &App, principal: &Principal) -> Result<Identity, Stor
             let row = app.store.user(&ResourceId::Uuid(user.uuid.as_uuid())).await?;
             Ok(Identity { user: row.map(Into::into), project: None })
         }
+        Principal::ProjectKey(holder) => {
+            let row = app.store.project(&ResourceId::Uuid(holder.project.as_uuid()), None).await?;
+            Ok(Identity { user: None, project: row.map(Into::into) })
+        }
     }
 }
 
@@ -120,12 +138,72 @@ pub async fn identity(app: &App, principal: &Principal) -> Result<Identity, Stor
 /// The database failed.
 pub async fn create_key(app: &App, user: &UserRow, new: NewUserKey) -> Result<UserKeyCreated, StoreError> {
     let (key, creation) = (UserKey::generate(), app.clock.now());
-    let ttl = Duration::from_secs(u64::from(new.ttl.unwrap_or(limits::DEFAULT_KEY_TTL_SECS)));
-    let expiration = creation.saturating_add(ttl);
+    let expiration = expiration(creation, new.ttl);
     let row = NewUserKeyRow { user: user.id, name: &new.name, hash: key.hash(), creation, expiration };
     let uuid = app.store.create_user_key(&row).await?;
     tracing::info!(user.uuid = %user.uuid.0, key.uuid = %uuid, "a user key was made");
     Ok(UserKeyCreated { uuid, user: user.uuid.0, name: new.name, key, creation, expiration })
+}
+
+/// Makes a key for a project. It is in the answer and nowhere else.
+///
+/// # Errors
+/// The database failed.
+pub async fn create_project_key(
+    app: &App,
+    creator: &User,
+    project: &ProjectRow,
+    new: NewProjectKey,
+) -> Result<ProjectKeyCreated, StoreError> {
+    let (key, creation) = (ProjectKey::generate(), app.clock.now());
+    let expiration = expiration(creation, new.ttl);
+    let row =
+        NewProjectKeyRow { project: project.id, creator: creator.id, name: &new.name, hash: key.hash(), creation, expiration };
+    let uuid = app.store.create_project_key(&row).await?;
+    tracing::info!(user.uuid = %creator.uuid, project.uuid = %project.uuid.0, key.uuid = %uuid, "a project key was made");
+    Ok(ProjectKeyCreated { uuid, project: project.uuid.0, name: new.name, key, creation, expiration })
+}
+
+/// Makes an API token for a user.
+///
+/// # Errors
+/// The database failed.
+pub async fn create_token(app: &App, user: &UserRow, new: &NewToken) -> Result<Token, StoreError> {
+    let creation = app.clock.now();
+    let row = NewUserTokenRow {
+        user: user.id,
+        name: &new.name,
+        issuer: app.tokens.issuer(),
+        subject: &user.email.0,
+        creation,
+        expiration: expiration(creation, new.ttl),
+    };
+    let row = app.store.create_user_token(&row).await?;
+    tracing::info!(user.uuid = %user.uuid.0, token.uuid = %row.uuid.0, "an API token was made");
+    Ok(show_token(app, row))
+}
+
+/// An API token as it was when it was made: signed again, from what is stored of it.
+#[must_use]
+pub fn show_token(app: &App, row: UserTokenRow) -> Token {
+    let claims = Claims {
+        iss: row.issuer,
+        jti: Some(row.uuid.0.as_uuid()),
+        ..app.tokens.claims(Audience::ApiKey, row.subject, row.creation.0, row.expiration.0)
+    };
+    Token {
+        uuid: row.uuid.0,
+        user: row.user_uuid.0,
+        name: row.name.0,
+        token: app.tokens.sign(&claims),
+        creation: row.creation.0,
+        expiration: row.expiration.0,
+        revoked: row.revoked.map(|time| time.0),
+    }
+}
+
+fn expiration(creation: DateTime, ttl: Option<u32>) -> DateTime {
+    creation.saturating_add(Duration::from_secs(u64::from(ttl.unwrap_or(limits::DEFAULT_KEY_TTL_SECS))))
 }
 
 /// Without a mail server the confirmation goes to the log, where only whoever runs this server can read it.

@@ -3,6 +3,9 @@
 //! The keys are those of the v0.6 series, so that its files work, and a few of ours. Where there is no file yet, one is written with
 //! a new secret key, so that a restart does not log everybody out.
 
+pub mod rate_limiting;
+mod unclaimed;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -14,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use url::Url;
 
+use self::rate_limiting::RateLimiting;
 use crate::{limits, store::DatabaseLocation};
 
 /// The file that is read where nothing else is said.
@@ -137,6 +141,9 @@ pub struct Database {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plus {
+    /// Whether runs and pushes without a log-in are taken; they are when absent. A key of ours.
+    pub anonymous_runs: Option<bool>,
+    pub rate_limiting: Option<RateLimiting>,
     pub registry: Option<Registry>,
     pub runners: Option<Runners>,
 }
@@ -305,6 +312,8 @@ impl Config {
             logging: None,
             database: Database { file: Some(folder.join("bencher.db")), url: None },
             plus: Some(Plus {
+                anonymous_runs: None,
+                rate_limiting: None,
                 registry: Some(Registry { folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,
             }),

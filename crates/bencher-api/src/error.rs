@@ -5,9 +5,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bencher_types::wire::error::ErrorBody;
-use http::StatusCode;
+use http::{StatusCode, header};
 
-use crate::{auth::AuthError, chain::chain, permission::AccessError, store::StoreError};
+use crate::{auth::AuthError, chain::chain, creation::CreationError, permission::AccessError, store::StoreError};
 
 /// A request that was not served.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct ApiError {
     status: ErrorStatus,
     code: Option<&'static str>,
     detail: String,
+    /// Seconds after which it is worth another try.
+    retry_after: Option<u64>,
     /// The chain of causes, for the log only.
     cause: Option<String>,
 }
@@ -26,7 +28,7 @@ pub struct ErrorStatus(StatusCode);
 impl ApiError {
     fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         debug_assert!(status.is_client_error() || status.is_server_error(), "{status} is not an error");
-        Self { status: ErrorStatus(status), code: None, detail: detail.into(), cause: None }
+        Self { status: ErrorStatus(status), code: None, detail: detail.into(), retry_after: None, cause: None }
     }
 
     /// 400: the request is not valid; the detail says what was expected and what was found.
@@ -123,6 +125,18 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<CreationError> for ApiError {
+    fn from(error: CreationError) -> Self {
+        match error {
+            CreationError::TooMany(ref too_many) => {
+                let retry_after = Some(too_many.window.as_secs());
+                Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()) }
+            }
+            CreationError::Store(store) => store.into(),
+        }
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
@@ -139,8 +153,8 @@ impl From<AccessError> for ApiError {
         let detail = error.to_string();
         match error {
             AccessError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, detail),
-            AccessError::LogIn => Self::unauthorized(detail),
-            AccessError::Denied { .. } => Self::forbidden(detail),
+            AccessError::LogIn | AccessError::OtherProject => Self::unauthorized(detail),
+            AccessError::Denied { .. } | AccessError::Unclaimed => Self::forbidden(detail),
             AccessError::Store(store) => store.into(),
         }
     }
@@ -150,6 +164,9 @@ impl From<AccessError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status(), Json(self.body(String::new()))).into_response();
+        if let Some(retry_after) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod organizations;
 pub mod page;
 mod patience;
+pub mod project_keys;
 pub mod projects;
 pub mod registry;
 pub mod reports;
@@ -28,7 +29,7 @@ pub mod users;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, extract::ConnectInfo, serve::IncomingStream};
 use tower::Layer as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -50,6 +51,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(users::routes())
         .merge(organizations::routes())
         .merge(projects::routes())
+        .merge(project_keys::routes())
         .merge(specs::routes())
         .merge(runners::routes())
         .routes(routes!(registry::token::get, registry::token::post))
@@ -98,12 +100,16 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let hub = app.hub.clone();
-    let serving = axum::serve(patience::PatientListener(listener), tower::make::Shared::new(service(app)))
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            hub.shut_down();
-            stopping.send(()).ok();
-        });
+    let service = service(app);
+    let connected = tower::service_fn(move |stream: IncomingStream<'_, patience::PatientListener>| {
+        let peer = ConnectInfo(*stream.remote_addr());
+        std::future::ready(Ok::<_, std::convert::Infallible>(axum::Extension(peer).layer(service.clone())))
+    });
+    let serving = axum::serve(patience::PatientListener(listener), connected).with_graceful_shutdown(async move {
+        shutdown.await;
+        hub.shut_down();
+        stopping.send(()).ok();
+    });
     let overdue = async {
         // An error means that the server ended by itself.
         stopped.await.ok();

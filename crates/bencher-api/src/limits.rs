@@ -33,6 +33,18 @@ pub const DEFAULT_JOB_PRIORITY: i64 = 100;
 /// How long a `ready` runner waits for a job where it names no time.
 pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest that all iterations of a job of a project nobody has claimed may take together, in seconds (the contract's bound).
+pub const UNCLAIMED_JOB_SECS: u32 = 60;
+/// Over which time what is created in a project is counted; an admin may change it.
+pub const CREATION_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// Things of one kind that may be created in an unclaimed project per window (the contract's default); an admin may change it.
+pub const UNCLAIMED_CREATIONS: u32 = 255;
+/// Things of one kind that may be created in a claimed project per window (the contract's default); an admin may change it.
+pub const CLAIMED_CREATIONS: u32 = 65_535;
+/// How often a runner looks for a job again after another runner was given one of the same source at the same moment. Each time some
+/// runner did get a job.
+pub const MAX_CLAIM_CONFLICTS: usize = 16;
+
 /// How often a job is handed out to runners that go away without beginning it; then it fails, so that a job that no runner survives
 /// ends.
 pub const MAX_HANDOUTS: i64 = 10;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bencher_types::{DateTime, Jwt, Secret};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What a token is for; a token for one purpose is refused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub enum Audience {
     OciAuth,
     /// Registry access of nobody in particular.
     OciPublic,
+    /// Registry access of a project's key.
+    OciProject,
     /// Registry access of a runner for one job.
     OciRunner,
 }
@@ -33,8 +36,11 @@ pub struct Claims {
     /// Seconds since the Unix epoch.
     pub iat: i64,
     pub iss: String,
-    /// Whose it is: an e-mail address, or the UUID of a runner.
+    /// Whose it is: an e-mail address, or the UUID of a runner or project.
     pub sub: String,
+    /// The record of an API token, or of the key that a registry token was issued for: who may revoke it finds it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Uuid>,
     /// What a registry token allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oci: Option<OciAccess>,
@@ -101,17 +107,35 @@ impl Tokens {
         ttl: Duration,
     ) -> (Jwt, DateTime) {
         let expires = now.saturating_add(ttl);
-        let claims = Claims {
+        (self.sign(&Claims { oci, ..self.claims(audience, subject, now, expires) }), expires)
+    }
+
+    /// What a token of ours says at least.
+    #[must_use]
+    pub fn claims(&self, audience: Audience, subject: impl Into<String>, now: DateTime, expires: DateTime) -> Claims {
+        Claims {
             aud: audience,
             exp: expires.timestamp().as_second(),
             iat: now.timestamp().as_second(),
             iss: self.issuer.clone(),
             sub: subject.into(),
-            oci,
-        };
-        let token = jsonwebtoken::encode(&Header::default(), &claims, &self.encoding)
+            jti: None,
+            oci: None,
+        }
+    }
+
+    /// The token that says this. It is the same for the same claims.
+    #[must_use]
+    pub fn sign(&self, claims: &Claims) -> Jwt {
+        let token = jsonwebtoken::encode(&Header::default(), claims, &self.encoding)
             .expect("claims are plain JSON and HS256 signs anything");
-        (Jwt::new(token), expires)
+        Jwt::new(token)
+    }
+
+    /// Who issues tokens here.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// What a token says, if it is ours, not expired and for one of these purposes.

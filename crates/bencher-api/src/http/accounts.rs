@@ -55,7 +55,7 @@ async fn auth_confirm(State(app): State<AppState>, Json(confirm): Json<Confirm>)
 impl From<SignupError> for ApiError {
     fn from(error: SignupError) -> Self {
         match error {
-            SignupError::NotAgreed | SignupError::Invitation => Self::bad_request(error.to_string()),
+            SignupError::NotAgreed | SignupError::Invitation | SignupError::Claim => Self::bad_request(error.to_string()),
             SignupError::Exists(_) => Self::conflict(error.to_string()),
             SignupError::Store(store) => store.into(),
         }

@@ -1,7 +1,9 @@
 //! Extractors whose refusals are our own errors.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::{
-    extract::{FromRequest, FromRequestParts, rejection::JsonRejection},
+    extract::{ConnectInfo, FromRequest, FromRequestParts, rejection::JsonRejection},
     http::request::Parts,
 };
 use http::header;
@@ -9,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::AppState;
 use crate::{
-    auth::{self, Admin, Principal, User},
+    auth::{self, Admin, Authenticated, Principal, User},
     error::ApiError,
 };
 
@@ -89,13 +91,40 @@ impl FromRequestParts<AppState> for Bearer {
     }
 }
 
+/// The address that a request comes from, where it came over a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Source(pub Option<IpAddr>);
+
+impl FromRequestParts<AppState> for Source {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(peer.map(|ConnectInfo(address)| address.ip().to_canonical())))
+    }
+}
+
 impl FromRequestParts<AppState> for Principal {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         match bearer(parts)? {
-            Some(token) => Ok(Self::User(auth::authenticate(state, token).await?)),
+            Some(token) => Ok(auth::authenticate(state, token).await?),
             None => Ok(Self::Anonymous),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Authenticated {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        match Principal::from_request_parts(parts, state).await? {
+            // 400, not 401, is what clients of the v0.6 series are answered here.
+            Principal::Anonymous => {
+                Err(ApiError::bad_request("this needs a log-in: send the header `Authorization: Bearer` and a token or key"))
+            }
+            principal => Ok(Self(principal)),
         }
     }
 }
@@ -104,11 +133,10 @@ impl FromRequestParts<AppState> for User {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        match Principal::from_request_parts(parts, state).await? {
+        match Authenticated::from_request_parts(parts, state).await?.0 {
             Principal::User(user) => Ok(user),
-            // 400, not 401, is what clients of the v0.6 series are answered here.
-            Principal::Anonymous => {
-                Err(ApiError::bad_request("this needs a log-in: send the header `Authorization: Bearer` and a token or key"))
+            Principal::Anonymous | Principal::ProjectKey(_) => {
+                Err(ApiError::unauthorized("this needs a user: a project's key is good for what is in its project only"))
             }
         }
     }

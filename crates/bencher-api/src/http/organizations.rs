@@ -4,7 +4,7 @@ use axum::extract::State;
 use bencher_types::{
     Permission, ResourceId,
     wire::{
-        organization::{NewOrganization, Organization, UpdateOrganization},
+        organization::{NewClaim, NewOrganization, Organization, UpdateOrganization},
         project::{NewProject, Project},
     },
 };
@@ -16,13 +16,20 @@ use super::{
     extract::{Json, Path, Query},
     page::{Listing, NamesQuery},
 };
-use crate::{auth::User, error::ApiError, permission, store::project::VisibleTo};
+use crate::{
+    auth::User,
+    claim::{self, ClaimError},
+    error::ApiError,
+    permission,
+    store::project::VisibleTo,
+};
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(organizations_list, organization_create))
         .routes(routes!(organization_view, organization_update))
         .routes(routes!(organization_projects_list, organization_project_create))
+        .routes(routes!(organization_claim))
 }
 
 /// Lists the organizations that the caller is a member of; an admin sees all.
@@ -93,4 +100,25 @@ async fn organization_project_create(
     let organization = permission::organization(&app, &caller.into(), &id, Permission::Create).await?;
     let row = app.store.create_project(organization.id, &new, app.clock.now()).await?;
     Ok((StatusCode::CREATED, axum::Json(row.into())))
+}
+
+/// Claims an organization that came about without a log-in. The caller is its leader then.
+#[utoipa::path(post, path = "/v0/organizations/{organization}/claim", tag = "organizations", params(("organization" = ResourceId, Path)), request_body = NewClaim, responses((status = 201, body = Organization)))]
+async fn organization_claim(
+    State(app): State<AppState>,
+    caller: User,
+    Path(id): Path<ResourceId>,
+    Json(_claim): Json<NewClaim>,
+) -> Result<(StatusCode, axum::Json<Organization>), ApiError> {
+    Ok((StatusCode::CREATED, axum::Json(claim::claim(&app, &caller, &id).await?.into())))
+}
+
+impl From<ClaimError> for ApiError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::NotFound(id) => Self::not_found("Organization", id),
+            ClaimError::Claimed => Self::conflict(error.to_string()),
+            ClaimError::Store(store) => store.into(),
+        }
+    }
 }

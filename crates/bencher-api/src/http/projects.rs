@@ -34,6 +34,7 @@ async fn projects_list(
         Principal::Anonymous => VisibleTo::Everyone,
         Principal::User(user) if user.admin => VisibleTo::Admin,
         Principal::User(user) => VisibleTo::Member(user.id),
+        Principal::ProjectKey(holder) => VisibleTo::KeyOf(holder.project_id),
     };
     Ok(Listing::of(app.store.projects(None, visible, &query.by()).await?))
 }

@@ -5,7 +5,10 @@ use bencher_types::wire::{report::Report, run::NewRun};
 use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{AppState, extract::Json};
+use super::{
+    AppState,
+    extract::{Json, Source},
+};
 use crate::{
     auth::Principal,
     error::ApiError,
@@ -22,9 +25,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 async fn run_create(
     State(app): State<AppState>,
     principal: Principal,
+    Source(source): Source,
     Json(new): Json<NewRun>,
 ) -> Result<(StatusCode, axum::Json<Report>), ApiError> {
-    Ok((StatusCode::CREATED, axum::Json(run::run(&app, &principal, new).await?)))
+    Ok((StatusCode::CREATED, axum::Json(run::run(&app, &principal, source, new).await?)))
 }
 
 impl From<RunError> for ApiError {
@@ -41,6 +45,7 @@ impl From<RunError> for ApiError {
             | RunError::Name(_) => Self::bad_request(detail),
             RunError::Job(JobError::Spec(SpecError::Store(store)) | JobError::Image(ImageError::Store(store))) => store.into(),
             RunError::Job(_) => Self::bad_request(detail),
+            RunError::Creation(creation) => creation.into(),
             RunError::Record(RecordError::SameMeasure { .. }) => Self::bad_request(detail),
             RunError::Record(RecordError::Store(store)) | RunError::Store(store) => store.into(),
         }

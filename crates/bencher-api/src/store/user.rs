@@ -1,7 +1,7 @@
 //! Users in the database.
 
 use bencher_types::{
-    DateTime, Email, KeyHash, ResourceId, ResourceName, Slug, UserName, UserUuid,
+    DateTime, Email, KeyHash, OrganizationUuid, ResourceId, ResourceName, Slug, UserName, UserUuid,
     wire::{
         auth::{PubUser, UpdateUser, User},
         organization::NewOrganization,
@@ -82,7 +82,8 @@ impl Store {
         ListQuery::new("users.*", "users").named(&mut self.read().await?, "users", by).await
     }
 
-    /// Creates a user with an organization of its own. The first user ever is an admin.
+    /// Creates a user with an organization of its own: a new one, or the one that is claimed. The first user ever is an admin.
+    /// `None` where the organization is not there to be claimed; nothing is stored then.
     ///
     /// # Errors
     /// The address or the slug is taken, or the database failed.
@@ -91,8 +92,9 @@ impl Store {
         name: &UserName,
         slug: Option<&Slug>,
         email: &Email,
+        claim: Option<OrganizationUuid>,
         now: DateTime,
-    ) -> Result<UserRow, StoreError> {
+    ) -> Result<Option<UserRow>, StoreError> {
         let mut tx = self.begin().await?;
         // Of two first users at once, one waits here and then finds the other.
         tx.lock_row("server", 1).await?;
@@ -105,10 +107,20 @@ impl Store {
                 values![UserUuid::random(), name, &slug, email, users.get() == 0, now],
             )
             .await?;
-        let own = ResourceName::new(name.as_str()).map_err(|_| StoreError::corrupt("users.name"))?;
-        organization::insert(&mut tx, row.id, &NewOrganization { name: own, slug: None }, now).await?;
+        match claim {
+            Some(uuid) => {
+                let Some(free) = organization::unclaimed(&mut tx, uuid).await? else { return Ok(None) };
+                if !organization::claim(&mut tx, free.id, row.id, now).await? {
+                    return Ok(None);
+                }
+            }
+            None => {
+                let own = ResourceName::new(name.as_str()).map_err(|_| StoreError::corrupt("users.name"))?;
+                organization::insert(&mut tx, row.id, &NewOrganization { name: own, slug: None }, now).await?;
+            }
+        }
         tx.commit().await?;
-        Ok(row)
+        Ok(Some(row))
     }
 
     /// Changes what is named, and returns the user as it is then. A new address makes tokens in the name of the old one void.

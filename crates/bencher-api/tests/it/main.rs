@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod anonymous;
 mod channel;
 mod dimensions;
 mod jobs;
 mod openapi;
+mod project_keys;
 mod projects;
 mod queue;
 mod registry;
@@ -17,3 +19,4 @@ mod server;
 mod setup;
 mod specs;
 mod support;
+mod tokens;

@@ -84,7 +84,8 @@ async fn prepare() -> (tempfile::TempDir, Config) {
     let config = Config::new(folder.path(), address, Secret::new("a secret key for tests only"));
     let store = Store::open(&config.database().unwrap()).await.unwrap();
     let now = Clock::System.now();
-    let user = store.create_user(&"Keeper".parse().unwrap(), None, &"keeper@example.com".parse().unwrap(), now).await.unwrap();
+    let (name, email) = ("Keeper".parse().unwrap(), "keeper@example.com".parse().unwrap());
+    let user = store.create_user(&name, None, &email, None, now).await.unwrap().unwrap();
     store.own_project(user.id, &"Shop".parse().unwrap(), now).await.unwrap();
     store.close().await;
     (folder, config)

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use bencher_types::{
-    Email, Jwt, ResourceId, UserKey,
-    wire::auth::{AuthUser, Identity, Login, NewUserKey, Signup, UserKeyCreated},
+    DateTime, Email, Jwt, ProjectKey, ResourceId, UserKey,
+    wire::{
+        auth::{AuthUser, Identity, Login, NewUserKey, Signup, UserKeyCreated},
+        key::{NewProjectKey, NewToken, ProjectKeyCreated, Token},
+    },
 };
 
 use crate::{
     app::App,
-    auth::Principal,
+    auth::{Principal, User},
     config::SignUpAllow,
     limits,
     mail::{Letter, letters::Occasion},
@@ -17,10 +20,13 @@ use crate::{
     store::{
         StoreError,
         member::InvitationRow,
+        project::ProjectRow,
+        project_key::NewProjectKeyRow,
         user::{Home, UserRow},
         user_key::NewUserKeyRow,
+        user_token::{NewUserTokenRow, UserTokenRow},
     },
-    token::{Audience, TokenError},
+    token::{Audience, Claims, TokenError},
 };
 
 /// A sign-up that was not accepted.
@@ -28,8 +34,10 @@ use crate::{
 pub enum SignupError {
     #[error("to sign up, agree to the terms of whoever runs this server (`i_agree`)")]
     NotAgreed,
-    #[error("this server does not take claims at sign-up; sign up without, then claim the organization")]
+    #[error("there is no organization with this UUID that nobody has claimed; sign up without a claim")]
     Claim,
+    #[error("an account begins in one organization: sign up with an invitation or with a claim, not with both")]
+    TwoHomes,
     #[error("only who is invited may sign up at this server; ask a leader of an organization for an invitation")]
     OnlyInvited,
     #[error("only addresses of certain domains may sign up at this server; use yours, or ask for an invitation")]
@@ -59,7 +67,8 @@ pub fn normalized(email: &Email) -> Email {
     Email::new(email.as_str().to_lowercase()).unwrap_or_else(|_| email.clone())
 }
 
-/// Makes an account with an organization of its own, or in the one that it is invited to, and sends the confirmation. Where there is
+/// Makes an account with an organization of its own (a new one, or one that nobody had claimed), or in the one that it is invited to,
+/// and sends the confirmation. Where there is
 /// an account already, its owner gets a mail that says so: what the caller learns is the same.
 ///
 /// # Errors
@@ -68,8 +77,8 @@ pub async fn sign_up(app: &App, signup: &Signup) -> Result<Email, SignupError> {
     if !signup.i_agree {
         return Err(SignupError::NotAgreed);
     }
-    if signup.claim.is_some() {
-        return Err(SignupError::Claim);
+    if signup.claim.is_some() && signup.invite.is_some() {
+        return Err(SignupError::TwoHomes);
     }
     let email = normalized(&signup.email);
     let invitation = match &signup.invite {
@@ -83,13 +92,18 @@ pub async fn sign_up(app: &App, signup: &Signup) -> Result<Email, SignupError> {
         greet_again(app, &user, invitation.as_ref(), Occasion::SignUpAgain).await?;
         return Ok(email);
     }
-    let home = invitation.as_ref().map_or(Home::Own, Home::Invited);
+    let home = match (&invitation, signup.claim) {
+        (Some(invitation), _) => Home::Invited(invitation),
+        (None, Some(organization)) => Home::Claimed(organization),
+        (None, None) => Home::Own,
+    };
     match app.store.create_user(&signup.name, signup.slug.as_ref(), &email, home, app.clock.now()).await {
         Ok(Some(user)) => {
             tracing::info!(user.uuid = %user.uuid.0, admin = user.admin != 0, "a user signed up");
             send_confirmation(app, &user, Occasion::SignUp);
         }
-        Ok(None) => return Err(InvitationError::Revoked.into()),
+        Ok(None) if invitation.is_some() => return Err(InvitationError::Revoked.into()),
+        Ok(None) => return Err(SignupError::Claim),
         // Of two sign-ups at once, the other came first.
         Err(StoreError::Unique { constraint }) if constraint.contains("email") => {
             if let Some(user) = app.store.user_by_email(&email).await? {
@@ -181,6 +195,10 @@ pub async fn identity(app: &App, principal: &Principal) -> Result<Identity, Stor
             let row = app.store.user(&ResourceId::Uuid(user.uuid.as_uuid())).await?;
             Ok(Identity { user: row.map(Into::into), project: None })
         }
+        Principal::ProjectKey(holder) => {
+            let row = app.store.project(&ResourceId::Uuid(holder.project.as_uuid()), None).await?;
+            Ok(Identity { user: None, project: row.map(Into::into) })
+        }
     }
 }
 
@@ -190,12 +208,72 @@ pub async fn identity(app: &App, principal: &Principal) -> Result<Identity, Stor
 /// The database failed.
 pub async fn create_key(app: &App, user: &UserRow, new: NewUserKey) -> Result<UserKeyCreated, StoreError> {
     let (key, creation) = (UserKey::generate(), app.clock.now());
-    let ttl = Duration::from_secs(u64::from(new.ttl.unwrap_or(limits::DEFAULT_KEY_TTL_SECS)));
-    let expiration = creation.saturating_add(ttl);
+    let expiration = expiration(creation, new.ttl);
     let row = NewUserKeyRow { user: user.id, name: &new.name, hash: key.hash(), creation, expiration };
     let uuid = app.store.create_user_key(&row).await?;
     tracing::info!(user.uuid = %user.uuid.0, key.uuid = %uuid, "a user key was made");
     Ok(UserKeyCreated { uuid, user: user.uuid.0, name: new.name, key, creation, expiration })
+}
+
+/// Makes a key for a project. It is in the answer and nowhere else.
+///
+/// # Errors
+/// The database failed.
+pub async fn create_project_key(
+    app: &App,
+    creator: &User,
+    project: &ProjectRow,
+    new: NewProjectKey,
+) -> Result<ProjectKeyCreated, StoreError> {
+    let (key, creation) = (ProjectKey::generate(), app.clock.now());
+    let expiration = expiration(creation, new.ttl);
+    let row =
+        NewProjectKeyRow { project: project.id, creator: creator.id, name: &new.name, hash: key.hash(), creation, expiration };
+    let uuid = app.store.create_project_key(&row).await?;
+    tracing::info!(user.uuid = %creator.uuid, project.uuid = %project.uuid.0, key.uuid = %uuid, "a project key was made");
+    Ok(ProjectKeyCreated { uuid, project: project.uuid.0, name: new.name, key, creation, expiration })
+}
+
+/// Makes an API token for a user.
+///
+/// # Errors
+/// The database failed.
+pub async fn create_token(app: &App, user: &UserRow, new: &NewToken) -> Result<Token, StoreError> {
+    let creation = app.clock.now();
+    let row = NewUserTokenRow {
+        user: user.id,
+        name: &new.name,
+        issuer: app.tokens.issuer(),
+        subject: &user.email.0,
+        creation,
+        expiration: expiration(creation, new.ttl),
+    };
+    let row = app.store.create_user_token(&row).await?;
+    tracing::info!(user.uuid = %user.uuid.0, token.uuid = %row.uuid.0, "an API token was made");
+    Ok(show_token(app, row))
+}
+
+/// An API token as it was when it was made: signed again, from what is stored of it.
+#[must_use]
+pub fn show_token(app: &App, row: UserTokenRow) -> Token {
+    let claims = Claims {
+        iss: row.issuer,
+        jti: Some(row.uuid.0.as_uuid()),
+        ..app.tokens.claims(Audience::ApiKey, row.subject, row.creation.0, row.expiration.0)
+    };
+    Token {
+        uuid: row.uuid.0,
+        user: row.user_uuid.0,
+        name: row.name.0,
+        token: app.tokens.sign(&claims),
+        creation: row.creation.0,
+        expiration: row.expiration.0,
+        revoked: row.revoked.map(|time| time.0),
+    }
+}
+
+fn expiration(creation: DateTime, ttl: Option<u32>) -> DateTime {
+    creation.saturating_add(Duration::from_secs(u64::from(ttl.unwrap_or(limits::DEFAULT_KEY_TTL_SECS))))
 }
 
 fn send_confirmation(app: &App, user: &UserRow, occasion: Occasion) {

@@ -6,6 +6,7 @@
 pub mod rate_limiting;
 pub mod server;
 mod shown;
+mod unclaimed;
 
 use std::{
     net::SocketAddr,
@@ -223,6 +224,8 @@ pub enum SignUpAllow {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plus {
+    /// Whether runs and pushes without a log-in are taken; they are when absent. A key of ours.
+    pub anonymous_runs: Option<bool>,
     pub rate_limiting: Option<RateLimiting>,
     pub registry: Option<Registry>,
     pub runners: Option<Runners>,
@@ -417,6 +420,7 @@ impl Config {
             smtp: None,
             sign_up: None,
             plus: Some(Plus {
+                anonymous_runs: None,
                 rate_limiting: None,
                 registry: Some(Registry { folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,

@@ -7,7 +7,7 @@ use axum::{
 use bencher_types::wire::error::ErrorBody;
 use http::{StatusCode, header};
 
-use crate::{auth::AuthError, chain::chain, permission::AccessError, rate::Limited, store::StoreError};
+use crate::{auth::AuthError, chain::chain, creation::CreationError, permission::AccessError, rate::Limited, store::StoreError};
 
 /// A request that was not served.
 #[derive(Clone, Debug)]
@@ -154,6 +154,18 @@ impl From<Limited> for ApiError {
     }
 }
 
+impl From<CreationError> for ApiError {
+    fn from(error: CreationError) -> Self {
+        match error {
+            CreationError::TooMany(ref too_many) => {
+                let retry_after = Some(too_many.window.as_secs());
+                Self { retry_after, ..Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string()) }
+            }
+            CreationError::Store(store) => store.into(),
+        }
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
@@ -170,8 +182,8 @@ impl From<AccessError> for ApiError {
         let detail = error.to_string();
         match error {
             AccessError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, detail),
-            AccessError::LogIn => Self::unauthorized(detail),
-            AccessError::Denied { .. } => Self::forbidden(detail),
+            AccessError::LogIn | AccessError::OtherProject => Self::unauthorized(detail),
+            AccessError::Denied { .. } | AccessError::Unclaimed => Self::forbidden(detail),
             AccessError::Store(store) => store.into(),
         }
     }

@@ -21,6 +21,7 @@ pub mod page;
 mod patience;
 pub mod perf;
 pub mod plots;
+pub mod project_keys;
 pub mod projects;
 pub mod registry;
 pub mod reports;
@@ -63,6 +64,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(usage::routes())
         .merge(members::routes())
         .merge(projects::routes())
+        .merge(project_keys::routes())
         .merge(specs::routes())
         .merge(runners::routes())
         .routes(routes!(registry::token::get, registry::token::post))

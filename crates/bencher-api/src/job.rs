@@ -35,7 +35,8 @@ pub enum CancelError {
     Store(#[from] StoreError),
 }
 
-/// A project's job. What it printed is shown to users only, and once it has run; while it waits, the message says what for.
+/// A project's job. What it printed is shown to users and to who has a key of the project, and once it has run; while it waits, the
+/// message says what for.
 ///
 /// # Errors
 /// There is no such job, or what is known of it could not be read.
@@ -45,7 +46,8 @@ pub async fn view(app: &App, principal: &Principal, project: &ProjectRow, uuid: 
         let runners = app.store.runners_of_spec(row.spec_id).await?;
         job.message = Some(why_it_waits(job.spec.slug.as_str(), runners));
     }
-    if let (true, Principal::User(_), Some(key)) = (job.status.has_run(), principal, &row.output_key) {
+    let is_known = matches!(principal, Principal::User(_)) || principal.has_key_of(project.id);
+    if let (true, true, Some(key)) = (job.status.has_run(), is_known, &row.output_key) {
         job.output = Some(queue::output(app, key).await.map_err(|error| ViewError::Output(error.into()))?);
     }
     Ok(job)
@@ -58,13 +60,15 @@ pub async fn view(app: &App, principal: &Principal, project: &ProjectRow, uuid: 
 pub async fn cancel(app: &App, principal: &Principal, project: &ProjectRow, uuid: JobUuid) -> Result<Job, CancelError> {
     let who = match principal {
         Principal::User(user) => format!("canceled by user {}", user.uuid),
+        Principal::ProjectKey(holder) => format!("canceled with the project key {}", holder.key),
         Principal::Anonymous => "canceled".to_owned(),
     };
     match app.store.cancel_job(project, uuid, &who, app.clock.now()).await? {
         Canceled::From(status) => {
-            tracing::info!(job.uuid = %uuid, %status, "a user canceled a job");
+            tracing::info!(job.uuid = %uuid, %status, who, "canceled a job");
             if status.is_in_flight() {
                 app.hub.cancel(uuid);
+                queue::wake_next_of_source(app, uuid).await;
             }
         }
         Canceled::Already => {}

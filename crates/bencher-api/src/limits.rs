@@ -62,6 +62,18 @@ pub const MAX_LINEAGE: usize = 32;
 /// Benchmarks whose histories are in memory at once while a report is checked.
 pub const HISTORIES_AT_ONCE: usize = 500;
 
+/// The longest that all iterations of a job of a project nobody has claimed may take together, in seconds (the contract's bound).
+pub const UNCLAIMED_JOB_SECS: u32 = 60;
+/// Over which time what is created in a project is counted; an admin may change it.
+pub const CREATION_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// Things of one kind that may be created in an unclaimed project per window (the contract's default); an admin may change it.
+pub const UNCLAIMED_CREATIONS: u32 = 255;
+/// Things of one kind that may be created in a claimed project per window (the contract's default); an admin may change it.
+pub const CLAIMED_CREATIONS: u32 = 65_535;
+/// How often a runner looks for a job again after another runner was given one of the same source at the same moment. Each time some
+/// runner did get a job.
+pub const MAX_CLAIM_CONFLICTS: usize = 16;
+
 /// How often a job is handed out to runners that go away without beginning it; then it fails, so that a job that no runner survives
 /// ends.
 pub const MAX_HANDOUTS: i64 = 10;

@@ -10,11 +10,13 @@ use bencher_types::{JobEvent, JobStatus, Transition};
 use crate::{
     app::App,
     chain::chain,
+    creation::{self, CreationError},
     queue, report,
     store::{
         StoreError, Tx,
         metric::RecordError,
         processing::{self, CompletedJob},
+        project,
     },
 };
 
@@ -77,7 +79,9 @@ async fn end(app: &App, job: &CompletedJob, outcome: Result<report::Measured, St
     let problem = match outcome {
         Ok(measured) => match record(app, job, &measured).await {
             Ok(()) => return Ok(()),
-            Err(RecordError::Store(error)) => return Err(error),
+            Err(NotFiled::Record(RecordError::Store(error)) | NotFiled::Creation(CreationError::Store(error))) => {
+                return Err(error);
+            }
             Err(error) => chain(&error),
         },
         Err(problem) => problem,
@@ -91,15 +95,32 @@ async fn end(app: &App, job: &CompletedJob, outcome: Result<report::Measured, St
     Ok(())
 }
 
-async fn record(app: &App, job: &CompletedJob, measured: &report::Measured) -> Result<(), RecordError> {
+/// Why what a job measured is not in its report.
+#[derive(Debug, thiserror::Error)]
+enum NotFiled {
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Creation(#[from] CreationError),
+}
+
+impl From<StoreError> for NotFiled {
+    fn from(error: StoreError) -> Self {
+        Self::Record(error.into())
+    }
+}
+
+async fn record(app: &App, job: &CompletedJob, measured: &report::Measured) -> Result<(), NotFiled> {
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
     if !apply(&mut tx, job, JobEvent::Process, measured.problems(), app).await? {
         return Ok(());
     }
+    let project = project::by_id(&mut tx, job.project_id).await?;
     let start = job.config()?.backdate.or(job.started).unwrap_or(now);
     report::set_times(&mut tx, job.report_id, start, now.max(start)).await?;
     report::record(&mut tx, job.project_id, job.report_id, measured, now).await?;
+    creation::Bound::of(app, &project).check(&mut tx, project.id, now).await?;
     tx.commit().await?;
     tracing::info!(job.uuid = %job.uuid, "results are in the report");
     Ok(())

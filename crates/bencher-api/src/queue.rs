@@ -138,6 +138,7 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
     match ended {
         Ended::Now(status) => {
             tracing::info!(job.uuid = %job, %status, "a runner ended its job");
+            wake_next_of_source(app, job).await;
             if status == JobStatus::Completed {
                 app.results_arrived.notify_one();
             }
@@ -154,6 +155,19 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
         }
     }
     Ok(ended)
+}
+
+/// A job has ended: where another one of the same source waited for that, the runners look for it.
+pub(crate) async fn wake_next_of_source(app: &App, job: JobUuid) {
+    match app.store.frees_another(job).await {
+        Ok(true) => app.hub.wake(),
+        Ok(false) => {}
+        Err(error) => {
+            // Looking in vain costs little.
+            tracing::warn!(job.uuid = %job, error = chain(&error), "could not look for a job that waits");
+            app.hub.wake();
+        }
+    }
 }
 
 /// Writes what a runner delivered. The key is the same for a repeated message, and another for another runner.
@@ -225,6 +239,7 @@ async fn expire_leases(app: &App) -> Result<Option<DateTime>, StoreError> {
         let message = "the runner was not heard of for too long: it or its connection is down";
         if app.store.end_job(expired.job, expired.attempt, JobEvent::Fail, message, now).await? {
             tracing::warn!(job.uuid = %expired.job, "failed a job whose runner was lost");
+            wake_next_of_source(app, expired.job).await;
         }
     }
     app.store.next_lease_expiry().await

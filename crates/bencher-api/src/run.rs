@@ -5,6 +5,9 @@
 mod context;
 mod image;
 pub mod job;
+mod unclaimed;
+
+use std::net::IpAddr;
 
 use bencher_types::{
     BranchName, GitHash, InvalidName, JobUuid, NameId, Permission, ReportIdempotencyKey, ReportUuid, ResourceId, ResourceName,
@@ -18,6 +21,8 @@ use crate::{
     app::App,
     auth::Principal,
     branch::{self, StartPointError},
+    claim,
+    creation::{self, CreationError},
     permission::{self, AccessError},
     report::{self, Measured, ResultText, Unreadable},
     store::{
@@ -51,7 +56,10 @@ pub enum RunError {
         "the run names no project and does not say what repository it is from; name a project (`--project`, or BENCHER_PROJECT)"
     )]
     NoProject,
-    #[error("a run without a project needs a log-in, because a project is made for it; log in, or name a project (`--project`)")]
+    #[error(
+        "this run needs a log-in, because it names no project and this server takes no anonymous runs, or none that say so little of \
+         where they are from, or because the project of earlier runs from there was claimed; log in, or name a project (`--project`)"
+    )]
     LogIn,
     #[error("{0} cannot be given with a run on this server yet; leave it out")]
     Unsupported(&'static str),
@@ -69,6 +77,8 @@ pub enum RunError {
     Threshold(#[from] ThresholdError),
     #[error(transparent)]
     Job(#[from] JobError),
+    #[error(transparent)]
+    Creation(#[from] CreationError),
     #[error(transparent)]
     Record(#[from] RecordError),
     #[error(transparent)]
@@ -102,18 +112,26 @@ struct Prepared {
     content: Content,
 }
 
-/// Files a run under the project it names or is from. A repeated idempotency key gives the report that there is.
+/// Who files a run, and from where.
+#[derive(Clone, Copy, Debug)]
+struct Sender<'a> {
+    principal: &'a Principal,
+    source: Option<IpAddr>,
+}
+
+/// Files a run under the project it names or is from. A repeated idempotency key gives the report that there is. `source` is the
+/// address of the client: of the jobs of unclaimed projects, each address has one in flight at a time.
 ///
 /// # Errors
 /// The run is not valid, the caller may not file it there, or the database failed.
-pub async fn run(app: &App, principal: &Principal, run: NewRun) -> Result<Report, RunError> {
+pub async fn run(app: &App, principal: &Principal, source: Option<IpAddr>, run: NewRun) -> Result<Report, RunError> {
     if let Some(job) = &run.job {
         // Before the project is looked for, which an image of another host cannot name.
         image::check_host(app, &job.image).map_err(JobError::from)?;
     }
     let context = Context::new(run.context.clone().unwrap_or_default());
     let project = target_project(app, principal, &run, &context).await?;
-    file(app, principal, &project, run, &context).await
+    file(app, Sender { principal, source }, project, run, &context).await
 }
 
 /// Files results under a project.
@@ -137,45 +155,65 @@ pub async fn new_report(app: &App, principal: &Principal, project: &ProjectRow, 
         context: None,
         job: None,
     };
-    file(app, principal, project, run, &Context::default()).await
+    file(app, Sender { principal, source: None }, project.clone(), run, &Context::default()).await
 }
 
 async fn file(
     app: &App,
-    principal: &Principal,
-    project: &ProjectRow,
-    run: NewRun,
+    sender: Sender<'_>,
+    mut project: ProjectRow,
+    mut run: NewRun,
     context: &Context,
 ) -> Result<Report, RunError> {
     if let Some(key) = run.idempotency_key
         && let Some(made) = app.store.report_by_key(project.id, key).await?
     {
-        return show(app, project, made).await;
+        return show(app, &project, made).await;
     }
-    let prepared = prepare(app, project, run, context).await?;
+    // A user is about to claim what nobody has.
+    if project.claimed.is_none()
+        && !matches!(sender.principal, Principal::User(_))
+        && let Some(job) = &mut run.job
+    {
+        unclaimed::bound(job)?;
+    }
+    let prepared = prepare(app, &project, run, context).await?;
     let has_job = matches!(prepared.content, Content::Job(_));
-    let report = store(app, principal, project, prepared).await?;
+    let report = store(app, sender, &mut project, prepared).await?;
     if has_job {
         app.hub.wake();
     }
-    show(app, project, report).await
+    show(app, &project, report).await
 }
 
 async fn show(app: &App, project: &ProjectRow, report: ReportUuid) -> Result<Report, RunError> {
     Ok(app.store.report(project, report).await?.ok_or(StoreError::corrupt("report.uuid"))?)
 }
 
-/// The project that is named, else that of the image, else the one of the repository that the run is from.
+/// The project that is named, else that of the image, else the key's, else the one of the repository that the run is from.
 async fn target_project(app: &App, principal: &Principal, run: &NewRun, context: &Context) -> Result<ProjectRow, RunError> {
     let image_project = || run.job.as_ref().and_then(|job| job.image.project().parse::<ResourceId>().ok());
     if let Some(id) = run.project.clone().or_else(image_project) {
-        return Ok(permission::project(app, principal, &id, Permission::Create).await?);
+        return Ok(permission::project_to_file_under(app, principal, &id, Permission::Create).await?);
     }
-    let name = context.repository_name().ok_or(RunError::NoProject)?;
-    match principal {
-        Principal::User(user) => Ok(app.store.own_project(user.id, &name, app.clock.now()).await?),
-        Principal::Anonymous => Err(RunError::LogIn),
+    let user = match principal {
+        Principal::ProjectKey(holder) => {
+            let own = ResourceId::Uuid(holder.project.as_uuid());
+            return Ok(permission::project(app, principal, &own, Permission::Create).await?);
+        }
+        Principal::Anonymous => return unclaimed::project(app, &context.origin().ok_or(RunError::NoProject)?).await,
+        Principal::User(user) => user,
+    };
+    let origin = context.origin().ok_or(RunError::NoProject)?;
+    if let Some(slug) = origin.slug {
+        // What was filed from there before anybody logged in goes on.
+        match permission::project_to_file_under(app, principal, &ResourceId::Slug(slug), Permission::Create).await {
+            Ok(project) => return Ok(project),
+            Err(AccessError::Store(error)) => return Err(error.into()),
+            Err(_) => {}
+        }
     }
+    Ok(app.store.own_project(user.id, &origin.name, app.clock.now()).await?)
 }
 
 async fn prepare(app: &App, project: &ProjectRow, run: NewRun, context: &Context) -> Result<Prepared, RunError> {
@@ -230,7 +268,7 @@ async fn read_results(settings: ReportSettings, results: Vec<String>) -> Result<
 }
 
 /// Stores a run in one transaction; or finds the one that was stored under its key meanwhile.
-async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prepared) -> Result<ReportUuid, RunError> {
+async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Prepared) -> Result<ReportUuid, RunError> {
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
     // Runs of one project follow each other: each finds what the one before made, and no version number is given twice.
@@ -240,6 +278,7 @@ async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prep
     {
         return Ok(made);
     }
+    claim::settle(&mut tx, sender.principal, project, now).await?;
     let branch = branch(&mut tx, project.id, &run.branch, run.start_point.as_ref(), now).await?;
     let testbed = testbed(&mut tx, project.id, &run.testbed, now).await?;
     let version = head::version(&mut tx, project.id, branch.head_row, run.hash.as_ref()).await?;
@@ -252,7 +291,7 @@ async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prep
     }
     threshold::apply(&mut tx, project.id, (branch.id, testbed.id), &run.thresholds, now).await?;
     let new = NewReportRow {
-        user: principal.user_id(),
+        user: sender.principal.user_id(),
         project: project.id,
         idempotency_key: run.idempotency_key,
         head: branch.head_row,
@@ -278,11 +317,13 @@ async fn store(app: &App, principal: &Principal, project: &ProjectRow, run: Prep
                 config: &job.config,
                 env_sealed: job.env.as_ref().map(|env| job::seal_env(&app.sealer, job_uuid, env)),
                 settings: &run.settings,
+                source: sender.source.filter(|_| project.claimed.is_none()),
                 created: now,
             };
             crate::store::job::insert(&mut tx, row).await?;
         }
     }
+    creation::Bound::of(app, project).check(&mut tx, project.id, now).await?;
     tx.commit().await?;
     Ok(uuid)
 }

@@ -23,6 +23,8 @@ pub enum Audience {
     OciAuth,
     /// Registry access of nobody in particular.
     OciPublic,
+    /// Registry access of a project's key.
+    OciProject,
     /// Registry access of a runner for one job.
     OciRunner,
 }
@@ -36,17 +38,18 @@ pub struct Claims {
     /// Seconds since the Unix epoch.
     pub iat: i64,
     pub iss: String,
-    /// Whose it is: an e-mail address, or the UUID of a runner.
+    /// Whose it is: an e-mail address, or the UUID of a runner or project.
     pub sub: String,
+    /// The record of an API token or an invitation, or of the key that a registry token was issued for: who may revoke it finds it
+    /// there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Uuid>,
     /// What a registry token allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oci: Option<OciAccess>,
     /// What an invitation is to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org: Option<OrgAccess>,
-    /// Which invitation it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jti: Option<Uuid>,
 }
 
 /// Membership that an invitation gives. For people to read: what holds is in the database, under the invitation's id.
@@ -124,17 +127,36 @@ impl Tokens {
         ttl: Duration,
     ) -> (Jwt, DateTime) {
         let expires = now.saturating_add(ttl);
-        let claims = Claims {
+        (self.sign(&Claims { oci, ..self.claims(audience, subject, now, expires) }), expires)
+    }
+
+    /// What a token of ours says at least.
+    #[must_use]
+    pub fn claims(&self, audience: Audience, subject: impl Into<String>, now: DateTime, expires: DateTime) -> Claims {
+        Claims {
             aud: audience,
             exp: expires.timestamp().as_second(),
             iat: now.timestamp().as_second(),
             iss: self.issuer.clone(),
             sub: subject.into(),
-            oci,
-            org: None,
             jti: None,
-        };
-        (self.sign(&claims), expires)
+            oci: None,
+            org: None,
+        }
+    }
+
+    /// The token that says this. It is the same for the same claims.
+    #[must_use]
+    pub fn sign(&self, claims: &Claims) -> Jwt {
+        let token = jsonwebtoken::encode(&Header::default(), claims, &self.encoding)
+            .expect("claims are plain JSON and HS256 signs anything");
+        Jwt::new(token)
+    }
+
+    /// Who issues tokens here.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// An invitation of an address to an organization.
@@ -148,20 +170,10 @@ impl Tokens {
         ttl: Duration,
     ) -> Jwt {
         self.sign(&Claims {
-            aud: Audience::Invite,
-            exp: now.saturating_add(ttl).timestamp().as_second(),
-            iat: now.timestamp().as_second(),
-            iss: self.issuer.clone(),
-            sub: email.to_string(),
-            oci: None,
             org: Some(OrgAccess { organization, role }),
             jti: Some(invitation),
+            ..self.claims(Audience::Invite, email.as_str(), now, now.saturating_add(ttl))
         })
-    }
-
-    fn sign(&self, claims: &Claims) -> Jwt {
-        let token = jsonwebtoken::encode(&Header::default(), claims, &self.encoding);
-        Jwt::new(token.expect("claims are plain JSON and HS256 signs anything"))
     }
 
     /// Which invitation a token is, and of which address.

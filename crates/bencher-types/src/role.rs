@@ -32,6 +32,15 @@ impl Permission {
         Self::DeleteRole,
     ];
 
+    /// What a project's key allows within its project: what a CI job does. Nothing in any other project.
+    pub const OF_PROJECT_KEY: &'static [Self] = &[Self::View, Self::Create, Self::Edit];
+
+    /// What everybody may do to a public project.
+    pub const OF_ANYBODY: &'static [Self] = &[Self::View];
+
+    /// What everybody may do to a public project that nobody has claimed yet, by runs and pushes to its registry.
+    pub const OF_ANYBODY_UNCLAIMED: &'static [Self] = &[Self::View, Self::Create];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use serde_with::skip_serializing_none;
 pub struct RateLimiting {
     /// `false` limits nothing, for a server whose rates are limited in front of it. A key of ours.
     pub enabled: Option<bool>,
-    /// Seconds over which what is created in a project is counted. Kept, and not used, as the two limits after it.
+    /// Seconds over which what is created in a project is counted.
     pub window: Option<u32>,
     /// What may be created in an unclaimed project per window.
     pub unclaimed_limit: Option<u32>,
@@ -26,13 +26,7 @@ pub struct RateLimiting {
 impl RateLimiting {
     /// The keys that are given and that nothing reads.
     pub(super) fn unused(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let keys = [
-            ("plus.rate_limiting.window", self.window.is_some()),
-            ("plus.rate_limiting.unclaimed_limit", self.unclaimed_limit.is_some()),
-            ("plus.rate_limiting.claimed_limit", self.claimed_limit.is_some()),
-            ("plus.rate_limiting.oci_bandwidth", self.oci_bandwidth.is_some()),
-        ];
-        keys.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key)
+        self.oci_bandwidth.is_some().then_some("plus.rate_limiting.oci_bandwidth").into_iter()
     }
 }
 

@@ -3,7 +3,7 @@
 use bencher_types::secret;
 use serde_json::{Value, json};
 
-use super::{Config, Log, LogLevel, Logging, Registry, Runners};
+use super::{Config, Log, LogFormat, LogLevel, Logging, Registry, Runners};
 use crate::limits;
 
 impl Config {
@@ -11,6 +11,7 @@ impl Config {
     /// replaced, whatever there is of them.
     #[must_use]
     pub fn shown(&self) -> Value {
+        let anonymous_runs = self.anonymous_runs();
         let mut shown = self.clone();
         shown.security.issuer = Some(self.issuer());
         shown.server.wire_version = Some(self.wire_version().to_owned());
@@ -19,7 +20,7 @@ impl Config {
             None => Log::StderrTerminal { level: LogLevel::Info },
         };
         let name = self.logging.as_ref().and_then(|logging| logging.name.clone()).unwrap_or_else(|| "bencher-api".to_owned());
-        let format = self.logging.as_ref().and_then(|logging| logging.format);
+        let format = self.logging.as_ref().map_or_else(LogFormat::default, |logging| logging.format);
         shown.logging = Some(Logging { name: Some(name), log, format });
         let plus = shown.plus.get_or_insert_default();
         plus.registry = Some(Registry {
@@ -28,6 +29,7 @@ impl Config {
             upload_timeout: Some(self.upload_timeout().as_secs()),
             max_body_size: Some(self.max_blob_bytes()),
         });
+        plus.anonymous_runs = Some(anonymous_runs);
         plus.runners = Some(Runners {
             heartbeat_timeout: Some(self.heartbeat_timeout().as_secs()),
             job_timeout_grace_period: Some(self.job_timeout_grace_period().as_secs()),

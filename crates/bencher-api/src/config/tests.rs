@@ -72,9 +72,6 @@ fn a_file_of_the_v0_6_series_works_and_says_what_is_not_used() {
         "plus.registry.data_store",
         "plus.runners.update_base_url",
         "plus.stats",
-        "plus.rate_limiting.window",
-        "plus.rate_limiting.unclaimed_limit",
-        "plus.rate_limiting.claimed_limit",
         "plus.rate_limiting.oci_bandwidth",
     ]
     .map(note)

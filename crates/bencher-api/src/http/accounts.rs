@@ -81,7 +81,7 @@ async fn auth_accept(
 impl From<SignupError> for ApiError {
     fn from(error: SignupError) -> Self {
         match error {
-            SignupError::NotAgreed | SignupError::Claim => Self::bad_request(error.to_string()),
+            SignupError::NotAgreed | SignupError::Claim | SignupError::TwoHomes => Self::bad_request(error.to_string()),
             SignupError::OnlyInvited | SignupError::OtherDomain => Self::forbidden(error.to_string()),
             SignupError::Invitation(invitation) => invitation.into(),
             SignupError::Store(store) => store.into(),

@@ -14,10 +14,11 @@ use super::{
     page::{Listing, ProjectListQuery},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
+    creation,
     error::ApiError,
     permission,
-    store::benchmark::BenchmarkRow,
+    store::{benchmark::BenchmarkRow, creation::Kind},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -43,11 +44,12 @@ async fn benchmarks_list(
 #[utoipa::path(post, path = "/v0/projects/{project}/benchmarks", tag = "benchmarks", params(("project" = ResourceId, Path)), request_body = NewBenchmark, responses((status = 201, body = Benchmark)))]
 async fn benchmark_create(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path(project): Path<ResourceId>,
     Json(new): Json<NewBenchmark>,
 ) -> Result<(StatusCode, axum::Json<Benchmark>), ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Create).await?;
+    creation::allow(&app, &project, Kind::Benchmark).await?;
     let created = app.store.create_benchmark(&project, &new, app.clock.now()).await?;
     Ok((StatusCode::CREATED, axum::Json(created)))
 }
@@ -66,7 +68,7 @@ async fn benchmark_view(
 #[utoipa::path(patch, path = "/v0/projects/{project}/benchmarks/{benchmark}", tag = "benchmarks", params(("project" = ResourceId, Path), ("benchmark" = NameId, Path)), request_body = UpdateBenchmark, responses((status = 200, body = Benchmark)))]
 async fn benchmark_update(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
     Json(update): Json<UpdateBenchmark>,
 ) -> Result<axum::Json<Benchmark>, ApiError> {
@@ -78,7 +80,7 @@ async fn benchmark_update(
 #[utoipa::path(delete, path = "/v0/projects/{project}/benchmarks/{benchmark}", tag = "benchmarks", params(("project" = ResourceId, Path), ("benchmark" = NameId, Path)), responses((status = 204)))]
 async fn benchmark_delete(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
 ) -> Result<StatusCode, ApiError> {
     dimension::delete::<BenchmarkRow>(&app, caller, &project, &id).await

@@ -15,11 +15,12 @@ use super::{
     page::{Listing, ProjectListQuery},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
     branch::{self, StartPointError},
+    creation,
     error::ApiError,
     permission,
-    store::branch::BranchRow,
+    store::{branch::BranchRow, creation::Kind},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -41,11 +42,12 @@ async fn branches_list(
 #[utoipa::path(post, path = "/v0/projects/{project}/branches", tag = "branches", params(("project" = ResourceId, Path)), request_body = NewBranch, responses((status = 201, body = Branch)))]
 async fn branch_create(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path(project): Path<ResourceId>,
     Json(new): Json<NewBranch>,
 ) -> Result<(StatusCode, axum::Json<Branch>), ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Create).await?;
+    creation::allow(&app, &project, Kind::Branch).await?;
     let created = branch::create(&app, &project, &new).await?;
     Ok((StatusCode::CREATED, axum::Json(created)))
 }
@@ -79,7 +81,7 @@ async fn branch_view(
 #[utoipa::path(patch, path = "/v0/projects/{project}/branches/{branch}", tag = "branches", params(("project" = ResourceId, Path), ("branch" = NameId, Path)), request_body = UpdateBranch, responses((status = 200, body = Branch)))]
 async fn branch_update(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
     Json(update): Json<UpdateBranch>,
 ) -> Result<axum::Json<Branch>, ApiError> {
@@ -91,7 +93,7 @@ async fn branch_update(
 #[utoipa::path(delete, path = "/v0/projects/{project}/branches/{branch}", tag = "branches", params(("project" = ResourceId, Path), ("branch" = NameId, Path)), responses((status = 204)))]
 async fn branch_delete(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
 ) -> Result<StatusCode, ApiError> {
     dimension::delete::<BranchRow>(&app, caller, &project, &id).await

@@ -5,7 +5,7 @@ use bencher_types::{NameId, Permission, ResourceId};
 use super::page::{Listing, ProjectListQuery};
 use crate::{
     app::App,
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
     error::ApiError,
     permission,
     store::{StoreError, dimension::Dimension, project::ProjectRow},
@@ -36,7 +36,7 @@ pub(super) async fn view<D: Dimension>(
 /// The project and its row, for who may change it.
 pub(super) async fn for_change<D: Dimension>(
     app: &App,
-    caller: User,
+    caller: Authenticated,
     project: &ResourceId,
     id: &NameId,
 ) -> Result<(ProjectRow, D), ApiError> {
@@ -47,7 +47,7 @@ pub(super) async fn for_change<D: Dimension>(
 
 pub(super) async fn delete<D: Dimension>(
     app: &App,
-    caller: User,
+    caller: Authenticated,
     project: &ResourceId,
     id: &NameId,
 ) -> Result<http::StatusCode, ApiError> {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{AppState, visit::Visit};
 use crate::{
-    auth::{self, Admin, Principal, User},
+    auth::{self, Admin, Authenticated, Principal, User},
     error::ApiError,
 };
 
@@ -95,12 +95,30 @@ impl FromRequestParts<AppState> for Principal {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         match bearer(parts)? {
             Some(token) => {
-                let user = auth::authenticate(state, token).await?;
-                Visit::of(parts).user(user.uuid)?;
-                Ok(Self::User(user))
+                let principal = auth::authenticate(state, token).await?;
+                match &principal {
+                    Self::User(user) => Visit::of(parts).user(user.uuid)?,
+                    Self::ProjectKey(holder) => Visit::of(parts).project(holder.project)?,
+                    Self::Anonymous => {}
+                }
+                Ok(principal)
             }
             // Counted where it came in.
             None => Ok(Self::Anonymous),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for Authenticated {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        match Principal::from_request_parts(parts, state).await? {
+            // 400, not 401, is what clients of the v0.6 series are answered here.
+            Principal::Anonymous => {
+                Err(ApiError::bad_request("this needs a log-in: send the header `Authorization: Bearer` and a token or key"))
+            }
+            principal => Ok(Self(principal)),
         }
     }
 }
@@ -109,11 +127,10 @@ impl FromRequestParts<AppState> for User {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        match Principal::from_request_parts(parts, state).await? {
+        match Authenticated::from_request_parts(parts, state).await?.0 {
             Principal::User(user) => Ok(user),
-            // 400, not 401, is what clients of the v0.6 series are answered here.
-            Principal::Anonymous => {
-                Err(ApiError::bad_request("this needs a log-in: send the header `Authorization: Bearer` and a token or key"))
+            Principal::Anonymous | Principal::ProjectKey(_) => {
+                Err(ApiError::unauthorized("this needs a user: a project's key is good for what is in its project only"))
             }
         }
     }

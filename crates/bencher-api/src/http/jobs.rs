@@ -11,7 +11,7 @@ use super::{
     page::{Direction, Listing, Page},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
     error::ApiError,
     job::{self, CancelError, ViewError},
     permission,
@@ -72,7 +72,7 @@ async fn job_view(
 #[utoipa::path(post, path = "/v0/projects/{project}/jobs/{job}/cancel", tag = "jobs", params(("project" = ResourceId, Path), ("job" = JobUuid, Path)), responses((status = 200, body = Job)))]
 async fn job_cancel(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, uuid)): Path<(ResourceId, JobUuid)>,
 ) -> Result<axum::Json<Job>, ApiError> {
     let principal = Principal::from(caller);

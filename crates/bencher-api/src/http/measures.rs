@@ -14,10 +14,11 @@ use super::{
     page::{Listing, ProjectListQuery},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
+    creation,
     error::ApiError,
     permission,
-    store::measure::MeasureRow,
+    store::{creation::Kind, measure::MeasureRow},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -43,11 +44,12 @@ async fn measures_list(
 #[utoipa::path(post, path = "/v0/projects/{project}/measures", tag = "measures", params(("project" = ResourceId, Path)), request_body = NewMeasure, responses((status = 201, body = Measure)))]
 async fn measure_create(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path(project): Path<ResourceId>,
     Json(new): Json<NewMeasure>,
 ) -> Result<(StatusCode, axum::Json<Measure>), ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Create).await?;
+    creation::allow(&app, &project, Kind::Measure).await?;
     let created = app.store.create_measure(&project, &new, app.clock.now()).await?;
     Ok((StatusCode::CREATED, axum::Json(created)))
 }
@@ -66,7 +68,7 @@ async fn measure_view(
 #[utoipa::path(patch, path = "/v0/projects/{project}/measures/{measure}", tag = "measures", params(("project" = ResourceId, Path), ("measure" = NameId, Path)), request_body = UpdateMeasure, responses((status = 200, body = Measure)))]
 async fn measure_update(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
     Json(update): Json<UpdateMeasure>,
 ) -> Result<axum::Json<Measure>, ApiError> {
@@ -78,7 +80,7 @@ async fn measure_update(
 #[utoipa::path(delete, path = "/v0/projects/{project}/measures/{measure}", tag = "measures", params(("project" = ResourceId, Path), ("measure" = NameId, Path)), responses((status = 204)))]
 async fn measure_delete(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
 ) -> Result<StatusCode, ApiError> {
     dimension::delete::<MeasureRow>(&app, caller, &project, &id).await

@@ -4,7 +4,7 @@ use axum::extract::State;
 use bencher_types::{
     Permission, ResourceId,
     wire::{
-        organization::{Allowed, NewOrganization, Organization, UpdateOrganization},
+        organization::{Allowed, NewClaim, NewOrganization, Organization, UpdateOrganization},
         project::{NewProject, Project},
     },
 };
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     auth::{Admin, User},
+    claim::{self, ClaimError},
     deletion::{self, Kind},
     error::ApiError,
     permission::{self, AccessError},
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(organization_restore))
         .routes(routes!(organization_allowed))
         .routes(routes!(organization_projects_list, organization_project_create))
+        .routes(routes!(organization_claim))
 }
 
 /// Lists the organizations that the caller is a member of; an admin sees all.
@@ -125,7 +127,9 @@ async fn organization_allowed(
 pub(super) fn allowed<T>(access: Result<T, AccessError>) -> Result<axum::Json<Allowed>, ApiError> {
     match access {
         Ok(_) => Ok(axum::Json(Allowed { allowed: true })),
-        Err(AccessError::Denied { .. } | AccessError::LogIn) => Ok(axum::Json(Allowed { allowed: false })),
+        Err(AccessError::Denied { .. } | AccessError::LogIn | AccessError::OtherProject | AccessError::Unclaimed) => {
+            Ok(axum::Json(Allowed { allowed: false }))
+        }
         Err(error @ (AccessError::NotFound { .. } | AccessError::Store(_))) => Err(error.into()),
     }
 }
@@ -154,4 +158,25 @@ async fn organization_project_create(
     let organization = permission::organization(&app, &caller.into(), &id, Permission::Create).await?;
     let row = app.store.create_project(organization.id, &new, app.clock.now()).await?;
     Ok((StatusCode::CREATED, axum::Json(row.into())))
+}
+
+/// Claims an organization that came about without a log-in. The caller is its leader then.
+#[utoipa::path(post, path = "/v0/organizations/{organization}/claim", tag = "organizations", params(("organization" = ResourceId, Path)), request_body = NewClaim, responses((status = 201, body = Organization)))]
+async fn organization_claim(
+    State(app): State<AppState>,
+    caller: User,
+    Path(id): Path<ResourceId>,
+    Json(_claim): Json<NewClaim>,
+) -> Result<(StatusCode, axum::Json<Organization>), ApiError> {
+    Ok((StatusCode::CREATED, axum::Json(claim::claim(&app, &caller, &id).await?.into())))
+}
+
+impl From<ClaimError> for ApiError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::NotFound(id) => Self::not_found("Organization", id),
+            ClaimError::Claimed => Self::conflict(error.to_string()),
+            ClaimError::Store(store) => store.into(),
+        }
+    }
 }

@@ -45,6 +45,7 @@ async fn projects_list(
         Principal::Anonymous => VisibleTo::Everyone,
         Principal::User(user) if user.admin => VisibleTo::Admin,
         Principal::User(user) => VisibleTo::Member(user.id),
+        Principal::ProjectKey(holder) => VisibleTo::KeyOf(holder.project_id),
     };
     let presence = presence(&principal, query.deleted)?;
     Ok(Listing::of(app.store.projects(None, visible, presence, &query.by()).await?))

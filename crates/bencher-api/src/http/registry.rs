@@ -103,6 +103,7 @@ fn charge(visit: &Visit, caller: &Caller) -> Result<(), Limited> {
     match caller {
         Caller::Anonymous(_) => visit.nobody(),
         Caller::User(user, _) => visit.user(user.uuid),
+        Caller::ProjectKey(holder, _) => visit.project(holder.project),
         // It fetches what its job needs, which is limited by there being a job.
         Caller::Runner(..) => {
             visit.uncounted();

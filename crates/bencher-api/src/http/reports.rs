@@ -15,7 +15,7 @@ use super::{
     page::{Direction, Listing, Page},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
     error::ApiError,
     permission, run,
     store::report::{Deleted, Detail, ReportFilter},
@@ -96,7 +96,7 @@ async fn reports_list(
 #[utoipa::path(post, path = "/v0/projects/{project}/reports", tag = "reports", params(("project" = ResourceId, Path)), request_body = NewReport, responses((status = 201, body = Report)))]
 async fn report_create(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path(project): Path<ResourceId>,
     Json(new): Json<NewReport>,
 ) -> Result<(StatusCode, axum::Json<Report>), ApiError> {
@@ -121,7 +121,7 @@ async fn report_view(
 #[utoipa::path(delete, path = "/v0/projects/{project}/reports/{report}", tag = "reports", params(("project" = ResourceId, Path), ("report" = ReportUuid, Path)), responses((status = 204)))]
 async fn report_delete(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, report)): Path<(ResourceId, ReportUuid)>,
 ) -> Result<StatusCode, ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Delete).await?;

@@ -5,7 +5,7 @@ use bencher_types::wire::{report::Report, run::NewRun};
 use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{AppState, extract::Json};
+use super::{AppState, extract::Json, source::Source};
 use crate::{
     auth::Principal,
     error::ApiError,
@@ -22,9 +22,10 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 async fn run_create(
     State(app): State<AppState>,
     principal: Principal,
+    source: Source,
     Json(new): Json<NewRun>,
 ) -> Result<(StatusCode, axum::Json<Report>), ApiError> {
-    Ok((StatusCode::CREATED, axum::Json(run::run(&app, &principal, new).await?)))
+    Ok((StatusCode::CREATED, axum::Json(run::run(&app, &principal, source.known_address(), new).await?)))
 }
 
 impl From<RunError> for ApiError {
@@ -43,6 +44,7 @@ impl From<RunError> for ApiError {
             RunError::Threshold(threshold) => threshold.into(),
             RunError::Job(JobError::Spec(SpecError::Store(store)) | JobError::Image(ImageError::Store(store))) => store.into(),
             RunError::Job(_) => Self::bad_request(detail),
+            RunError::Creation(creation) => creation.into(),
             RunError::Record(RecordError::SameMeasure { .. }) => Self::bad_request(detail),
             RunError::Record(RecordError::Store(store)) | RunError::Store(store) => store.into(),
         }

@@ -5,9 +5,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use axum::{extract::FromRequestParts, http::request::Parts};
 use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
+use super::AppState;
 use crate::config::server::{ForwardedHeader, Server};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -27,9 +29,22 @@ impl Default for Source {
     }
 }
 
+impl FromRequestParts<AppState> for Source {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get().copied().unwrap_or_default())
+    }
+}
+
 impl Source {
     pub(crate) const fn address(self) -> IpAddr {
         self.0
+    }
+
+    /// `None` where the request came over no connection.
+    pub(crate) fn known_address(self) -> Option<IpAddr> {
+        (!self.0.is_unspecified()).then_some(self.0)
     }
 
     pub(super) fn of(peer: IpAddr, headers: &HeaderMap, server: &Server) -> Self {

@@ -16,10 +16,11 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
+    creation,
     error::ApiError,
     permission,
-    store::testbed::TestbedRow,
+    store::{creation::Kind, testbed::TestbedRow},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -45,11 +46,12 @@ async fn testbeds_list(
 #[utoipa::path(post, path = "/v0/projects/{project}/testbeds", tag = "testbeds", params(("project" = ResourceId, Path)), request_body = NewTestbed, responses((status = 201, body = Testbed)))]
 async fn testbed_create(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path(project): Path<ResourceId>,
     Json(new): Json<NewTestbed>,
 ) -> Result<(StatusCode, axum::Json<Testbed>), ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Create).await?;
+    creation::allow(&app, &project, Kind::Testbed).await?;
     let spec = match &new.spec {
         Some(id) => Some(usable_spec(&app, id).await?),
         None => None,
@@ -87,7 +89,7 @@ async fn testbed_view(
 #[utoipa::path(patch, path = "/v0/projects/{project}/testbeds/{testbed}", tag = "testbeds", params(("project" = ResourceId, Path), ("testbed" = NameId, Path)), request_body = UpdateTestbed, responses((status = 200, body = Testbed)))]
 async fn testbed_update(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
     Json(update): Json<UpdateTestbed>,
 ) -> Result<axum::Json<Testbed>, ApiError> {
@@ -104,7 +106,7 @@ async fn testbed_update(
 #[utoipa::path(delete, path = "/v0/projects/{project}/testbeds/{testbed}", tag = "testbeds", params(("project" = ResourceId, Path), ("testbed" = NameId, Path)), responses((status = 204)))]
 async fn testbed_delete(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, NameId)>,
 ) -> Result<StatusCode, ApiError> {
     dimension::delete::<TestbedRow>(&app, caller, &project, &id).await

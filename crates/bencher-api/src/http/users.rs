@@ -1,9 +1,12 @@
-//! `/v0/users`: users and their keys. A user sees and changes only itself; an admin everybody.
+//! `/v0/users`: users, their keys and their API tokens. A user sees and changes only itself; an admin everybody.
 
 use axum::extract::State;
 use bencher_types::{
-    ResourceId, UserKeyUuid,
-    wire::auth::{NewUserKey, UpdateUser, UpdateUserKey, User as UserJson, UserKeyCreated, UserKeyInfo},
+    ResourceId, TokenUuid, UserKeyUuid,
+    wire::{
+        auth::{NewUserKey, UpdateUser, UpdateUserKey, User as UserJson, UserKeyCreated, UserKeyInfo},
+        key::{NewToken, Token, UpdateToken},
+    },
 };
 use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -27,6 +30,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(user_view, user_update))
         .routes(routes!(user_keys_list, user_key_create))
         .routes(routes!(user_key_view, user_key_update, user_key_revoke))
+        .routes(routes!(user_tokens_list, user_token_create))
+        .routes(routes!(user_token_view, user_token_update, user_token_revoke))
 }
 
 /// Lists users.
@@ -128,6 +133,74 @@ async fn user_key_revoke(
     let user = itself_or_admin(&app, &caller, &id).await?;
     let found = app.store.revoke_user_key(user.id, key, app.clock.now()).await?;
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found("User key", key)) }
+}
+
+/// Lists a user's API tokens.
+#[utoipa::path(get, path = "/v0/users/{user}/tokens", tag = "users", params(("user" = ResourceId, Path), KeysQuery), responses((status = 200, body = Vec<Token>)))]
+async fn user_tokens_list(
+    State(app): State<AppState>,
+    caller: User,
+    Path(id): Path<ResourceId>,
+    Query(query): Query<KeysQuery>,
+) -> Result<Listing<Token>, ApiError> {
+    let user = itself_or_admin(&app, &caller, &id).await?;
+    let (rows, total) = app.store.user_tokens(user.id, query.revoked.unwrap_or(false), &query.by()).await?;
+    Ok(Listing { items: rows.into_iter().map(|row| account::show_token(&app, row)).collect(), total })
+}
+
+/// Makes an API token. Unlike a key, it is shown again.
+#[utoipa::path(post, path = "/v0/users/{user}/tokens", tag = "users", params(("user" = ResourceId, Path)), request_body = NewToken, responses((status = 201, body = Token)))]
+async fn user_token_create(
+    State(app): State<AppState>,
+    caller: User,
+    Path(id): Path<ResourceId>,
+    Json(new): Json<NewToken>,
+) -> Result<(StatusCode, axum::Json<Token>), ApiError> {
+    let user = itself_or_admin(&app, &caller, &id).await?;
+    Ok((StatusCode::CREATED, axum::Json(account::create_token(&app, &user, &new).await?)))
+}
+
+/// Shows an API token.
+#[utoipa::path(get, path = "/v0/users/{user}/tokens/{token}", tag = "users", params(("user" = ResourceId, Path), ("token" = TokenUuid, Path)), responses((status = 200, body = Token)))]
+async fn user_token_view(
+    State(app): State<AppState>,
+    caller: User,
+    Path((id, token)): Path<(ResourceId, TokenUuid)>,
+) -> Result<axum::Json<Token>, ApiError> {
+    let user = itself_or_admin(&app, &caller, &id).await?;
+    Ok(axum::Json(view_token(&app, &user, token).await?))
+}
+
+/// Renames an API token.
+#[utoipa::path(patch, path = "/v0/users/{user}/tokens/{token}", tag = "users", params(("user" = ResourceId, Path), ("token" = TokenUuid, Path)), request_body = UpdateToken, responses((status = 200, body = Token)))]
+async fn user_token_update(
+    State(app): State<AppState>,
+    caller: User,
+    Path((id, token)): Path<(ResourceId, TokenUuid)>,
+    Json(update): Json<UpdateToken>,
+) -> Result<axum::Json<Token>, ApiError> {
+    let user = itself_or_admin(&app, &caller, &id).await?;
+    if let Some(name) = &update.name {
+        app.store.rename_user_token(user.id, token, name).await?;
+    }
+    Ok(axum::Json(view_token(&app, &user, token).await?))
+}
+
+/// Revokes an API token for good. Its record stays.
+#[utoipa::path(delete, path = "/v0/users/{user}/tokens/{token}", tag = "users", params(("user" = ResourceId, Path), ("token" = TokenUuid, Path)), responses((status = 204)))]
+async fn user_token_revoke(
+    State(app): State<AppState>,
+    caller: User,
+    Path((id, token)): Path<(ResourceId, TokenUuid)>,
+) -> Result<StatusCode, ApiError> {
+    let user = itself_or_admin(&app, &caller, &id).await?;
+    let found = app.store.revoke_user_token(user.id, token, app.clock.now()).await?;
+    if found { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found("Token", token)) }
+}
+
+async fn view_token(app: &App, user: &UserRow, token: TokenUuid) -> Result<Token, ApiError> {
+    let row = app.store.user_token(user.id, token).await?;
+    row.map(|row| account::show_token(app, row)).ok_or_else(|| ApiError::not_found("Token", token))
 }
 
 async fn view_key(app: &App, user: &UserRow, key: UserKeyUuid) -> Result<UserKeyInfo, ApiError> {

@@ -98,7 +98,6 @@ impl Visit {
     }
 
     /// The request is that of somebody with a project's key.
-    #[expect(dead_code, reason = "for keys of projects")]
     pub(crate) fn project(&self, project: ProjectUuid) -> Result<(), Limited> {
         self.charge(Subject::Project(project))
     }

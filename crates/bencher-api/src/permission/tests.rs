@@ -1,35 +1,56 @@
-use bencher_types::{Email, UserUuid, wire::project::Visibility};
+use bencher_types::{Email, ProjectKeyUuid, ProjectUuid, UserUuid, wire::project::Visibility};
 
-use super::{Permission, Role, Verdict, decide};
-use crate::auth::{Principal, User};
+use super::{Permission, Role, Standing, Verdict, decide};
+use crate::auth::{KeyHolder, Principal, User};
 
-fn somebody() -> Principal {
-    let email = Email::new("somebody@example.com").unwrap();
-    Principal::User(User { id: 1, uuid: UserUuid::random(), email, admin: false })
-}
+const STRANGERS: [Standing; 3] = [Standing::Anonymous, Standing::Stranger, Standing::OtherKey];
 
 #[test]
 fn everybody_may_view_a_public_project() {
-    for principal in [Principal::Anonymous, somebody()] {
-        assert_eq!(decide(&principal, None, Visibility::Public, Permission::View), Verdict::Allowed);
+    for standing in STRANGERS {
+        assert_eq!(decide(standing, Visibility::Public, Permission::View), Verdict::Allowed);
     }
 }
 
 #[test]
-fn a_private_project_is_hidden_from_who_is_no_member() {
+fn a_private_project_is_hidden_from_who_has_no_part_in_it() {
     for permission in Permission::ALL {
-        for principal in [Principal::Anonymous, somebody()] {
-            assert_eq!(decide(&principal, None, Visibility::Private, permission), Verdict::Hidden, "{permission:?}");
+        for standing in STRANGERS {
+            assert_eq!(decide(standing, Visibility::Private, permission), Verdict::Hidden, "{permission:?}");
         }
     }
 }
 
 #[test]
 fn changing_a_public_project_needs_a_login_and_then_a_role() {
-    assert_eq!(decide(&Principal::Anonymous, None, Visibility::Public, Permission::Create), Verdict::LogIn);
-    assert_eq!(decide(&somebody(), None, Visibility::Public, Permission::Create), Verdict::Denied);
-    assert_eq!(decide(&somebody(), Some(Role::Viewer), Visibility::Public, Permission::Create), Verdict::Denied);
-    assert_eq!(decide(&somebody(), Some(Role::Developer), Visibility::Private, Permission::Create), Verdict::Allowed);
+    assert_eq!(decide(Standing::Anonymous, Visibility::Public, Permission::Create), Verdict::LogIn);
+    assert_eq!(decide(Standing::Stranger, Visibility::Public, Permission::Create), Verdict::Denied);
+    assert_eq!(decide(Standing::Member(Role::Viewer), Visibility::Public, Permission::Create), Verdict::Denied);
+    assert_eq!(decide(Standing::Member(Role::Developer), Visibility::Private, Permission::Create), Verdict::Allowed);
+}
+
+#[test]
+fn a_key_does_in_its_project_what_a_ci_job_does_and_in_others_nothing() {
+    for permission in Permission::ALL {
+        let within = if Permission::OF_PROJECT_KEY.contains(&permission) { Verdict::Allowed } else { Verdict::Denied };
+        for visibility in [Visibility::Public, Visibility::Private] {
+            assert_eq!(decide(Standing::Key, visibility, permission), within, "{permission:?}");
+        }
+        let outside = if permission == Permission::View { Verdict::Allowed } else { Verdict::OtherProject };
+        assert_eq!(decide(Standing::OtherKey, Visibility::Public, permission), outside, "{permission:?}");
+    }
+    // No more than a developer.
+    assert!(Permission::OF_PROJECT_KEY.iter().all(|&permission| Role::Developer.may(permission)));
+}
+
+#[test]
+fn a_key_is_for_its_own_project_only() {
+    let holder = KeyHolder { key: ProjectKeyUuid::random(), project_id: 7, project: ProjectUuid::random() };
+    let principal = Principal::ProjectKey(holder);
+    assert_eq!(Standing::of(&principal, None, Some(7)), Standing::Key);
+    assert_eq!(Standing::of(&principal, None, Some(8)), Standing::OtherKey);
+    // An organization is no project, whatever the numbers of their rows.
+    assert_eq!(Standing::of(&principal, None, None), Standing::OtherKey);
 }
 
 #[test]
@@ -42,10 +63,11 @@ fn only_a_leader_manages_and_gives_roles() {
 
 #[test]
 fn an_admin_of_the_server_may_do_everything() {
-    let Principal::User(user) = somebody() else { unreachable!() };
-    let admin = Principal::User(User { admin: true, ..user });
+    let email = Email::new("admin@example.com").unwrap();
+    let admin = Principal::User(User { id: 1, uuid: UserUuid::random(), email, admin: true });
+    let standing = Standing::of(&admin, None, Some(1));
     for permission in Permission::ALL {
-        assert_eq!(decide(&admin, None, Visibility::Private, permission), Verdict::Allowed);
+        assert_eq!(decide(standing, Visibility::Private, permission), Verdict::Allowed);
     }
 }
 

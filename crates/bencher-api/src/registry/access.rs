@@ -1,9 +1,10 @@
 //! Who may do what with a repository.
 //!
 //! What a caller may do is asked of the database at every request; a token's scope can only narrow it. A project that the caller may
-//! not view answers exactly as one that does not exist.
+//! not view answers exactly as one that does not exist, except to a push: the first push to a name makes the project, so that a name
+//! which is taken cannot look like one that is not.
 
-use bencher_types::{Permission, ResourceId, RunnerUuid, UserKey};
+use bencher_types::{Permission, ProjectKey, ProjectKeyUuid, ResourceId, ResourceName, RunnerUuid, UserKey};
 
 use super::{
     name::RepositoryName,
@@ -11,7 +12,8 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{self, AuthError, Principal, User},
+    auth::{self, AuthError, KeyHolder, Principal, User},
+    claim::{self, ClaimError},
     permission,
     store::{
         StoreError,
@@ -42,6 +44,7 @@ pub enum Grant {
 pub enum Caller {
     Anonymous(Grant),
     User(User, Grant),
+    ProjectKey(KeyHolder, Grant),
     Runner(RunnerUuid, Option<OciAccess>),
 }
 
@@ -85,37 +88,54 @@ pub async fn identify(app: &App, credentials: &Credentials) -> Result<Caller, Ac
         Credentials::None => Ok(Caller::Anonymous(Grant::Everything)),
         Credentials::Basic { user, password } => {
             // Tools differ in which of the two fields they put a key into.
-            let key = if user.expose().starts_with(UserKey::PREFIX) { user } else { password };
-            Ok(Caller::User(user_of(app, key.expose()).await?, Grant::Everything))
+            let is_key = [UserKey::PREFIX, ProjectKey::PREFIX].iter().any(|prefix| user.expose().starts_with(prefix));
+            let key = if is_key { user } else { password };
+            Ok(Caller::of(of_key(app, key.expose()).await?, Grant::Everything))
         }
         Credentials::Bearer(token) => bearer(app, token.expose()).await,
     }
 }
 
+impl Caller {
+    fn of(principal: Principal, grant: Grant) -> Self {
+        match principal {
+            Principal::Anonymous => Self::Anonymous(grant),
+            Principal::User(user) => Self::User(user, grant),
+            Principal::ProjectKey(holder) => Self::ProjectKey(holder, grant),
+        }
+    }
+}
+
 async fn bearer(app: &App, token: &str) -> Result<Caller, AccessError> {
-    const REGISTRY: [Audience; 3] = [Audience::OciAuth, Audience::OciPublic, Audience::OciRunner];
-    let Ok(claims) = app.tokens.check(token, &REGISTRY, app.clock.now()) else {
-        return Ok(Caller::User(user_of(app, token).await?, Grant::Everything));
+    const REGISTRY: [Audience; 4] = [Audience::OciAuth, Audience::OciPublic, Audience::OciProject, Audience::OciRunner];
+    let Ok(mut claims) = app.tokens.check(token, &REGISTRY, app.clock.now()) else {
+        return Ok(Caller::of(of_key(app, token).await?, Grant::Everything));
     };
+    let oci = claims.oci.take();
     match claims.aud {
-        Audience::OciPublic => Ok(Caller::Anonymous(Grant::Token(claims.oci))),
+        Audience::OciPublic => Ok(Caller::Anonymous(Grant::Token(oci))),
         Audience::OciRunner => {
             let runner: RunnerUuid = claims.sub.parse().map_err(|_| unauthorized("the token names no runner"))?;
             let found = app.store.runner(&ResourceId::Uuid(runner.as_uuid())).await?;
             if found.is_none_or(|runner| runner.archived.is_some()) {
                 return Err(unauthorized("the runner of this token is archived or gone"));
             }
-            Ok(Caller::Runner(runner, claims.oci))
+            Ok(Caller::Runner(runner, oci))
         }
-        _ => {
-            let oci = claims.oci.clone();
-            Ok(Caller::User(auth::user_of_claims(app, claims).await.map_err(not_identified)?, Grant::Token(oci)))
+        Audience::OciProject => {
+            // The token goes with the key that it was issued for.
+            let gone = || unauthorized("the key of this token has expired or was revoked");
+            let key = ProjectKeyUuid::from(claims.jti.ok_or_else(gone)?);
+            let row = app.store.live_project_key(key, app.clock.now()).await?;
+            let row = row.filter(|row| row.project_uuid.0.to_string() == claims.sub).ok_or_else(gone)?;
+            Ok(Caller::ProjectKey(row.into(), Grant::Token(oci)))
         }
+        _ => Ok(Caller::User(auth::user_of_claims(app, claims).await.map_err(not_identified)?, Grant::Token(oci))),
     }
 }
 
-/// The user of a key or an API token.
-async fn user_of(app: &App, token: &str) -> Result<User, AccessError> {
+/// Whose a key or an API token is.
+async fn of_key(app: &App, token: &str) -> Result<Principal, AccessError> {
     auth::authenticate(app, token).await.map_err(not_identified)
 }
 
@@ -130,7 +150,8 @@ fn unauthorized(detail: &str) -> AccessError {
     AccessError::Unauthorized(detail.to_owned())
 }
 
-/// The rule: whoever may view a project may pull its images; whoever may add to it may push, and delete what was pushed.
+/// The rule: whoever may view a project may pull its images; whoever may add to it may push, and delete what was pushed. Where nobody
+/// has claimed the project, everybody may.
 const fn permission(action: OciAction) -> Permission {
     match action {
         OciAction::Pull => Permission::View,
@@ -138,7 +159,8 @@ const fn permission(action: OciAction) -> Permission {
     }
 }
 
-/// Lets a caller act on a repository, or says why not.
+/// Lets a caller act on a repository, or says why not. The first push to a name that no project has makes the project, and a user who
+/// pushes to what nobody has claimed claims it.
 ///
 /// # Errors
 /// The caller may not, or that could not be found out.
@@ -147,9 +169,24 @@ pub async fn authorize(app: &App, caller: &Caller, name: &RepositoryName, action
         Caller::Runner(runner, access) => return authorize_runner(app, *runner, access.as_ref(), name, action).await,
         Caller::Anonymous(grant) => (Principal::Anonymous, grant),
         Caller::User(user, grant) => (Principal::User(user.clone()), grant),
+        Caller::ProjectKey(holder, grant) => (Principal::ProjectKey(*holder), grant),
     };
-    let project = permission::project(app, &principal, name.project(), permission(action)).await;
-    let project = project.map_err(|error| refused(error, &principal, name, action))?;
+    let project = match look_up(app, &principal, name, action).await {
+        Err(permission::AccessError::NotFound { .. })
+            if may_appear(app, &principal, name) && lets_appear(&principal, grant, name) =>
+        {
+            match action {
+                // Who has a token for it is not asked for another one: tools look what is there before they push.
+                OciAction::Pull => return Err(AccessError::NameUnknown(name.as_str().to_owned())),
+                OciAction::Push => {
+                    appear(app, &principal, name).await?;
+                    look_up(app, &principal, name, action).await
+                }
+            }
+        }
+        found => found,
+    };
+    let mut project = project.map_err(|error| refused(error, &principal, name, action))?;
     let covered = match grant {
         Grant::Everything => true,
         Grant::Token(None) => false,
@@ -158,15 +195,95 @@ pub async fn authorize(app: &App, caller: &Caller, name: &RepositoryName, action
     if !covered {
         return Err(AccessError::InsufficientScope { name: name.as_str().to_owned(), action });
     }
-    let (principal, may_push) = match &principal {
-        Principal::Anonymous => (None, false),
-        Principal::User(user) => {
-            let role = project.role.as_ref().map(|role| role.0);
-            let may_push = user.admin || role.is_some_and(|role| role.may(permission(OciAction::Push)));
-            (Some(format!("user:{}", user.uuid)), may_push)
+    if action == OciAction::Push && project.claimed.is_none() {
+        match &principal {
+            Principal::User(user) => project = claim_for(app, user, project, name).await?,
+            Principal::Anonymous if *grant == Grant::Everything => {
+                return Err(refused(permission::AccessError::LogIn, &principal, name, action));
+            }
+            Principal::Anonymous | Principal::ProjectKey(_) => {}
         }
+    }
+    let may_push = action == OciAction::Push || may_push(&principal, &project);
+    let principal = match &principal {
+        Principal::Anonymous => (project.claimed.is_none()).then(|| "public".to_owned()),
+        Principal::User(user) => Some(format!("user:{}", user.uuid)),
+        Principal::ProjectKey(holder) => Some(format!("project:{}", holder.project)),
     };
     Ok(Access { name: name.clone(), place: place(&project, name, Reach::Repository), principal, may_push })
+}
+
+/// Whether what a caller shows is enough to make a project of this name. Tools ask for a token first; an anonymous request without any
+/// is none of theirs.
+fn lets_appear(principal: &Principal, grant: &Grant, name: &RepositoryName) -> bool {
+    match grant {
+        Grant::Everything => !matches!(principal, Principal::Anonymous),
+        Grant::Token(None) => false,
+        Grant::Token(Some(access)) => scope::allows(access, &[name.as_str().to_owned()], OciAction::Push),
+    }
+}
+
+async fn look_up(
+    app: &App,
+    principal: &Principal,
+    name: &RepositoryName,
+    action: OciAction,
+) -> Result<ProjectRow, permission::AccessError> {
+    permission::project_to_file_under(app, principal, name.project(), permission(action)).await
+}
+
+fn may_push(principal: &Principal, project: &ProjectRow) -> bool {
+    match principal {
+        Principal::Anonymous => project.claimed.is_none(),
+        Principal::ProjectKey(holder) => holder.project_id == project.id,
+        Principal::User(user) => {
+            let role = project.role.as_ref().map(|role| role.0);
+            user.admin || role.is_some_and(|role| role.may(permission(OciAction::Push)))
+        }
+    }
+}
+
+/// Whether a push makes the project where there is none: a UUID names what must be there already, and a key is for its own project.
+fn may_appear(app: &App, principal: &Principal, name: &RepositoryName) -> bool {
+    let may = match principal {
+        Principal::Anonymous => app.config.anonymous_runs(),
+        Principal::User(_) => true,
+        Principal::ProjectKey(_) => false,
+    };
+    may && matches!(name.project(), ResourceId::Slug(_))
+}
+
+/// Makes the project of a first push: a user's own, or nobody's.
+async fn appear(app: &App, principal: &Principal, name: &RepositoryName) -> Result<(), AccessError> {
+    let ResourceId::Slug(slug) = name.project() else { return Ok(()) };
+    let now = app.clock.now();
+    let made = match principal.user_id() {
+        Some(user) => app.store.create_own_project(user, slug, now).await,
+        None => {
+            let title = ResourceName::new(slug.as_str()).map_err(|error| AccessError::Denied(error.to_string()))?;
+            app.store.create_unclaimed_project(&title, slug, now).await
+        }
+    };
+    match made {
+        Ok(()) => {
+            tracing::info!(project.slug = %slug, "a push made a project");
+            Ok(())
+        }
+        // Another push was first, or the name is taken by what the caller may not see.
+        Err(StoreError::Unique { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn claim_for(app: &App, user: &User, project: ProjectRow, name: &RepositoryName) -> Result<ProjectRow, AccessError> {
+    let organization = ResourceId::Uuid(project.organization_uuid.0.as_uuid());
+    match claim::claim(app, user, &organization).await {
+        Ok(_) | Err(ClaimError::Claimed | ClaimError::NotFound(_)) => {}
+        Err(ClaimError::Store(error)) => return Err(error.into()),
+    }
+    let principal = Principal::User(user.clone());
+    let again = permission::project(app, &principal, name.project(), Permission::Create).await;
+    again.map_err(|error| refused(error, &principal, name, OciAction::Push))
 }
 
 /// A runner pulls what belongs to the project of its job, whichever repository it is in, and does nothing else.
@@ -203,8 +320,8 @@ fn refused(error: permission::AccessError, principal: &Principal, name: &Reposit
             action_name(action),
             name.as_str()
         )),
-        (permission::AccessError::NotFound { .. }, Principal::User(_)) => AccessError::NameUnknown(name.as_str().to_owned()),
-        (error, Principal::User(_)) => AccessError::Denied(error.to_string()),
+        (permission::AccessError::NotFound { .. }, _) => AccessError::NameUnknown(name.as_str().to_owned()),
+        (error, _) => AccessError::Denied(error.to_string()),
     }
 }
 
@@ -214,7 +331,7 @@ fn aliases(name: &RepositoryName, project: &ProjectRow) -> [String; 2] {
     [below(&project.uuid.0.to_string()), below(project.slug.0.as_str())]
 }
 
-/// The part of the scopes that a user, or anybody, may have.
+/// The part of the scopes that a user, the holder of a key, or anybody, may have.
 ///
 /// # Errors
 /// The database failed.
@@ -222,10 +339,16 @@ pub async fn grantable(app: &App, principal: &Principal, scopes: Vec<Scope>) -> 
     let mut granted = Vec::new();
     for Scope { name, actions: asked } in scopes {
         let mut actions = Vec::new();
-        for action in asked {
-            match permission::project(app, principal, name.project(), permission(action)).await {
+        for &action in &asked {
+            match look_up(app, principal, &name, action).await {
                 Ok(_) => actions.push(action),
                 Err(permission::AccessError::Store(error)) => return Err(error),
+                // Nothing is made before something is pushed.
+                Err(permission::AccessError::NotFound { .. })
+                    if asked.contains(&OciAction::Push) && may_appear(app, principal, &name) && is_free(app, &name).await? =>
+                {
+                    actions.push(action);
+                }
                 Err(_) => {}
             }
         }
@@ -234,4 +357,9 @@ pub async fn grantable(app: &App, principal: &Principal, scopes: Vec<Scope>) -> 
         }
     }
     Ok(granted)
+}
+
+/// Whether no project has this name, not even one that the caller may not see.
+async fn is_free(app: &App, name: &RepositoryName) -> Result<bool, StoreError> {
+    Ok(app.store.project(name.project(), None).await?.is_none())
 }

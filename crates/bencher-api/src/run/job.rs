@@ -32,6 +32,11 @@ pub enum JobError {
     EnvName(String),
     #[error("`{what}` holds a NUL character, which no program can be given")]
     Nul { what: &'static str },
+    #[error(
+        "the job asks for {found} iterations, and those of a project that nobody has claimed share {} s; ask for at most {0}, or log in and claim it",
+        limits::UNCLAIMED_JOB_SECS
+    )]
+    TooManyIterations { found: u32 },
     #[error("the job's `iter` is 0: expected at least 1 iteration")]
     NoIterations,
     #[error(transparent)]

@@ -1,5 +1,7 @@
 //! Jobs as people see them: made, listed, viewed, canceled. What runners do to them is the queue's.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use bencher_types::{
     DateTime, JobEvent, JobStatus, JobUuid, ReportUuid, RunnerUuid, Transition, TransitionDenied,
     wire::{
@@ -58,6 +60,8 @@ pub(crate) struct NewJobRow<'a> {
     pub(crate) config: &'a JobConfig,
     pub(crate) env_sealed: Option<Vec<u8>>,
     pub(crate) settings: &'a ReportSettings,
+    /// Where a job comes from that counts for its address.
+    pub(crate) source: Option<IpAddr>,
     pub(crate) created: DateTime,
 }
 
@@ -167,8 +171,8 @@ impl Store {
 /// Puts a job into the queue.
 pub(crate) async fn insert(tx: &mut Tx, new: NewJobRow<'_>) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO job (uuid, project_id, report_id, spec_id, status, priority, config, env_sealed, settings, attempt, created, \
-         modified) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $10)",
+        "INSERT INTO job (uuid, project_id, report_id, spec_id, status, priority, config, env_sealed, settings, attempt, source, \
+         created, modified) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $11)",
         values![
             new.uuid,
             new.project,
@@ -179,11 +183,23 @@ pub(crate) async fn insert(tx: &mut Tx, new: NewJobRow<'_>) -> Result<(), StoreE
             serde_json::to_string(new.config).expect("a job's configuration is plain JSON"),
             new.env_sealed,
             serde_json::to_string(new.settings).expect("settings are plain JSON"),
+            new.source.map(source_of),
             new.created,
         ],
     )
     .await?;
     Ok(())
+}
+
+/// What stands for an address: of IPv6 the network, because whoever has one address of it has them all.
+fn source_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
 }
 
 fn into_json(row: JobRow, spec: bencher_types::wire::spec::Spec) -> Result<Job, StoreError> {
@@ -203,4 +219,17 @@ fn into_json(row: JobRow, spec: bencher_types::wire::spec::Spec) -> Result<Job, 
         attempt: Some(u32::try_from(row.attempt).map_err(|_| StoreError::corrupt("job.attempt"))?),
         message: row.message,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::source_of;
+
+    #[test]
+    fn a_network_of_ipv6_is_one_source() {
+        let source = |address: &str| source_of(address.parse().unwrap());
+        assert_eq!(source("192.0.2.1"), "192.0.2.1");
+        assert_eq!(source("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(source("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+    }
 }

@@ -109,6 +109,66 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Makes a user the leader of an organization that nobody has claimed yet. `None` where it is not free.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn claim_organization(&self, id: i64, user: i64, now: DateTime) -> Result<Option<OrganizationRow>, StoreError> {
+        let mut tx = self.begin().await?;
+        if !claim(&mut tx, id, user, now).await? {
+            return Ok(None);
+        }
+        let row = by_id(&mut tx, id, Some(user)).await?;
+        tx.commit().await?;
+        Ok(Some(row))
+    }
+}
+
+/// Makes a user the leader of an organization that nobody has claimed yet; whether it was free. Of several at once one is the first.
+pub(crate) async fn claim(tx: &mut Tx, id: i64, user: i64, now: DateTime) -> Result<bool, StoreError> {
+    let changed = tx
+        .execute(
+            "UPDATE organization SET claimed = $2, priority = $3, modified = $2 \
+             WHERE id = $1 AND claimed IS NULL AND deleted IS NULL",
+            values![id, now, limits::DEFAULT_JOB_PRIORITY],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO organization_role (user_id, organization_id, role, created, modified) VALUES ($1, $2, $3, $4, $4) \
+         ON CONFLICT (user_id, organization_id) DO UPDATE SET role = excluded.role, modified = excluded.modified",
+        values![user, id, Role::Leader.as_str(), now],
+    )
+    .await?;
+    Ok(true)
+}
+
+/// An organization by its row, with a user's role in it.
+pub(crate) async fn by_id(tx: &mut Tx, id: i64, user: Option<i64>) -> Result<OrganizationRow, StoreError> {
+    tx.one(format!("SELECT {COLUMNS} FROM {FROM}$1 WHERE organization.id = $2"), values![user, id]).await
+}
+
+/// The organization with this UUID, while nobody has claimed it.
+pub(crate) async fn unclaimed(tx: &mut Tx, uuid: OrganizationUuid) -> Result<Option<super::Id>, StoreError> {
+    let sql = "SELECT id FROM organization WHERE uuid = $1 AND claimed IS NULL AND deleted IS NULL";
+    tx.optional(sql, values![uuid]).await
+}
+
+/// Inserts an organization that nobody has claimed. Its jobs come last.
+pub(super) async fn insert_unclaimed(tx: &mut Tx, name: &ResourceName, like: &Slug, now: DateTime) -> Result<i64, StoreError> {
+    let slug = slug::choose(tx, slug::Scope::Organization, None, like.as_str()).await?;
+    let row: super::Id = tx
+        .one(
+            "INSERT INTO organization (uuid, name, slug, priority, created, modified) VALUES ($1, $2, $3, 0, $4, $4) RETURNING id",
+            values![OrganizationUuid::random(), name, &slug, now],
+        )
+        .await?;
+    Ok(row.id)
+}
+
 /// Inserts an organization and the role of its first leader.
 pub(super) async fn insert(
     tx: &mut Tx,

@@ -64,6 +64,8 @@ pub enum VisibleTo {
     Everyone,
     /// Public ones, and those of the user's organizations.
     Member(i64),
+    /// Public ones, and the one with this row.
+    KeyOf(i64),
     /// All.
     Admin,
 }
@@ -92,11 +94,16 @@ impl Store {
     ) -> Result<(Vec<ProjectRow>, u64), StoreError> {
         let user = match visible {
             VisibleTo::Member(user) => user.to_string(),
-            VisibleTo::Everyone | VisibleTo::Admin => "NULL".to_owned(),
+            VisibleTo::Everyone | VisibleTo::KeyOf(_) | VisibleTo::Admin => "NULL".to_owned(),
         };
         let mut query = ListQuery::new(COLUMNS, from(&user)).when(&presence.condition("project"));
-        if visible != VisibleTo::Admin {
-            query = query.filter("(project.visibility = ? OR organization_role.role IS NOT NULL)", Visibility::Public.as_str());
+        let or = match visible {
+            VisibleTo::Everyone | VisibleTo::Member(_) => Some("organization_role.role IS NOT NULL".to_owned()),
+            VisibleTo::KeyOf(project) => Some(format!("project.id = {project}")),
+            VisibleTo::Admin => None,
+        };
+        if let Some(or) = or {
+            query = query.filter(&format!("(project.visibility = ? OR {or})"), Visibility::Public.as_str());
         }
         if let Some(organization) = organization {
             query = query.filter("project.organization_id = ?", organization);
@@ -134,6 +141,31 @@ impl Store {
         let row = by_id(&mut tx, id).await?;
         tx.commit().await?;
         Ok(row)
+    }
+
+    /// Creates a project that nobody has claimed, in an organization of its own. Everybody sees it.
+    ///
+    /// # Errors
+    /// The slug is taken, or the database failed.
+    pub async fn create_unclaimed_project(&self, name: &ResourceName, slug: &Slug, now: DateTime) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let organization = super::organization::insert_unclaimed(&mut tx, name, slug, now).await?;
+        let new = NewProject { name: name.clone(), slug: Some(slug.clone()), url: None, visibility: Some(Visibility::Public) };
+        insert(&mut tx, organization, &new, now).await?;
+        tx.commit().await
+    }
+
+    /// Creates a project with this slug in a user's own organization.
+    ///
+    /// # Errors
+    /// The slug is taken, or the database failed.
+    pub async fn create_own_project(&self, user: i64, slug: &Slug, now: DateTime) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let organization = super::organization::own(&mut tx, user, now).await?;
+        let name = ResourceName::new(slug.as_str()).map_err(|_| StoreError::corrupt("project.name"))?;
+        let new = NewProject { name, slug: Some(slug.clone()), url: None, visibility: None };
+        insert(&mut tx, organization.id, &new, now).await?;
+        tx.commit().await
     }
 
     /// The project of this name among those of a user's own organization; made where there is none.

@@ -116,11 +116,24 @@ struct AttemptRow {
 impl Store {
     /// Gives a runner the next job of its specs, if there is one.
     ///
+    /// Of the jobs that count for their source, at most one per source is in flight.
+    ///
     /// What the runner still held it has given up by asking: those jobs fail, or go back where they were never begun.
     ///
     /// # Errors
     /// The database failed; nothing was claimed.
     pub async fn claim_job(&self, runner_id: i64, lease: Duration, now: DateTime) -> Result<Option<Claimed>, StoreError> {
+        for _ in 0..limits::MAX_CLAIM_CONFLICTS {
+            match self.claim_next(runner_id, lease, now).await {
+                // Another runner was given a job of the same source at this moment. That one is seen now.
+                Err(StoreError::Unique { .. }) => {}
+                claimed => return claimed,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn claim_next(&self, runner_id: i64, lease: Duration, now: DateTime) -> Result<Option<Claimed>, StoreError> {
         let row_lock = match self.dialect() {
             Dialect::Sqlite => sqlite::CLAIM_ROW_LOCK,
             Dialect::Postgres => postgres::CLAIM_ROW_LOCK,
@@ -131,9 +144,11 @@ impl Store {
             .optional(
                 format!(
                     "UPDATE job SET status = $3, runner_id = $1, attempt = attempt + 1, lease_expires = $4, claimed = $2, modified = $2 \
-                     WHERE id = (SELECT id FROM job WHERE status = 0 \
-                       AND spec_id IN (SELECT spec_id FROM runner_spec WHERE runner_id = $1) \
-                       ORDER BY priority DESC, created, id LIMIT 1 {row_lock}) \
+                     WHERE id = (SELECT next.id FROM job AS next WHERE next.status = 0 \
+                       AND next.spec_id IN (SELECT spec_id FROM runner_spec WHERE runner_id = $1) \
+                       AND (next.source IS NULL OR NOT EXISTS \
+                         (SELECT busy.id FROM job AS busy WHERE busy.source = next.source AND busy.status IN (1, 2))) \
+                       ORDER BY next.priority DESC, next.created, next.id LIMIT 1 {row_lock}) \
                      AND status = 0 RETURNING {}",
                     QueuedJob::COLUMNS
                 ),
@@ -167,6 +182,17 @@ impl Store {
                 conn.optional(sql, values![runner_id]).await
             }
         }
+    }
+
+    /// Whether a job waits for this one to end, because both come from the same source.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn frees_another(&self, job: JobUuid) -> Result<bool, StoreError> {
+        let sql = "SELECT waiting.id FROM job AS ended JOIN job AS waiting ON waiting.source = ended.source \
+                   WHERE ended.uuid = $1 AND waiting.status = 0 LIMIT 1";
+        let row: Option<super::Id> = self.read().await?.optional(sql, values![job]).await?;
+        Ok(row.is_some())
     }
 
     /// The runner works on the job: `running`, with a new lease. Whether that was news or not.

@@ -1,7 +1,7 @@
 //! Users in the database.
 
 use bencher_types::{
-    DateTime, Email, KeyHash, ResourceId, ResourceName, Slug, UserName, UserUuid,
+    DateTime, Email, KeyHash, OrganizationUuid, ResourceId, ResourceName, Slug, UserName, UserUuid,
     wire::{
         auth::{PubUser, UpdateUser, User},
         organization::NewOrganization,
@@ -55,6 +55,8 @@ impl From<UserRow> for PubUser {
 pub enum Home<'a> {
     /// One of its own, which it leads.
     Own,
+    /// One that nobody had claimed.
+    Claimed(OrganizationUuid),
     /// The one it is invited to.
     Invited(&'a InvitationRow),
 }
@@ -105,7 +107,7 @@ impl Store {
     }
 
     /// Creates a user in its first organization. The first user ever is an admin. `None`, and no user, where it is invited and the
-    /// invitation is gone by now.
+    /// invitation is gone by now, or where the organization that it claims is not there to be claimed.
     ///
     /// # Errors
     /// The address or the slug is taken, or the database failed.
@@ -136,6 +138,12 @@ impl Store {
             }
             Home::Invited(invitation) => {
                 if !member::join(&mut tx, invitation, row.id, now).await? {
+                    return Ok(None);
+                }
+            }
+            Home::Claimed(organization) => {
+                let Some(free) = organization::unclaimed(&mut tx, organization).await? else { return Ok(None) };
+                if !organization::claim(&mut tx, free.id, row.id, now).await? {
                     return Ok(None);
                 }
             }

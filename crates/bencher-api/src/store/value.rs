@@ -51,6 +51,8 @@ values_from! {
     bencher_types::ServerUuid => |value| Text(value.to_string());
     bencher_types::UserUuid => |value| Text(value.to_string());
     bencher_types::UserKeyUuid => |value| Text(value.to_string());
+    bencher_types::TokenUuid => |value| Text(value.to_string());
+    bencher_types::ProjectKeyUuid => |value| Text(value.to_string());
     bencher_types::OrganizationUuid => |value| Text(value.to_string());
     bencher_types::ProjectUuid => |value| Text(value.to_string());
     bencher_types::BranchUuid => |value| Text(value.to_string());

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod alerts;
+mod anonymous;
 mod backup;
 mod channel;
 mod contract;
@@ -20,6 +21,7 @@ mod migrations;
 mod openapi;
 mod perf;
 mod plots;
+mod project_keys;
 mod projects;
 mod queue;
 mod registry;
@@ -32,4 +34,5 @@ mod specs;
 mod start_points;
 mod support;
 mod thresholds;
+mod tokens;
 mod usage;

@@ -2,10 +2,10 @@
 
 mod access;
 mod blobs;
+mod jobs;
 mod manifests;
 mod memory;
 mod model;
-mod resolve;
 mod tools;
 mod uploads;
 

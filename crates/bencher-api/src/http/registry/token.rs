@@ -23,10 +23,10 @@ use crate::{
         scope::{self, Scope},
     },
     store::StoreError,
-    token::Audience,
+    token::{Audience, Claims},
 };
 
-/// Issues a registry token, to the user of the Basic credentials or to nobody in particular.
+/// Issues a registry token, to the user or project of the Basic credentials or to nobody in particular.
 #[utoipa::path(
     get, path = "/v0/auth/oci/token", tag = "auth",
     params(("service" = Option<String>, Query), ("scope" = Option<Vec<String>>, Query)),
@@ -110,12 +110,14 @@ struct Issued {
 async fn issue(app: &AppState, principal: &Principal, asked: Vec<Scope>) -> Result<Issued, StoreError> {
     let scopes = access::grantable(app, principal, asked).await?;
     let granted = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-    let (audience, subject) = match principal {
-        Principal::User(user) => (Audience::OciAuth, user.email.to_string()),
-        Principal::Anonymous => (Audience::OciPublic, "public".to_owned()),
+    let (audience, subject, jti) = match principal {
+        Principal::User(user) => (Audience::OciAuth, user.email.to_string(), None),
+        Principal::ProjectKey(holder) => (Audience::OciProject, holder.project.to_string(), Some(holder.key.as_uuid())),
+        Principal::Anonymous => (Audience::OciPublic, "public".to_owned(), None),
     };
     let issued_at = app.clock.now();
-    let (token, _) = app.tokens.issue(audience, subject, scope::access_of(scopes), issued_at, limits::OCI_TOKEN_TTL);
+    let claims = app.tokens.claims(audience, subject, issued_at, issued_at.saturating_add(limits::OCI_TOKEN_TTL));
+    let token = app.tokens.sign(&Claims { jti, oci: scope::access_of(scopes), ..claims });
     Ok(Issued { token, granted, issued_at })
 }
 
@@ -140,6 +142,7 @@ async fn principal(app: &AppState, visit: &Visit, credentials: &Credentials) -> 
     super::charge(visit, &caller).map_err(NoPrincipal::Limited)?;
     match caller {
         Caller::User(user, access::Grant::Everything) => Ok(Principal::User(user)),
+        Caller::ProjectKey(holder, access::Grant::Everything) => Ok(Principal::ProjectKey(holder)),
         Caller::Anonymous(access::Grant::Everything) => Ok(Principal::Anonymous),
         _ => {
             let detail = "a registry token cannot be exchanged for another one".to_owned();

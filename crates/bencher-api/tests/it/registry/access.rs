@@ -1,10 +1,14 @@
 //! Who may do what, and what they are told.
 
+use bencher_api::config::Config;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::{Answer, keeper, shop};
-use crate::{setup::TestUser, support::TestServer};
+use crate::{
+    setup::TestUser,
+    support::{Backend, TestServer, on_each_database},
+};
 
 impl TestServer {
     async fn key(&self, user: &TestUser) -> String {
@@ -18,7 +22,7 @@ impl TestServer {
     }
 
     /// A token from the endpoint that the challenge names.
-    async fn token(&self, credentials: Option<(&str, &str)>, scopes: &[&str]) -> String {
+    pub(super) async fn token(&self, credentials: Option<(&str, &str)>, scopes: &[&str]) -> String {
         let mut request = self.client.get(format!("{}/v0/auth/oci/token", self.url)).query(&[("service", "any")]);
         for scope in scopes {
             request = request.query(&[("scope", scope)]);
@@ -137,10 +141,8 @@ async fn a_private_project_looks_like_none_to_who_may_not_see_it() {
             (Method::GET, format!("{name}/manifests/v1")),
             (Method::HEAD, format!("{name}/blobs/{digest}")),
             (Method::GET, format!("{name}/tags/list")),
-            (Method::POST, format!("{name}/blobs/uploads/")),
-            (Method::DELETE, format!("{name}/manifests/v1")),
         ] {
-            let scope = format!("repository:{name}:pull,push");
+            let scope = format!("repository:{name}:pull");
             let tokens = [server.token(None, &[&scope]).await, server.token(Some(("x", &*key)), &[&scope]).await];
             let anonymous = Answer::of(server.v2(method.clone(), &path)).await;
             let known = Answer::of(server.oci(method.clone(), &path, &stranger)).await;
@@ -198,4 +200,156 @@ async fn tokens_are_given_the_oauth2_way_too() {
     assert!(body["error_description"].is_string());
     let (status, body) = post(&[("scope", "x")]).await;
     assert_eq!((status, &body["error"]), (400, &json!("invalid_request")));
+}
+
+/// A key of the project `shop`, which its leader made.
+async fn project_key(server: &TestServer, user: &TestUser, project: &str) -> (String, String) {
+    let created = server.create(&format!("/v0/projects/{project}/keys"), user, json!({ "name": "ci" })).await;
+    let text = |field: &str| created[field].as_str().unwrap().to_owned();
+    (text("key"), text("uuid"))
+}
+
+#[tokio::test]
+async fn a_project_key_pulls_and_pushes_in_its_project_until_it_is_revoked() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        server.project(&user, "bank", "private").await;
+        server.push_image("bank", &user, "v1", 1).await;
+        let (key, uuid) = project_key(&server, &user, "bank").await;
+        for (name, password) in [("bank", &*key), ("anything", &key), (&key, "")] {
+            Answer::of(server.v2(Method::GET, "").basic_auth(name, Some(password))).await.expect(200);
+            let scopes = ["repository:bank/web:pull,push"];
+            let token = server.token(Some((name, password)), &scopes).await;
+            Answer::of(server.v2(Method::GET, "").bearer_auth(&token)).await.expect(200);
+            Answer::of(server.v2(Method::POST, "bank/web/blobs/uploads/").bearer_auth(&token)).await.expect(202);
+        }
+        let pull = server.token(Some(("bank", &*key)), &["repository:bank:pull"]).await;
+        Answer::of(server.v2(Method::GET, "bank/manifests/v1").bearer_auth(&pull)).await.expect(200);
+        Answer::of(server.v2(Method::POST, "bank/blobs/uploads/").bearer_auth(&pull)).await.expect_error(401, "UNAUTHORIZED");
+        Answer::of(server.v2(Method::GET, "bank/manifests/v1").bearer_auth(&key)).await.expect(200);
+        // It is no key to the rest of the API.
+        assert_eq!(server.send(Method::GET, "/v0/projects/bank", Some(&pull), None).await.0, 401);
+
+        let path = format!("/v0/projects/bank/keys/{uuid}");
+        assert_eq!(server.delete(&path, &user).await.0, 204);
+        for token in [&pull, &key] {
+            Answer::of(server.v2(Method::GET, "bank/manifests/v1").bearer_auth(token)).await.expect_error(401, "UNAUTHORIZED");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_project_key_is_nobody_in_other_projects() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        server.project(&user, "bank", "private").await;
+        server.push_image("bank", &user, "v1", 1).await;
+        server.project(&user, "open", "public").await;
+        server.push_image("open", &user, "v1", 1).await;
+        let (key, _) = project_key(&server, &user, "shop").await;
+        let scopes = ["repository:open:pull,push", "repository:bank:pull,push", "repository:new:pull,push"];
+        let token = server.token(Some(("shop", &*key)), &scopes).await;
+        for bearer in [&key, &token] {
+            Answer::of(server.v2(Method::GET, "open/manifests/v1").bearer_auth(bearer)).await.expect(200);
+            Answer::of(server.v2(Method::POST, "open/blobs/uploads/").bearer_auth(bearer)).await.expect_error(403, "DENIED");
+            let mut answers = Vec::new();
+            for name in ["bank", "none"] {
+                for (method, path) in [(Method::GET, "manifests/v1"), (Method::POST, "blobs/uploads/")] {
+                    let answer = Answer::of(server.v2(method, &format!("{name}/{path}")).bearer_auth(bearer)).await;
+                    let answer = answer.expect_error(404, "NAME_UNKNOWN");
+                    answers.push(String::from_utf8(answer.body).unwrap().replace(name, "NAME"));
+                }
+            }
+            assert_eq!(answers[..2], answers[2..]);
+            // A key makes no projects.
+            Answer::of(server.v2(Method::POST, "new/blobs/uploads/").bearer_auth(bearer)).await.expect_error(404, "NAME_UNKNOWN");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_api_token_is_a_password_until_it_is_revoked() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        let tokens = format!("/v0/users/{}/tokens", user.uuid);
+        let created = server.create(&tokens, &user, json!({ "name": "docker" })).await;
+        let jwt = created["token"].as_str().unwrap();
+        let token = server.token(Some(("keeper@example.com", jwt)), &["repository:shop:pull,push"]).await;
+        Answer::of(server.v2(Method::POST, "shop/blobs/uploads/").bearer_auth(token)).await.expect(202);
+        Answer::of(server.v2(Method::POST, "shop/blobs/uploads/").bearer_auth(jwt)).await.expect(202);
+        let path = format!("{tokens}/{}", created["uuid"].as_str().unwrap());
+        assert_eq!(server.delete(&path, &user).await.0, 204);
+        Answer::of(server.v2(Method::GET, "").bearer_auth(jwt)).await.expect_error(401, "UNAUTHORIZED");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn anybodys_first_push_makes_a_project_that_a_users_push_claims() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        let stranger = server.sign_up("Stranger").await;
+        // Without a token, tools are told to get one.
+        Answer::of(server.v2(Method::POST, "tool/blobs/uploads/")).await.expect_error(401, "UNAUTHORIZED");
+        assert_eq!(server.send(Method::GET, "/v0/projects/tool", None, None).await.0, 404);
+        let token = server.token(None, &["repository:tool:pull,push"]).await;
+        assert_eq!(server.send(Method::GET, "/v0/projects/tool", None, None).await.0, 404, "a token makes nothing");
+        let anybody = TestUser { token, uuid: String::new(), slug: String::new() };
+        // Tools look first, and go on where there is nothing.
+        Answer::of(server.oci(Method::GET, "tool/manifests/v1", &anybody)).await.expect_error(404, "NAME_UNKNOWN");
+        server.push_image("tool", &anybody, "v1", 1).await;
+        let (_, project) = server.send(Method::GET, "/v0/projects/tool", None, None).await;
+        assert_eq!((&project["visibility"], project.get("claimed")), (&json!("public"), None));
+        server.push_image("tool", &anybody, "v2", 2).await;
+        Answer::of(server.oci(Method::GET, "tool/manifests/v1", &anybody)).await.expect(200);
+
+        // Looking claims nothing.
+        Answer::of(server.oci(Method::GET, "tool/manifests/v1", &stranger)).await.expect(200);
+        server.push_image("tool", &user, "v3", 3).await;
+        let (_, project) = server.get("/v0/projects/tool", &user).await;
+        assert!(project["claimed"].is_string());
+        assert_eq!(server.post("/v0/projects/tool/keys", &user, json!({ "name": "ci" })).await.0, 201);
+        Answer::of(server.oci(Method::POST, "tool/blobs/uploads/", &anybody)).await.expect_error(401, "UNAUTHORIZED");
+        Answer::of(server.oci(Method::POST, "tool/blobs/uploads/", &stranger)).await.expect_error(403, "DENIED");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_users_first_push_makes_a_project_of_its_own() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        server.push_image("fresh/web", &user, "v1", 1).await;
+        let (_, project) = server.get("/v0/projects/fresh", &user).await;
+        assert!(project["claimed"].is_string());
+        let (organizations, _) = server.list("/v0/organizations", Some(&user), "uuid").await;
+        assert_eq!(organizations, [project["organization"].as_str().unwrap()]);
+
+        // A UUID names what is there, and a name that somebody hides is no free one.
+        let uuid = uuid::Uuid::new_v4();
+        Answer::of(server.oci(Method::POST, &format!("{uuid}/blobs/uploads/"), &user)).await.expect_error(404, "NAME_UNKNOWN");
+        server.project(&user, "bank", "private").await;
+        let stranger = server.sign_up("Stranger").await;
+        Answer::of(server.oci(Method::POST, "bank/blobs/uploads/", &stranger)).await.expect_error(404, "NAME_UNKNOWN");
+        let token = server.token(None, &["repository:bank:pull,push", &format!("repository:{uuid}:push")]).await;
+        for path in ["bank/blobs/uploads/".to_owned(), format!("{uuid}/blobs/uploads/")] {
+            let answer = Answer::of(server.v2(Method::POST, &path).bearer_auth(&token)).await;
+            answer.expect_error(401, "UNAUTHORIZED");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_may_take_no_anonymous_pushes() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let change = |config: &mut Config| config.plus.as_mut().unwrap().anonymous_runs = Some(false);
+        let Some(server) = TestServer::start_with(backend, change).await else { continue };
+        let token = server.token(None, &["repository:tool:pull,push"]).await;
+        let answer = Answer::of(server.v2(Method::POST, "tool/blobs/uploads/").bearer_auth(&token)).await;
+        answer.expect_error(401, "UNAUTHORIZED");
+        assert_eq!(server.send(Method::GET, "/v0/projects/tool", None, None).await.0, 404);
+    }
 }

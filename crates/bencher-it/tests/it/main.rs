@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cancel;
+mod command_line;
 mod full_disk;
 mod happy_path;
 mod images;

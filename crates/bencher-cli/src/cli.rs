@@ -34,7 +34,7 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The server's address
-    #[arg(long, global = true, env = "BENCHER_HOST", default_value = limits::DEFAULT_HOST, value_name = "URL")]
+    #[arg(long, global = true, env = "BENCHER_HOST", hide_env_values = true, default_value = limits::DEFAULT_HOST, value_name = "URL")]
     pub host: Url,
 
     /// The profile to take the server and the credential from; see `bencher profile`

@@ -1,14 +1,19 @@
 //! The command line: what can be typed. Argument structs only; what they do is in `commands`.
 
 pub(crate) mod account;
+pub(crate) mod ci;
+pub(crate) mod dimension;
+pub(crate) mod history;
 pub(crate) mod image;
 pub(crate) mod machine;
+pub(crate) mod organization;
 pub(crate) mod profile;
 pub(crate) mod project;
 pub(crate) mod run;
+pub(crate) mod threshold;
 pub(crate) mod tools;
 
-use bencher_types::Secret;
+use bencher_types::{DateTime, Secret};
 use clap::{Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 use url::Url;
 
@@ -29,7 +34,7 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The server's address
-    #[arg(long, global = true, env = "BENCHER_HOST", default_value = limits::DEFAULT_HOST, value_name = "URL")]
+    #[arg(long, global = true, env = "BENCHER_HOST", hide_env_values = true, default_value = limits::DEFAULT_HOST, value_name = "URL")]
     pub host: Url,
 
     /// The profile to take the server and the credential from; see `bencher profile`
@@ -47,7 +52,7 @@ pub(crate) struct Global {
     )]
     pub token: Option<Secret>,
 
-    /// A key (`bencher_user_…`) from `bencher user key create`
+    /// A key of a user (`bencher_user_…`) or of a project (`bencher_run_…`), from `key create`
     #[arg(long = "key", id = "api-key", global = true, env = "BENCHER_API_KEY", hide_env_values = true, value_name = "KEY")]
     pub key: Option<Secret>,
 
@@ -91,9 +96,9 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub strict: bool,
 
-    /// How to print the result
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    /// How to print the result: by default a table on a terminal, JSON into a file or pipe (`run` prints a table into both)
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<Format>,
 
     /// Say more, such as every failed attempt
     #[arg(short, long, global = true)]
@@ -108,6 +113,8 @@ pub(crate) enum Format {
     Human,
     /// The server's JSON
     Json,
+    /// HTML, for a comment on a change (`bencher run` only)
+    Html,
 }
 
 /// Two ways to say who one is, where only one can be meant.
@@ -132,6 +139,36 @@ impl Credential {
     }
 }
 
+impl Cli {
+    /// How to print, where standard output is a terminal or is none.
+    pub(crate) fn format(&self, terminal: bool) -> Format {
+        let usual = if terminal || self.command.is_for_people() { Format::Human } else { Format::Json };
+        self.global.format.unwrap_or(usual)
+    }
+}
+
+impl AnyCommand {
+    const fn is_for_people(&self) -> bool {
+        match self {
+            Self::OfServer(command) => command.is_for_people(),
+            Self::OfThisMachine(_) => true,
+        }
+    }
+}
+
+impl Command {
+    /// Whether its output is text for people even where no person looks, unless `--format` says otherwise. Everything else
+    /// prints JSON into files and pipes, as scripts of v0.6 expect.
+    const fn is_for_people(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Image(_) | Self::Status | Self::Auth(account::Auth::Docker(_)) => true,
+            Self::Job(job) => matches!(job, project::Job::Status(_) | project::Job::Watch { .. } | project::Job::Logs { .. }),
+            Self::Perf(perf) => perf.table.is_some(),
+            _ => false,
+        }
+    }
+}
+
 impl Global {
     /// The token or the key, and what it was given with. What was typed wins over what the environment says.
     ///
@@ -139,12 +176,13 @@ impl Global {
     /// Both were typed, or neither was and the environment has both.
     pub(crate) fn credential(&self, matches: &clap::ArgMatches) -> Result<Option<Credential>, TwoCredentials> {
         let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
-        let token = || self.token.clone().map(Credential::Token);
-        match (&self.token, &self.key) {
+        // A CI system gives an empty text for a secret that a run may not see.
+        let given = |secret: &'_ Option<Secret>| secret.clone().filter(|secret| !secret.expose().is_empty());
+        match (given(&self.token), given(&self.key)) {
             (Some(_), Some(_)) if typed("api-token") == typed("api-key") => Err(TwoCredentials),
-            (Some(_), Some(_)) if typed("api-token") => Ok(token()),
-            (_, Some(key)) => Ok(Some(Credential::Key(key.clone()))),
-            (_, None) => Ok(token()),
+            (Some(token), Some(_)) if typed("api-token") => Ok(Some(Credential::Token(token))),
+            (_, Some(key)) => Ok(Some(Credential::Key(key))),
+            (token, None) => Ok(token.map(Credential::Token)),
         }
     }
 
@@ -170,18 +208,28 @@ pub(crate) enum Command {
     /// Images: what runners run
     #[command(subcommand)]
     Image(image::Image),
+    /// Put branches, testbeds, benchmarks or measures away
+    Archive(dimension::Archive),
+    /// Take branches, testbeds, benchmarks or measures back into use
+    Unarchive(dimension::Archive),
     /// Sign up and log in
     #[command(subcommand)]
     Auth(account::Auth),
     /// Users and their keys
     #[command(subcommand)]
     User(account::User),
-    /// Organizations
-    #[command(subcommand, alias = "org")]
-    Organization(account::Organization),
-    /// Projects
+    /// A user's API tokens; keys (`user key`) are the newer way
     #[command(subcommand)]
-    Project(account::Project),
+    Token(account::Token),
+    /// Organizations
+    #[command(subcommand, visible_alias = "org")]
+    Organization(organization::Organization),
+    /// Members of organizations
+    #[command(subcommand)]
+    Member(organization::Member),
+    /// Projects and their keys
+    #[command(subcommand)]
+    Project(organization::Project),
     /// Benchmark machines (server admins only)
     #[command(subcommand)]
     Runner(machine::Runner),
@@ -194,18 +242,32 @@ pub(crate) enum Command {
     /// Reports: the results of runs
     #[command(subcommand)]
     Report(project::Report),
+    /// The history of results
+    Perf(history::Perf),
+    /// Plots: pinned views of the history
+    #[command(subcommand)]
+    Plot(Box<history::Plot>),
     /// Branches
     #[command(subcommand)]
-    Branch(project::Branch),
+    Branch(dimension::Branch),
     /// Testbeds
     #[command(subcommand)]
-    Testbed(project::Testbed),
+    Testbed(dimension::Testbed),
     /// Benchmarks
     #[command(subcommand)]
-    Benchmark(project::Benchmark),
+    Benchmark(dimension::Benchmark),
     /// Measures
     #[command(subcommand)]
-    Measure(project::Measure),
+    Measure(dimension::Measure),
+    /// Metrics: single values
+    #[command(subcommand)]
+    Metric(project::Metric),
+    /// Thresholds: what guards a measure
+    #[command(subcommand)]
+    Threshold(threshold::Threshold),
+    /// Alerts: metrics outside of a threshold's limits
+    #[command(subcommand)]
+    Alert(threshold::Alert),
     /// The server itself
     #[command(subcommand)]
     Server(machine::Server),
@@ -251,6 +313,73 @@ pub(crate) enum Direction {
     Desc,
 }
 
+/// What can be put away and taken back.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Shelf {
+    /// Put it away: it takes part in nothing new
+    #[arg(long, conflicts_with = "unarchive")]
+    pub archive: bool,
+    /// Take it back into use
+    #[arg(long)]
+    pub unarchive: bool,
+    /// The same as --archive (true) and --unarchive (false)
+    #[arg(long, hide = true, value_name = "BOOL", conflicts_with_all = ["archive", "unarchive"])]
+    pub archived: Option<bool>,
+}
+
+impl Shelf {
+    /// The new state, where one was asked for.
+    pub(crate) fn archived(self) -> Option<bool> {
+        self.archived.or((self.archive || self.unarchive).then_some(self.archive))
+    }
+}
+
+/// Agreement to what cannot be taken back.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Sure {
+    /// Do not ask whether this is meant; nobody is asked where there is no terminal
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Only what began within a time.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "List options")]
+pub(crate) struct Span {
+    /// Only what began then or later: RFC 3339, or seconds or milliseconds since 1970
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub start_time: Option<Moment>,
+    /// Only what began then or earlier: RFC 3339, or seconds or milliseconds since 1970
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub end_time: Option<Moment>,
+}
+
+impl Span {
+    pub(crate) fn query(&self) -> Query {
+        let millis = |at: Option<Moment>| at.map(|Moment(at)| at.as_micros().div_euclid(1000).to_string());
+        pairs([("start_time", millis(self.start_time)), ("end_time", millis(self.end_time))])
+    }
+}
+
+/// A point in time as people and scripts write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(pub DateTime);
+
+impl std::str::FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        /// From here on a number counts milliseconds: as seconds it would be the year 5138.
+        const MILLIS: u64 = 100_000_000_000;
+        let wrong = || format!("`{text}` is not a time: expected one such as 2026-01-31T12:00:00Z, or seconds since 1970");
+        let Ok(number) = text.parse::<i64>() else {
+            return text.parse().map(Self).map_err(|_| wrong());
+        };
+        let micros = if number.unsigned_abs() < MILLIS { 1_000_000 } else { 1000 };
+        DateTime::from_micros(number.saturating_mul(micros)).map(Self).map_err(|_| wrong())
+    }
+}
+
 /// A query of a list request.
 pub(crate) type Query = Vec<(&'static str, String)>;
 
@@ -275,6 +404,12 @@ impl Filter {
         query.extend(self.page.query());
         query
     }
+}
+
+/// `archived=true` where what is archived is asked for.
+pub(crate) fn with_archived(mut query: Query, archived: bool) -> Query {
+    query.extend(pairs([("archived", archived.then(|| "true".to_owned()))]));
+    query
 }
 
 /// The pairs that have a value.

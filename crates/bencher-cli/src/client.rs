@@ -3,11 +3,15 @@
 mod error;
 mod retry;
 
-use std::{marker::PhantomData, time::Duration};
+use std::{
+    marker::PhantomData,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use bencher_types::{
     Secret,
-    wire::{REQUEST_ID_HEADER, TOTAL_COUNT_HEADER, error::ErrorBody},
+    wire::{REQUEST_ID_HEADER, TOTAL_COUNT_HEADER, error::ErrorBody, server::ApiVersion},
 };
 use reqwest::{Method, Response, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,7 +23,7 @@ pub(crate) use self::{
     error::ApiError,
     retry::{Attempt, RetryPolicy},
 };
-use crate::limits;
+use crate::{clock, limits};
 
 /// What a client needs to know.
 pub(crate) struct ClientConfig {
@@ -27,6 +31,8 @@ pub(crate) struct ClientConfig {
     pub credential: Option<Secret>,
     /// Take any certificate for a host.
     pub insecure_host: bool,
+    /// Headers of every request, apart from the credential.
+    pub headers: &'static [(&'static str, &'static str)],
     /// How long one attempt may take.
     pub timeout: Duration,
     pub retry: RetryPolicy,
@@ -38,6 +44,8 @@ pub(crate) struct ClientConfig {
 pub(crate) struct Client {
     http: reqwest::Client,
     config: ClientConfig,
+    /// Whether anybody has answered yet.
+    reached: AtomicBool,
 }
 
 /// What the server answered: JSON as it came, read as a `T` only where somebody wants to look inside.
@@ -48,6 +56,14 @@ pub(crate) struct Answer<T> {
     /// How many items there are behind a page of a list.
     pub total: Option<u64>,
     kind: PhantomData<fn() -> T>,
+}
+
+impl<T> Answer<T> {
+    /// Which page of a list this is, from 1.
+    pub(crate) fn page(&self) -> u64 {
+        let page = self.url.query_pairs().find(|(name, _)| name == "page");
+        page.and_then(|(_, number)| number.parse().ok()).unwrap_or(0).max(1)
+    }
 }
 
 impl<T: DeserializeOwned> Answer<T> {
@@ -70,7 +86,11 @@ impl Client {
     /// # Errors
     /// The TLS configuration of this machine cannot be read.
     pub(crate) fn new(config: ClientConfig) -> Result<Self, ApiError> {
-        let mut headers = header::HeaderMap::new();
+        let mut headers: header::HeaderMap = config
+            .headers
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), header::HeaderValue::from_static(value)))
+            .collect();
         if let Some(credential) = &config.credential {
             let mut value =
                 header::HeaderValue::try_from(format!("Bearer {}", credential.expose())).map_err(|_| ApiError::BadCredential)?;
@@ -82,7 +102,7 @@ impl Client {
             .timeout(config.timeout)
             .build()
             .map_err(|source| ApiError::Setup { source })?;
-        Ok(Self { http, config })
+        Ok(Self { http, config, reached: AtomicBool::new(false) })
     }
 
     /// Where the server is.
@@ -110,8 +130,23 @@ impl Client {
         builder(&self.config).connect_timeout(self.config.timeout).build().map_err(|source| ApiError::Setup { source })
     }
 
+    /// A client of another server, with another credential: less patient than this one, and never trusting any certificate.
+    ///
+    /// # Errors
+    /// The credential cannot be sent.
+    pub(crate) fn of_another(
+        &self,
+        host: Url,
+        credential: Secret,
+        headers: &'static [(&'static str, &'static str)],
+    ) -> Result<Self, ApiError> {
+        let ClientConfig { timeout, retry, on_retry, .. } = self.config;
+        let retry = RetryPolicy { attempts: retry.attempts.min(limits::OTHER_SERVER_ATTEMPTS), ..retry };
+        Self::new(ClientConfig { host, credential: Some(credential), insecure_host: false, headers, timeout, retry, on_retry })
+    }
+
     /// The address of a path of the API, given as unescaped segments.
-    pub(crate) fn url(&self, path: &[&str]) -> Url {
+    pub(crate) fn url(&self, path: &[impl AsRef<str>]) -> Url {
         let mut url = self.config.host.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -119,32 +154,50 @@ impl Client {
         url
     }
 
-    pub(crate) async fn get<T>(&self, path: &[&str], query: &[(&str, String)]) -> Result<Answer<T>, ApiError> {
+    pub(crate) async fn get<T>(&self, path: &[impl AsRef<str>], query: &[(&str, String)]) -> Result<Answer<T>, ApiError> {
+        self.call(Call { method: Method::GET, url: self.with_query(path, query), body: None }).await
+    }
+
+    pub(crate) async fn post<T>(&self, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
+        self.with_body(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn patch<T>(&self, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
+        self.with_body(Method::PATCH, path, body).await
+    }
+
+    pub(crate) async fn put<T>(&self, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
+        self.with_body(Method::PUT, path, body).await
+    }
+
+    /// A `POST` that says everything in its path.
+    pub(crate) async fn post_empty<T>(&self, path: &[impl AsRef<str>]) -> Result<Answer<T>, ApiError> {
+        self.call(Call { method: Method::POST, url: self.url(path), body: None }).await
+    }
+
+    pub(crate) async fn delete(&self, path: &[impl AsRef<str>], query: &[(&str, String)]) -> Result<(), ApiError> {
+        self.call::<()>(Call { method: Method::DELETE, url: self.with_query(path, query), body: None }).await.map(drop)
+    }
+
+    /// What the server says of itself, asked once and briefly; nothing where no server has answered before.
+    pub(crate) async fn version(&self) -> Option<ApiVersion> {
+        if !self.reached.load(Ordering::Relaxed) {
+            return None;
+        }
+        let call = Call { method: Method::GET, url: self.url(&["v0", "server", "version"]), body: None };
+        let asked = tokio::time::timeout(limits::VERSION_TIMEOUT, self.attempt::<ApiVersion>(&call)).await;
+        asked.ok()?.ok()?.body().ok()
+    }
+
+    fn with_query(&self, path: &[impl AsRef<str>], query: &[(&str, String)]) -> Url {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.call(Call { method: Method::GET, url, body: None }).await
+        url
     }
 
-    pub(crate) async fn post<T>(&self, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
-        self.with_body(Method::POST, path, body).await
-    }
-
-    pub(crate) async fn patch<T>(&self, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
-        self.with_body(Method::PATCH, path, body).await
-    }
-
-    /// A `POST` that says everything in its path.
-    pub(crate) async fn post_empty<T>(&self, path: &[&str]) -> Result<Answer<T>, ApiError> {
-        self.call(Call { method: Method::POST, url: self.url(path), body: None }).await
-    }
-
-    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), ApiError> {
-        self.call::<()>(Call { method: Method::DELETE, url: self.url(path), body: None }).await.map(drop)
-    }
-
-    async fn with_body<T>(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
+    async fn with_body<T>(&self, method: Method, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
         let url = self.url(path);
         let body = serde_json::to_value(body).map_err(|source| ApiError::Encode { source })?;
         self.call(Call { method, url, body: Some(body) }).await
@@ -177,12 +230,16 @@ impl Client {
         }
         let response = request.send().await.map_err(unreachable)?;
 
+        self.reached.store(true, Ordering::Relaxed);
         let status = response.status();
+        let retry_after = header_text(&response, header::RETRY_AFTER.as_str())
+            .filter(|_| matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE))
+            .and_then(|text| retry::retry_after(&text, clock::now()));
         let request_id = header_text(&response, REQUEST_ID_HEADER);
         let total = header_text(&response, TOTAL_COUNT_HEADER).and_then(|text| text.parse().ok());
         let bytes = read_bounded(response, &call.url).await?.map_err(unreachable)?;
         if !status.is_success() {
-            return Err(refusal(call, status, request_id, &bytes));
+            return Err(refusal(call, status, Said { request_id, retry_after, bytes: &bytes }));
         }
         let json = if bytes.is_empty() {
             Value::Null
@@ -220,8 +277,16 @@ fn header_text(response: &Response, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
+/// What an answer that is not a success says, beside its status.
+struct Said<'a> {
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    bytes: &'a [u8],
+}
+
 /// The error behind an answer that is not a success.
-fn refusal(call: &Call, status: StatusCode, request_id: Option<String>, bytes: &[u8]) -> ApiError {
+fn refusal(call: &Call, status: StatusCode, said: Said<'_>) -> ApiError {
+    let Said { request_id, retry_after, bytes } = said;
     let (message, request_id) = match serde_json::from_slice::<ErrorBody>(bytes) {
         Ok(body) => (body.message, Some(body.request_id)),
         Err(_) => (error::plain_message(status, bytes), request_id),
@@ -232,6 +297,7 @@ fn refusal(call: &Call, status: StatusCode, request_id: Option<String>, bytes: &
         status: status.as_u16(),
         message,
         request_id,
+        retry_after,
     });
     if status.is_server_error() { ApiError::Failing { failure, attempts: 1 } } else { ApiError::Refused(failure) }
 }

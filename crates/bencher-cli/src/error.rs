@@ -40,6 +40,10 @@ pub(crate) enum CliError {
     /// Arguments that are valid one by one but not together.
     #[error("{0}")]
     Usage(String),
+    #[error("there is no `{name}` among the {kind}")]
+    NoSuchName { kind: String, name: String },
+    #[error("nothing was done: you did not say yes")]
+    Declined,
 }
 
 impl CliError {
@@ -52,6 +56,8 @@ impl CliError {
             Self::Profile(error) => error.exit(),
             Self::Stdout(_) | Self::Folder { .. } | Self::Runner { .. } => Exit::Local,
             Self::Usage(_) => Exit::Usage,
+            Self::NoSuchName { .. } => Exit::Refused,
+            Self::Declined => Exit::Interrupted,
         }
     }
 
@@ -62,7 +68,11 @@ impl CliError {
             Self::Run(error) => error.hint(),
             Self::Image(error) => error.hint(),
             Self::Runner { .. } => Some("install `runner` beside `bencher` or on the PATH".to_owned()),
-            Self::Docker(_) | Self::Profile(_) | Self::Stdout(_) | Self::Folder { .. } | Self::Usage(_) => None,
+            Self::NoSuchName { kind, .. } => Some(format!(
+                "what is archived already is not looked through, and so the other way round; see `bencher {} list`",
+                singular(kind)
+            )),
+            Self::Docker(_) | Self::Profile(_) | Self::Stdout(_) | Self::Folder { .. } | Self::Usage(_) | Self::Declined => None,
         }
     }
 
@@ -90,6 +100,11 @@ impl CliError {
         }
         printable(&text)
     }
+}
+
+/// The command of a kind of thing.
+fn singular(kind: &str) -> &str {
+    kind.strip_suffix("es").filter(|stem| stem.ends_with("ch")).or_else(|| kind.strip_suffix('s')).unwrap_or(kind)
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ pub(crate) enum Exit {
     Canceled,
     /// Something on this machine: a file, a folder, a terminal.
     Local,
-    /// Ctrl-C or a request to terminate.
+    /// The results are stored, but the pull request could not be told of them.
+    Untold,
+    /// Ctrl-C, a request to terminate, or a question that was not answered with yes.
     Interrupted,
 }
 
@@ -36,6 +38,7 @@ impl Exit {
             Self::Alert => 5,
             Self::Canceled => 6,
             Self::Local => 7,
+            Self::Untold => 8,
             Self::Interrupted => 130,
         }
     }
@@ -58,6 +61,9 @@ Exit codes:
   5    there are active alerts and --error-on-alert was given
   6    the job was canceled
   7    something on this machine failed: a file, a folder, a terminal
-  130  interrupted
+  8    the results are stored, but GitHub could not be told of them
+  130  interrupted, or a question was not answered with yes
 
-Standard output carries data only; everything else goes to standard error.";
+Standard output carries data only; everything else goes to standard error. Data is a table on a \
+terminal and JSON elsewhere (of `bencher run` a table everywhere), unless --format says otherwise. \
+Questions are asked only on a terminal.";

@@ -18,6 +18,11 @@ pub(crate) const RETRY_NEWS_INTERVAL: Duration = Duration::from_secs(30);
 /// The longest of the durations above that may be asked for, in seconds.
 pub(crate) const MAX_WAIT_SECS: i64 = 900;
 
+/// The longest wait that a server may ask for; whoever asks for more is not waited for.
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(900);
+/// How long the question for the server's version may take. Nobody needs the answer to go on.
+pub(crate) const VERSION_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The largest answer that is read into memory, in bytes. Reports of tens of thousands of benchmarks fit.
 pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 20;
 
@@ -38,3 +43,17 @@ pub(crate) const MAX_LOCAL_OUTPUT_BYTES: u64 = 64 << 20;
 
 /// How long one question to git may take. Only finding the first commit of a long history comes near it.
 pub(crate) const GIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far a new plot looks back, in seconds: four weeks.
+pub(crate) const DEFAULT_PLOT_WINDOW_SECS: &str = "2419200";
+
+/// How often a server that is not ours is asked: the results are stored already, and whoever waits pays for the minutes.
+pub(crate) const OTHER_SERVER_ATTEMPTS: u32 = 5;
+/// The most bytes of the file that describes a CI event. GitHub's own limit for events is 25 MB.
+pub(crate) const MAX_EVENT_BYTES: u64 = 32 << 20;
+/// The most characters of a comment that GitHub takes.
+pub(crate) const MAX_COMMENT_CHARS: usize = 65_536;
+/// Comments per page: the most that GitHub gives.
+pub(crate) const COMMENTS_PER_PAGE: usize = 100;
+/// The most pages of comments that are looked through for our own.
+pub(crate) const MAX_COMMENT_PAGES: usize = 50;

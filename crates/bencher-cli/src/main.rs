@@ -12,7 +12,7 @@ mod output;
 mod profile;
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -21,7 +21,7 @@ use std::{
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
-    cli::{AnyCommand, Cli, Command, Global},
+    cli::{AnyCommand, Cli, Command, Format, Global},
     client::{Attempt, Client, ClientConfig, RetryPolicy},
     commands::Context,
     connection::Connection,
@@ -37,7 +37,7 @@ fn main() -> anyhow::Result<ExitCode> {
 
     // The terminal, not we, says whether colour is wanted: https://no-color.org.
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let out = Out::new(cli.global.format, cli.global.strict, cli.global.verbose, no_color);
+    let out = Out::new(cli.format(io::stdout().is_terminal()), cli.global.strict, cli.global.verbose, no_color);
 
     // Another part of this program may have installed the same provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -68,6 +68,9 @@ async fn run(cli: Cli, matches: &clap::ArgMatches, out: Out) -> Result<Exit, Cli
     let connection = Connection::choose(&cli.global, matches, &profiles)?;
     if connection.is_from_open_file(&profiles) {
         out.talk("warning: others on this machine can read the file with your credential; `chmod 600` it");
+    }
+    if out.format == Format::Html && !matches!(command, Command::Run(_)) {
+        return Err(CliError::Usage("only `bencher run` prints HTML; --format is human or json".into()));
     }
     if let Command::Run(run) = &mut command
         && run.project.is_none()
@@ -114,6 +117,7 @@ fn client_config(global: &Global, connection: &Connection, out: Out) -> Result<C
         host: host.clone(),
         credential: connection.credential.as_ref().map(|credential| credential.secret().clone()),
         insecure_host: global.insecure_host,
+        headers: &[],
         timeout: Duration::from_secs(global.timeout.into()),
         retry: RetryPolicy {
             attempts: global.attempts,

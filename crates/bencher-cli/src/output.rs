@@ -1,5 +1,9 @@
 //! Standard output for data, standard error for talk: tables or JSON, colour only where somebody can see it.
 
+mod accounts;
+mod guards;
+pub(crate) mod history;
+pub(crate) mod html;
 pub(crate) mod report;
 mod resources;
 pub(crate) mod table;
@@ -8,10 +12,10 @@ pub(crate) mod units;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-pub(crate) use self::table::Listed;
 use crate::{
-    cli::Format,
+    cli::{Format, Sure},
     client::{Answer, ApiError},
     error::CliError,
 };
@@ -60,14 +64,15 @@ impl Out {
     /// Prints an answer in the format that was asked for.
     pub(crate) fn show<T: DeserializeOwned + Human>(self, answer: &Answer<T>) -> Result<(), CliError> {
         match (self.format, answer.body()) {
-            (Format::Human, Ok(body)) => self.data(&body.human(self)),
             (_, Err(error)) if self.strict => Err(error.into()),
             (Format::Json, _) => self.json(&answer.json),
-            (Format::Human, Err(ApiError::NotUnderstood { source, .. })) => {
+            // Only reports have a form for comments; everything else is refused before.
+            (Format::Human | Format::Html, Ok(body)) => self.data(&body.human(self)),
+            (Format::Human | Format::Html, Err(ApiError::NotUnderstood { source, .. })) => {
                 self.talk(&format!("warning: cannot read the answer ({source}); here is its JSON"));
                 self.json(&answer.json)
             }
-            (Format::Human, Err(error)) => Err(error.into()),
+            (Format::Human | Format::Html, Err(error)) => Err(error.into()),
         }
     }
 
@@ -81,14 +86,37 @@ impl Out {
         if shown == 0 {
             self.done("nothing here");
         }
-        if let Some(total) = answer.total.filter(|total| self.format == Format::Human && *total > shown) {
-            self.talk(&format!("{shown} of {total} shown; --page and --per-page show others"));
+        if let Some(total) = answer.total.filter(|total| self.format == Format::Human && *total > shown && shown > 0) {
+            self.talk(&format!("{shown} of {total} shown; {}", more(answer.page(), shown, total)));
         }
         Ok(())
     }
 
-    pub(crate) fn json(self, value: &serde_json::Value) -> Result<(), CliError> {
+    pub(crate) fn json(self, value: &Value) -> Result<(), CliError> {
         self.data(&format!("{value:#}\n"))
+    }
+
+    /// Prints what a change has brought: one line for people, the answer for machines.
+    pub(crate) fn changed(self, json: &Value, text: &str) -> Result<(), CliError> {
+        match self.format {
+            Format::Json => self.json(json),
+            Format::Human | Format::Html => self.data(&format!("{}\n", printable(text))),
+        }
+    }
+
+    /// Asks whether something that cannot be taken back is meant. Where nobody can answer, it is.
+    ///
+    /// # Errors
+    /// The answer is not yes.
+    pub(crate) fn confirm(self, question: &str, sure: Sure) -> Result<(), CliError> {
+        if sure.yes || !self.interactive {
+            return Ok(());
+        }
+        let _ = write!(io::stderr().lock(), "{} [y/N] ", printable(question));
+        let mut line = String::new();
+        let read = io::stdin().read_line(&mut line);
+        let yes = matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+        if read.is_ok() && yes { Ok(()) } else { Err(CliError::Declined) }
     }
 
     /// Writes data as it is.
@@ -108,4 +136,18 @@ impl Out {
             self.talk(text);
         }
     }
+}
+
+/// How to see more of a list.
+fn more(page: u64, shown: u64, total: u64) -> String {
+    let mut ways = Vec::new();
+    // A last page is shorter than the others, which says nothing about how many are before it.
+    if page.saturating_mul(shown) < total {
+        ways.push(format!("--page {} shows the next", page + 1));
+    }
+    match u8::try_from(total) {
+        Ok(all) => ways.push(format!("--per-page {all} shows all")),
+        Err(_) => ways.push(format!("--per-page {} shows more", u8::MAX)),
+    }
+    ways.join(", ")
 }

@@ -1,12 +1,11 @@
-//! Arguments of `auth`, `user`, `organization` and `project`.
+//! Arguments of `auth`, `user` and `token`.
 
 use std::path::PathBuf;
 
-use bencher_types::{Email, Jwt, ResourceId, ResourceName, Slug, UserKeyUuid, UserName};
-use clap::{Args, Subcommand, ValueEnum};
-use url::Url;
+use bencher_types::{Email, Jwt, OrganizationUuid, ResourceId, ResourceName, Slug, TokenUuid, UserKeyUuid, UserName};
+use clap::{Args, Subcommand};
 
-use super::Filter;
+use super::{Filter, Sure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Auth {
@@ -25,6 +24,12 @@ pub(crate) enum Auth {
         /// The token
         #[arg(id = "confirmation", value_name = "TOKEN")]
         token: Jwt,
+    },
+    /// Accept an invitation to an organization
+    Accept {
+        /// The token from the invitation
+        #[arg(value_name = "TOKEN")]
+        invite: Jwt,
     },
     /// Log docker, podman, skopeo, buildah and oras in to the server's registry
     Docker(DockerLogin),
@@ -53,6 +58,9 @@ pub(crate) struct Signup {
     /// An invitation to an organization
     #[arg(long, value_name = "JWT")]
     pub invite: Option<Jwt>,
+    /// An organization that belongs to nobody yet, to take over
+    #[arg(long, value_name = "UUID")]
+    pub claim: Option<OrganizationUuid>,
     /// You agree to the terms of whoever runs the server
     #[arg(long, required = true)]
     pub i_agree: bool,
@@ -60,9 +68,42 @@ pub(crate) struct Signup {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
+    /// List users (server admins only)
+    #[command(alias = "ls")]
+    List(Filter),
+    /// Show a user
+    #[command(alias = "get")]
+    View {
+        /// The user's slug or UUID
+        user: ResourceId,
+    },
+    /// Change a user
+    #[command(alias = "edit")]
+    Update(UpdateUser),
     /// A user's keys
     #[command(subcommand)]
     Key(UserKey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateUser {
+    /// The user's slug or UUID
+    pub user: ResourceId,
+    /// A new name
+    #[arg(long)]
+    pub name: Option<UserName>,
+    /// A new name in URLs
+    #[arg(long)]
+    pub slug: Option<Slug>,
+    /// A new e-mail address
+    #[arg(long)]
+    pub email: Option<Email>,
+    /// Whether the user is an admin of the server
+    #[arg(long, value_name = "BOOL")]
+    pub admin: Option<bool>,
+    /// Whether the user is locked out
+    #[arg(long, value_name = "BOOL")]
+    pub locked: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +140,18 @@ pub(crate) enum UserKey {
         #[arg(id = "key-uuid", value_name = "KEY")]
         key: UserKeyUuid,
     },
+    /// Rename a key
+    #[command(alias = "edit")]
+    Update {
+        /// The user's slug or UUID
+        user: ResourceId,
+        /// The key's UUID
+        #[arg(id = "key-uuid", value_name = "KEY")]
+        key: UserKeyUuid,
+        /// A new name
+        #[arg(long)]
+        name: Option<ResourceName>,
+    },
     /// Make a key invalid for ever
     #[command(visible_alias = "delete", alias = "rm")]
     Revoke {
@@ -107,79 +160,66 @@ pub(crate) enum UserKey {
         /// The key's UUID
         #[arg(id = "key-uuid", value_name = "KEY")]
         key: UserKeyUuid,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Organization {
-    /// List organizations
-    #[command(alias = "ls")]
-    List(Filter),
-    /// Create an organization
-    #[command(alias = "add")]
-    Create {
-        /// Its name
-        #[arg(long)]
-        name: ResourceName,
-        /// Its name in URLs; made from the name if absent
-        #[arg(long)]
-        slug: Option<Slug>,
-    },
-    /// Show an organization
-    #[command(alias = "get")]
-    View {
-        /// The organization's slug or UUID
-        organization: ResourceId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Project {
-    /// List projects
+pub(crate) enum Token {
+    /// List tokens
     #[command(alias = "ls")]
     List {
-        /// Only those of this organization (slug or UUID)
-        organization: Option<ResourceId>,
+        /// The user's slug or UUID
+        user: ResourceId,
+        /// Revoked tokens too
+        #[arg(long)]
+        revoked: bool,
         #[command(flatten)]
         filter: Filter,
     },
-    /// Create a project
+    /// Create a token
     #[command(alias = "add")]
     Create {
-        /// The organization's slug or UUID
-        organization: ResourceId,
-        /// The project's name
+        /// The user's slug or UUID
+        user: ResourceId,
+        /// What the token is for
         #[arg(long)]
         name: ResourceName,
-        /// Its name in URLs and image references; made from the name if absent
-        #[arg(long)]
-        slug: Option<Slug>,
-        /// Its web site
-        #[arg(long)]
-        url: Option<Url>,
-        /// Who may see it
-        #[arg(long, value_enum)]
-        visibility: Option<Visibility>,
+        /// Seconds until the token expires; the longest possible if absent
+        #[arg(long, value_name = "SECONDS")]
+        ttl: Option<u32>,
     },
-    /// Show a project
+    /// Show a token
     #[command(alias = "get")]
     View {
-        /// The project's slug or UUID
-        project: ResourceId,
+        /// The user's slug or UUID
+        user: ResourceId,
+        /// The token's UUID
+        #[arg(id = "token-uuid", value_name = "TOKEN")]
+        token: TokenUuid,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Visibility {
-    Public,
-    Private,
-}
-
-impl From<Visibility> for bencher_types::wire::project::Visibility {
-    fn from(visibility: Visibility) -> Self {
-        match visibility {
-            Visibility::Public => Self::Public,
-            Visibility::Private => Self::Private,
-        }
-    }
+    /// Rename a token
+    #[command(alias = "edit")]
+    Update {
+        /// The user's slug or UUID
+        user: ResourceId,
+        /// The token's UUID
+        #[arg(id = "token-uuid", value_name = "TOKEN")]
+        token: TokenUuid,
+        /// A new name
+        #[arg(long)]
+        name: Option<ResourceName>,
+    },
+    /// Make a token invalid for ever
+    #[command(visible_alias = "delete", alias = "rm")]
+    Revoke {
+        /// The user's slug or UUID
+        user: ResourceId,
+        /// The token's UUID
+        #[arg(id = "token-uuid", value_name = "TOKEN")]
+        token: TokenUuid,
+        #[command(flatten)]
+        sure: Sure,
+    },
 }

@@ -2,13 +2,16 @@
 
 use bencher_types::{
     Cpu, DiskBytes, MemoryBytes, ResourceId, ResourceName, Slug,
-    wire::spec::{Architecture, OperatingSystem, Sandbox},
+    wire::{
+        server::BackupDataStore,
+        spec::{Architecture, OperatingSystem, Sandbox},
+    },
 };
 use std::ffi::OsString;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::Filter;
+use super::{Filter, Shelf, Sure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runner {
@@ -135,19 +138,8 @@ pub(crate) struct Change {
     /// A new name in URLs
     #[arg(long)]
     pub slug: Option<Slug>,
-    /// Put it away: it takes part in nothing new
-    #[arg(long, conflicts_with = "unarchive")]
-    pub archive: bool,
-    /// Take it back into use
-    #[arg(long)]
-    pub unarchive: bool,
-}
-
-impl Change {
-    /// The new state, where one was asked for.
-    pub(crate) fn archived(&self) -> Option<bool> {
-        (self.archive || self.unarchive).then_some(self.archive)
-    }
+    #[command(flatten)]
+    pub shelf: Shelf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -186,6 +178,8 @@ pub(crate) enum Spec {
     Delete {
         /// The spec's slug or UUID
         spec: ResourceId,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -227,13 +221,44 @@ pub(crate) struct NewSpec {
 pub(crate) enum Server {
     /// Show the server's version
     Version,
+    /// Print the description of the server's API (OpenAPI)
+    Spec,
     /// The server's configuration
     #[command(subcommand)]
     Config(ServerConfig),
+    /// Copy the server's database (server admins only)
+    Backup {
+        /// Compress the copy
+        #[arg(long)]
+        compress: bool,
+        /// Copy it to the configured data store
+        #[arg(long, value_enum)]
+        data_store: Option<DataStoreArg>,
+        /// Remove the local copy once it is in the data store
+        #[arg(long, alias = "rm", requires = "data_store")]
+        remove: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServerConfig {
+    /// Print the configuration, without its secrets (server admins only)
+    #[command(alias = "get")]
+    View,
     /// Show where the web console is
     Console,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum DataStoreArg {
+    AwsS3,
+}
+
+impl From<DataStoreArg> for BackupDataStore {
+    fn from(store: DataStoreArg) -> Self {
+        match store {
+            DataStoreArg::AwsS3 => Self::AwsS3,
+        }
+    }
 }

@@ -1,11 +1,13 @@
-//! Arguments of what lives in a project: `job`, `report`, `branch`, `testbed`, `benchmark`, `measure`.
+//! Arguments of `job`, `report` and `metric`.
 
-use bencher_types::{BenchmarkName, BranchName, JobUuid, NameId, ReportUuid, ResourceId, ResourceName, Slug};
+use std::path::PathBuf;
+
+use bencher_types::{GitHash, JobUuid, MetricUuid, NameId, ReportUuid, ResourceId, wire::adapter::Adapter};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
-    Filter, Page,
-    run::{PollInterval, StartPoint},
+    Moment, Page, Span, Sure,
+    run::{AverageArg, FoldArg, PollInterval, StartPoint, Thresholds},
 };
 
 /// One job of one project.
@@ -92,9 +94,20 @@ pub(crate) enum Report {
         /// Only those of this testbed (UUID, slug or name)
         #[arg(long)]
         testbed: Option<NameId>,
+        /// Those of archived branches and testbeds
+        #[arg(long)]
+        archived: bool,
+        /// With all results, not only how many there are
+        #[arg(long)]
+        expand: bool,
+        #[command(flatten)]
+        span: Span,
         #[command(flatten)]
         page: Page,
     },
+    /// Store results that were measured already; `bencher run` measures them, too
+    #[command(alias = "add")]
+    Create(Box<CreateReport>),
     /// Show a report
     #[command(alias = "get")]
     View {
@@ -103,132 +116,67 @@ pub(crate) enum Report {
         /// The report's UUID
         report: ReportUuid,
     },
+    /// Delete a report and its results
+    #[command(alias = "rm")]
+    Delete {
+        /// The project's slug or UUID
+        project: ResourceId,
+        /// The report's UUID
+        report: ReportUuid,
+        #[command(flatten)]
+        sure: Sure,
+    },
 }
 
-/// Arguments of a list of things in a project.
 #[derive(Debug, Args)]
-pub(crate) struct DimensionList {
+pub(crate) struct CreateReport {
     /// The project's slug or UUID
     pub project: ResourceId,
-    /// Only what is archived
-    #[arg(long)]
-    pub archived: bool,
+    /// The branch (name, slug or UUID) that the results belong to
+    #[arg(long, env = "BENCHER_BRANCH", default_value = "main")]
+    pub branch: NameId,
+    /// The commit that was measured
+    #[arg(long, value_name = "SHA1")]
+    pub hash: Option<GitHash>,
+    /// The testbed (name, slug or UUID) that the results belong to
+    #[arg(long, env = "BENCHER_TESTBED", default_value = "localhost")]
+    pub testbed: NameId,
+    /// When measuring began: RFC 3339, or seconds or milliseconds since 1970; now if absent
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub start_time: Option<Moment>,
+    /// When measuring ended; when it began if absent
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub end_time: Option<Moment>,
+    /// What the harness printed; may be repeated, one for each iteration
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub results: Vec<String>,
+    /// A file with what the harness printed; may be repeated. Standard input is read if there is neither
+    #[arg(long, value_name = "PATH")]
+    pub file: Vec<PathBuf>,
+    /// Which harness printed the results
+    #[arg(long, env = "BENCHER_ADAPTER")]
+    pub adapter: Option<Adapter>,
+    /// Which average to take where the harness offers two
+    #[arg(long, value_enum)]
+    pub average: Option<AverageArg>,
+    /// Make one result of all iterations
+    #[arg(long, value_enum)]
+    pub fold: Option<FoldArg>,
+    // Last, since a heading holds for everything that follows it.
     #[command(flatten)]
-    pub filter: Filter,
+    pub start_point: StartPoint,
+    #[command(flatten)]
+    pub thresholds: Thresholds,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Branch {
-    /// List branches
-    #[command(alias = "ls")]
-    List(DimensionList),
-    /// Create a branch
-    #[command(alias = "add")]
-    Create {
-        /// The project's slug or UUID
-        project: ResourceId,
-        /// Its name
-        #[arg(long)]
-        name: BranchName,
-        /// Its name in URLs; made from the name if absent
-        #[arg(long)]
-        slug: Option<Slug>,
-        #[command(flatten)]
-        start_point: StartPoint,
-    },
-    /// Show a branch
+pub(crate) enum Metric {
+    /// Show a metric and everything it is filed under
     #[command(alias = "get")]
     View {
         /// The project's slug or UUID
         project: ResourceId,
-        /// The branch's slug or UUID
-        branch: ResourceId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Testbed {
-    /// List testbeds
-    #[command(alias = "ls")]
-    List(DimensionList),
-    /// Create a testbed
-    #[command(alias = "add")]
-    Create {
-        /// The project's slug or UUID
-        project: ResourceId,
-        /// Its name
-        #[arg(long)]
-        name: ResourceName,
-        /// Its name in URLs; made from the name if absent
-        #[arg(long)]
-        slug: Option<Slug>,
-        /// The spec of its jobs (slug or UUID)
-        #[arg(long)]
-        spec: Option<ResourceId>,
-    },
-    /// Show a testbed
-    #[command(alias = "get")]
-    View {
-        /// The project's slug or UUID
-        project: ResourceId,
-        /// The testbed's slug or UUID
-        testbed: ResourceId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Benchmark {
-    /// List benchmarks
-    #[command(alias = "ls")]
-    List(DimensionList),
-    /// Create a benchmark
-    #[command(alias = "add")]
-    Create {
-        /// The project's slug or UUID
-        project: ResourceId,
-        /// Its name
-        #[arg(long)]
-        name: BenchmarkName,
-        /// Its name in URLs; made from the name if absent
-        #[arg(long)]
-        slug: Option<Slug>,
-    },
-    /// Show a benchmark
-    #[command(alias = "get")]
-    View {
-        /// The project's slug or UUID
-        project: ResourceId,
-        /// The benchmark's slug or UUID
-        benchmark: ResourceId,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Measure {
-    /// List measures
-    #[command(alias = "ls")]
-    List(DimensionList),
-    /// Create a measure
-    #[command(alias = "add")]
-    Create {
-        /// The project's slug or UUID
-        project: ResourceId,
-        /// Its name
-        #[arg(long)]
-        name: ResourceName,
-        /// Its name in URLs; made from the name if absent
-        #[arg(long)]
-        slug: Option<Slug>,
-        /// Its unit, such as `nanoseconds (ns)`
-        #[arg(long)]
-        units: ResourceName,
-    },
-    /// Show a measure
-    #[command(alias = "get")]
-    View {
-        /// The project's slug or UUID
-        project: ResourceId,
-        /// The measure's slug or UUID
-        measure: ResourceId,
+        /// The metric's UUID
+        metric: MetricUuid,
     },
 }

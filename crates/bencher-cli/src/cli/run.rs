@@ -10,6 +10,7 @@ use bencher_types::{
 };
 use clap::{Args, ValueEnum};
 
+use super::ci::Ci;
 use crate::limits;
 
 /// Measure something, here or on a runner, and report the results.
@@ -18,7 +19,7 @@ use crate::limits;
 /// command runs in that image on a runner, and this program waits for the results.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The project's slug or UUID
+    /// The project's slug or UUID; one that does not exist yet is made
     #[arg(long, env = "BENCHER_PROJECT")]
     pub project: Option<ResourceId>,
     /// The branch (name, slug or UUID) that the results belong to; git's current branch if absent
@@ -90,6 +91,8 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub remote: Remote,
     #[command(flatten)]
+    pub ci: Ci,
+    #[command(flatten)]
     pub start_point: StartPoint,
     #[command(flatten)]
     pub thresholds: Thresholds,
@@ -105,7 +108,7 @@ pub(crate) struct StartPoint {
     /// The commit of that branch
     #[arg(long = "start-point-hash", id = "start-point-hash", value_name = "SHA1", requires = "start-point")]
     pub hash: Option<GitHash>,
-    /// How many of its versions to take
+    /// How many of its versions to take; 255 if absent
     #[arg(long = "start-point-max-versions", id = "start-point-max-versions", value_name = "N", requires = "start-point")]
     pub max_versions: Option<u32>,
     /// Take its thresholds, too
@@ -196,7 +199,7 @@ where
         if text == "_" {
             return Ok(Self(None));
         }
-        text.parse().map(|value| Self(Some(value))).map_err(|error| format!("{error}; expected a number, or _ for none"))
+        text.parse().map(|value| Self(Some(value))).map_err(|error| format!("{error}; or _ for none"))
     }
 }
 
@@ -205,7 +208,9 @@ where
 pub(crate) enum TestArg {
     Static,
     Percentage,
+    #[value(alias = "z")]
     ZScore,
+    #[value(alias = "t")]
     TTest,
     LogNormal,
     Iqr,

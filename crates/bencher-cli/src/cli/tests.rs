@@ -76,3 +76,95 @@ fn a_variable_needs_a_name() {
     assert!(run::env_pair("=x").is_err());
     assert!(run::env_pair("A").is_err());
 }
+
+#[test]
+fn times_are_dates_seconds_or_milliseconds() {
+    let at = |text: &str| text.parse::<Moment>().map(|Moment(at)| at.to_string());
+    let noon = Ok("2026-01-31T12:00:00Z".to_owned());
+    assert_eq!(at("2026-01-31T12:00:00Z"), noon);
+    assert_eq!(at("1769860800"), noon);
+    assert_eq!(at("1769860800000"), noon);
+    assert_eq!(at("-1"), Ok("1969-12-31T23:59:59Z".to_owned()));
+    for wrong in ["yesterday", "", "99999999999999999999", "2026-01-31"] {
+        assert!(at(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn tables_are_for_terminals_and_json_for_everything_else() {
+    let format = |args: &[&str], terminal| parse(args).unwrap().0.format(terminal);
+    let job = "00000000-0000-4000-8000-000000000001";
+    assert_eq!(format(&["project", "list"], true), Format::Human);
+    assert_eq!(format(&["project", "list"], false), Format::Json);
+    assert_eq!(format(&["project", "list", "--format", "table"], false), Format::Human);
+    assert_eq!(format(&["run", "x"], false), Format::Human);
+    assert_eq!(format(&["run", "--format", "html", "x"], true), Format::Html);
+    assert_eq!(format(&["job", "logs", "shop", job], false), Format::Human);
+    assert_eq!(format(&["job", "view", "shop", job], false), Format::Json);
+}
+
+/// Commands that are more than one request, or none: they have tests of their own.
+const MORE_THAN_ONE_REQUEST: &[&str] = &[
+    "run",
+    "image build",
+    "image push",
+    "image list",
+    "image delete",
+    "auth docker",
+    "runner start",
+    "runner status",
+    "runner stop",
+    "runner cache",
+    "runner doctor",
+    "status",
+    "profile",
+    "mock",
+    "noise",
+    "man",
+    "job status",
+    "job watch",
+    "job logs",
+    "report create",
+    "completions",
+];
+
+/// The table of the integration tests: what can be typed, without the values.
+fn typed() -> Vec<&'static str> {
+    let lines = include_str!("../../tests/it/verbs.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.filter_map(|line| Some(line.split_once(" => ")?.0)).collect()
+}
+
+/// Every command that has no commands below it, by its name.
+fn leaves(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
+    if !command.has_subcommands() {
+        found.push((name.to_owned(), command.clone()));
+    }
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        leaves(below, format!("{name} {}", below.get_name()).trim_start(), found);
+    }
+}
+
+#[test]
+fn the_table_of_requests_has_every_command_and_every_flag() {
+    let mut commands = Vec::new();
+    leaves(&Cli::command(), "", &mut commands);
+    let typed = typed();
+    let mut missing = Vec::new();
+    for (name, command) in commands
+        .iter()
+        .filter(|(name, _)| !MORE_THAN_ONE_REQUEST.iter().any(|other| name == other || name.starts_with(&format!("{other} "))))
+    {
+        let lines: Vec<_> = typed.iter().filter(|line| **line == name || line.starts_with(&format!("{name} "))).collect();
+        if lines.is_empty() {
+            missing.push(name.clone());
+        }
+        let flags = command.get_arguments().filter(|argument| !argument.is_hide_set()).filter_map(clap::Arg::get_long);
+        for flag in flags.filter(|flag| !matches!(*flag, "help" | "version")) {
+            let flag = format!("--{flag}");
+            if !lines.iter().any(|line| line.split([' ', '=']).any(|word| word == flag)) {
+                missing.push(format!("{name} {flag}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "tests/it/verbs.txt lacks {missing:#?}");
+}

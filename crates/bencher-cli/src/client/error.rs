@@ -1,6 +1,6 @@
 //! What can go wrong between us and the server, and what to do about it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -55,6 +55,8 @@ pub(crate) struct Failure {
     pub message: String,
     /// Finds the request in the server's log.
     pub request_id: Option<String>,
+    /// When the server wants to be asked again.
+    pub retry_after: Option<Duration>,
 }
 
 impl fmt::Display for Failure {
@@ -89,6 +91,10 @@ impl ApiError {
                 "say who you are with --key (BENCHER_API_KEY) or --token (BENCHER_API_TOKEN); `bencher auth login` makes a token"
                     .into(),
             ),
+            Self::Refused(failure) if failure.status == 429 => Some(match failure.retry_after {
+                Some(wait) => format!("this is too much at once; try again in {} s", wait.as_secs()),
+                None => "this is too much at once; try again later".into(),
+            }),
             Self::NotUnderstood { url, .. } => Some(format!("is {} a bencher server?", url.origin().ascii_serialization())),
             _ => None,
         }
@@ -121,6 +127,11 @@ impl Failure {
 /// What to say of an error answer that is not in the API's own shape, such as a proxy's page.
 pub(super) fn plain_message(status: StatusCode, bytes: &[u8]) -> String {
     const SHOWN: usize = 200;
+    // Other servers of JSON say it under the same key, if not in the same shape.
+    let said = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    if let Some(message) = said.as_ref().and_then(|body| body.get("message")?.as_str()) {
+        return message.chars().take(SHOWN).collect();
+    }
     let text = String::from_utf8_lossy(bytes);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     if line.is_empty() || line.starts_with('<') {

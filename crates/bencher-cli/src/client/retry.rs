@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bencher_types::DateTime;
+
 use super::ApiError;
 use crate::limits;
 
@@ -45,13 +47,29 @@ impl News {
 impl RetryPolicy {
     /// How long to wait after a failed attempt (counted from 1); `None`: it was the last, or another would not help.
     pub(super) fn wait_after(&self, attempt: u32, error: &ApiError) -> Option<Duration> {
-        let transient = matches!(error, ApiError::Unreachable { .. } | ApiError::Failing { .. });
-        if !transient || attempt >= self.attempts {
+        let asked = match error {
+            ApiError::Unreachable { .. } => None,
+            ApiError::Failing { failure, .. } => failure.retry_after,
+            // Who is too fast may come back when told to, not before.
+            ApiError::Refused(failure) if failure.status == 429 => Some(failure.retry_after?),
+            _ => return None,
+        };
+        if attempt >= self.attempts || asked.is_some_and(|wait| wait > limits::MAX_RETRY_AFTER) {
             return None;
         }
         let doublings = attempt.saturating_sub(1).min(31);
-        Some(self.first.saturating_mul(1 << doublings).min(self.longest))
+        let own = self.first.saturating_mul(1 << doublings).min(self.longest);
+        Some(asked.map_or(own, |wait| wait.max(own)))
     }
+}
+
+/// What a `Retry-After` header asks for: seconds, or a time (RFC 9110, 10.2.3).
+pub(super) fn retry_after(text: &str, now: DateTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
+    Some(DateTime::from(at).since(now))
 }
 
 #[cfg(test)]

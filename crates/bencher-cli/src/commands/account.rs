@@ -1,22 +1,27 @@
-//! `auth`, `user`, `organization` and `project`.
+//! `auth`, `user` and `token`.
 
-use bencher_types::wire::{
-    auth::{AuthAck, AuthUser, Confirm, Login, NewUserKey, Signup, UserKeyCreated, UserKeyInfo},
-    organization::{NewOrganization, Organization},
-    project::{NewProject, Project},
+use bencher_types::{
+    ResourceId,
+    wire::{
+        auth::{
+            AuthAck, AuthUser, Confirm, Login, NewUserKey, Signup, UpdateUser, UpdateUserKey, User, UserKeyCreated, UserKeyInfo,
+        },
+        key::{NewToken, Token, UpdateToken},
+        member::Accept,
+    },
 };
 
-use super::Context;
+use super::{Context, resource::path};
 use crate::{
-    cli::{account as args, pairs},
+    cli::{Query, account as args, pairs},
     error::CliError,
 };
 
 pub(super) async fn auth(context: &Context, args: args::Auth) -> Result<(), CliError> {
     let Context { client, out, .. } = context;
     let answer = match args {
-        args::Auth::Signup(args::Signup { name, slug, email, invite, i_agree }) => {
-            let body = Signup { name, slug, email, i_agree, invite, claim: None };
+        args::Auth::Signup(args::Signup { name, slug, email, invite, claim, i_agree }) => {
+            let body = Signup { name, slug, email, i_agree, invite, claim };
             client.post::<AuthAck>(&["v0", "auth", "signup"], &body).await?
         }
         args::Auth::Login { email, invite } => client.post::<AuthAck>(&["v0", "auth", "login"], &Login { email, invite }).await?,
@@ -27,6 +32,13 @@ pub(super) async fn auth(context: &Context, args: args::Auth) -> Result<(), CliE
             out.done("pass the token with --token, or set BENCHER_API_TOKEN; `bencher user key create` makes a key for CI");
             return Ok(());
         }
+        args::Auth::Accept { invite } => {
+            let answer = client.post::<AuthAck>(&["v0", "auth", "accept"], &Accept { invite }).await?;
+            return match answer.body() {
+                Ok(ack) => out.changed(&answer.json, &format!("{} is a member now", ack.email)),
+                Err(_) => out.show(&answer),
+            };
+        }
     };
     out.show(&answer)?;
     out.done("a server without mail writes the token to its log; go on with `bencher auth confirm TOKEN`");
@@ -34,66 +46,60 @@ pub(super) async fn auth(context: &Context, args: args::Auth) -> Result<(), CliE
 }
 
 pub(super) async fn user(context: &Context, args: args::User) -> Result<(), CliError> {
-    let args::User::Key(args) = args;
-    let Context { client, out, .. } = context;
+    match args {
+        args::User::List(filter) => context.list::<User>(&path([&"users"]), &filter.query()).await,
+        args::User::View { user } => context.view::<User>(&path([&"users", &user]), &Vec::new()).await,
+        args::User::Update(args::UpdateUser { user, name, slug, email, admin, locked }) => {
+            let body = UpdateUser { name, slug, email, admin, locked };
+            context.update::<User>(&path([&"users", &user]), &body).await
+        }
+        args::User::Key(args) => key(context, args).await,
+    }
+}
+
+fn with_revoked(mut query: Query, revoked: bool) -> Query {
+    query.extend(pairs([("revoked", revoked.then(|| "true".to_owned()))]));
+    query
+}
+
+async fn key(context: &Context, args: args::UserKey) -> Result<(), CliError> {
+    let keys = |user: &ResourceId| path([&"users", user, &"keys"]);
     match args {
         args::UserKey::List { user, revoked, filter } => {
-            let path = ["v0", "users", &user.to_string(), "keys"];
-            let mut query = filter.query();
-            query.extend(pairs([("revoked", revoked.then(|| "true".to_owned()))]));
-            out.show_list(&client.get::<Vec<UserKeyInfo>>(&path, &query).await?)
+            context.list::<UserKeyInfo>(&keys(&user), &with_revoked(filter.query(), revoked)).await
         }
         args::UserKey::Create { user, name, ttl } => {
-            let path = ["v0", "users", &user.to_string(), "keys"];
-            let answer = client.post::<UserKeyCreated>(&path, &NewUserKey { name, ttl }).await?;
-            out.show(&answer)?;
-            out.done("keep the key: it is not shown again. Pass it with --key, or set BENCHER_API_KEY");
+            context.create::<UserKeyCreated>(&keys(&user), &NewUserKey { name, ttl }).await?;
+            context.out.done("keep the key: it is not shown again. Pass it with --key, or set BENCHER_API_KEY");
             Ok(())
         }
         args::UserKey::View { user, key } => {
-            let path = ["v0", "users", &user.to_string(), "keys", &key.to_string()];
-            out.show(&client.get::<UserKeyInfo>(&path, &[]).await?)
+            context.view::<UserKeyInfo>(&path([&"users", &user, &"keys", &key]), &Vec::new()).await
         }
-        args::UserKey::Revoke { user, key } => {
-            client.delete(&["v0", "users", &user.to_string(), "keys", &key.to_string()]).await?;
-            out.done("revoked");
-            Ok(())
+        args::UserKey::Update { user, key, name } => {
+            context.update::<UserKeyInfo>(&path([&"users", &user, &"keys", &key]), &UpdateUserKey { name }).await
         }
-    }
-}
-
-pub(super) async fn organization(context: &Context, args: args::Organization) -> Result<(), CliError> {
-    let Context { client, out, .. } = context;
-    let path = ["v0", "organizations"];
-    match args {
-        args::Organization::List(filter) => out.show_list(&client.get::<Vec<Organization>>(&path, &filter.query()).await?),
-        args::Organization::Create { name, slug } => {
-            out.show(&client.post::<Organization>(&path, &NewOrganization { name, slug }).await?)
-        }
-        args::Organization::View { organization } => {
-            out.show(&client.get::<Organization>(&["v0", "organizations", &organization.to_string()], &[]).await?)
+        args::UserKey::Revoke { user, key, sure } => {
+            context.revoke(&path([&"users", &user, &"keys", &key]), &format!("key {key}"), sure).await
         }
     }
 }
 
-pub(super) async fn project(context: &Context, args: args::Project) -> Result<(), CliError> {
-    let Context { client, out, .. } = context;
+pub(super) async fn token(context: &Context, args: args::Token) -> Result<(), CliError> {
+    let tokens = |user: &ResourceId| path([&"users", user, &"tokens"]);
     match args {
-        args::Project::List { organization, filter } => {
-            let organization = organization.map(|organization| organization.to_string());
-            let path = match &organization {
-                Some(organization) => vec!["v0", "organizations", organization, "projects"],
-                None => vec!["v0", "projects"],
-            };
-            out.show_list(&client.get::<Vec<Project>>(&path, &filter.query()).await?)
+        args::Token::List { user, revoked, filter } => {
+            context.list::<Token>(&tokens(&user), &with_revoked(filter.query(), revoked)).await
         }
-        args::Project::Create { organization, name, slug, url, visibility } => {
-            let body = NewProject { name, slug, url, visibility: visibility.map(Into::into) };
-            let path = ["v0", "organizations", &organization.to_string(), "projects"];
-            out.show(&client.post::<Project>(&path, &body).await?)
+        args::Token::Create { user, name, ttl } => context.create::<Token>(&tokens(&user), &NewToken { name, ttl }).await,
+        args::Token::View { user, token } => {
+            context.view::<Token>(&path([&"users", &user, &"tokens", &token]), &Vec::new()).await
         }
-        args::Project::View { project } => {
-            out.show(&client.get::<Project>(&["v0", "projects", &project.to_string()], &[]).await?)
+        args::Token::Update { user, token, name } => {
+            context.update::<Token>(&path([&"users", &user, &"tokens", &token]), &UpdateToken { name }).await
+        }
+        args::Token::Revoke { user, token, sure } => {
+            context.revoke(&path([&"users", &user, &"tokens", &token]), &format!("token {token}"), sure).await
         }
     }
 }

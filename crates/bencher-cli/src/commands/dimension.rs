@@ -1,16 +1,16 @@
 //! `branch`, `testbed`, `benchmark` and `measure`: what results are filed under.
 
-use bencher_types::{
-    ResourceId,
-    wire::dimension::{Benchmark, Branch, Measure, NewBenchmark, NewBranch, NewMeasure, NewTestbed, Testbed},
+use bencher_types::wire::dimension::{
+    Benchmark, Branch, Measure, NewBenchmark, NewBranch, NewMeasure, NewTestbed, Testbed, UpdateBenchmark, UpdateBranch,
+    UpdateMeasure, UpdateTestbed,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
-use super::Context;
+use super::{Context, resource::path};
 use crate::{
-    cli::{pairs, project as args},
+    cli::{dimension as args, pairs, with_archived},
     error::CliError,
-    output::{Human, Listed},
+    output::Human,
 };
 
 pub(super) async fn branch(context: &Context, args: args::Branch) -> Result<(), CliError> {
@@ -18,9 +18,20 @@ pub(super) async fn branch(context: &Context, args: args::Branch) -> Result<(), 
         args::Branch::List(of) => list::<Branch>(context, "branches", of).await,
         args::Branch::Create { project, name, slug, start_point } => {
             let body = NewBranch { name, slug, start_point: start_point.body() };
-            create::<Branch>(context, &project, "branches", &body).await
+            context.create::<Branch>(&path([&"projects", &project, &"branches"]), &body).await
         }
-        args::Branch::View { project, branch } => view::<Branch>(context, &project, "branches", &branch).await,
+        args::Branch::View { project, branch, head } => {
+            let query = pairs([("head", head.map(|head| head.to_string()))]);
+            context.view::<Branch>(&path([&"projects", &project, &"branches", &branch]), &query).await
+        }
+        args::Branch::Update { project, branch, name, slug, shelf, start_point } => {
+            let body = UpdateBranch { name, slug, start_point: start_point.body(), archived: shelf.archived() };
+            context.update::<Branch>(&path([&"projects", &project, &"branches", &branch]), &body).await
+        }
+        args::Branch::Delete { project, branch, sure } => {
+            let what = format!("branch {branch} and its results");
+            context.delete(&path([&"projects", &project, &"branches", &branch]), &what, sure).await
+        }
     }
 }
 
@@ -28,9 +39,21 @@ pub(super) async fn testbed(context: &Context, args: args::Testbed) -> Result<()
     match args {
         args::Testbed::List(of) => list::<Testbed>(context, "testbeds", of).await,
         args::Testbed::Create { project, name, slug, spec } => {
-            create::<Testbed>(context, &project, "testbeds", &NewTestbed { name, slug, spec }).await
+            context.create::<Testbed>(&path([&"projects", &project, &"testbeds"]), &NewTestbed { name, slug, spec }).await
         }
-        args::Testbed::View { project, testbed } => view::<Testbed>(context, &project, "testbeds", &testbed).await,
+        args::Testbed::View { project, testbed, spec } => {
+            let query = pairs([("spec", spec.map(|spec| spec.to_string()))]);
+            context.view::<Testbed>(&path([&"projects", &project, &"testbeds", &testbed]), &query).await
+        }
+        args::Testbed::Update { project, testbed, name, slug, spec, remove_spec, shelf } => {
+            let spec = if remove_spec { Some(None) } else { spec.map(Some) };
+            let body = UpdateTestbed { name, slug, spec, archived: shelf.archived() };
+            context.update::<Testbed>(&path([&"projects", &project, &"testbeds", &testbed]), &body).await
+        }
+        args::Testbed::Delete { project, testbed, sure } => {
+            let what = format!("testbed {testbed} and its results");
+            context.delete(&path([&"projects", &project, &"testbeds", &testbed]), &what, sure).await
+        }
     }
 }
 
@@ -38,9 +61,19 @@ pub(super) async fn benchmark(context: &Context, args: args::Benchmark) -> Resul
     match args {
         args::Benchmark::List(of) => list::<Benchmark>(context, "benchmarks", of).await,
         args::Benchmark::Create { project, name, slug } => {
-            create::<Benchmark>(context, &project, "benchmarks", &NewBenchmark { name, slug }).await
+            context.create::<Benchmark>(&path([&"projects", &project, &"benchmarks"]), &NewBenchmark { name, slug }).await
         }
-        args::Benchmark::View { project, benchmark } => view::<Benchmark>(context, &project, "benchmarks", &benchmark).await,
+        args::Benchmark::View { project, benchmark } => {
+            context.view::<Benchmark>(&path([&"projects", &project, &"benchmarks", &benchmark]), &Vec::new()).await
+        }
+        args::Benchmark::Update { project, benchmark, name, slug, shelf } => {
+            let body = UpdateBenchmark { name, slug, archived: shelf.archived() };
+            context.update::<Benchmark>(&path([&"projects", &project, &"benchmarks", &benchmark]), &body).await
+        }
+        args::Benchmark::Delete { project, benchmark, sure } => {
+            let what = format!("benchmark {benchmark} and its results");
+            context.delete(&path([&"projects", &project, &"benchmarks", &benchmark]), &what, sure).await
+        }
     }
 }
 
@@ -48,31 +81,26 @@ pub(super) async fn measure(context: &Context, args: args::Measure) -> Result<()
     match args {
         args::Measure::List(of) => list::<Measure>(context, "measures", of).await,
         args::Measure::Create { project, name, slug, units } => {
-            create::<Measure>(context, &project, "measures", &NewMeasure { name, slug, units }).await
+            context.create::<Measure>(&path([&"projects", &project, &"measures"]), &NewMeasure { name, slug, units }).await
         }
-        args::Measure::View { project, measure } => view::<Measure>(context, &project, "measures", &measure).await,
+        args::Measure::View { project, measure } => {
+            context.view::<Measure>(&path([&"projects", &project, &"measures", &measure]), &Vec::new()).await
+        }
+        args::Measure::Update { project, measure, name, slug, units, shelf } => {
+            let body = UpdateMeasure { name, slug, units, archived: shelf.archived() };
+            context.update::<Measure>(&path([&"projects", &project, &"measures", &measure]), &body).await
+        }
+        args::Measure::Delete { project, measure, sure } => {
+            let what = format!("measure {measure} and its results");
+            context.delete(&path([&"projects", &project, &"measures", &measure]), &what, sure).await
+        }
     }
 }
 
-async fn list<T: DeserializeOwned + Listed>(context: &Context, kind: &str, of: args::DimensionList) -> Result<(), CliError> {
-    let mut query = of.filter.query();
-    query.extend(pairs([("archived", of.archived.then(|| "true".to_owned()))]));
-    let path = ["v0", "projects", &of.project.to_string(), kind];
-    context.out.show_list(&context.client.get::<Vec<T>>(&path, &query).await?)
-}
-
-async fn create<T>(context: &Context, project: &ResourceId, kind: &str, body: &impl Serialize) -> Result<(), CliError>
+async fn list<T>(context: &Context, kind: &str, of: args::DimensionList) -> Result<(), CliError>
 where
-    T: DeserializeOwned + Human,
+    Vec<T>: DeserializeOwned + Human,
 {
-    let path = ["v0", "projects", &project.to_string(), kind];
-    context.out.show(&context.client.post::<T>(&path, body).await?)
-}
-
-async fn view<T>(context: &Context, project: &ResourceId, kind: &str, id: &ResourceId) -> Result<(), CliError>
-where
-    T: DeserializeOwned + Human,
-{
-    let path = ["v0", "projects", &project.to_string(), kind, &id.to_string()];
-    context.out.show(&context.client.get::<T>(&path, &[]).await?)
+    let query = with_archived(of.filter.query(), of.archived);
+    context.list::<T>(&path([&"projects", &of.project, &kind]), &query).await
 }

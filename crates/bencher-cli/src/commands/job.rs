@@ -6,7 +6,10 @@ use bencher_types::{JobStatus, wire::job::Job};
 
 use super::{
     Context,
-    run::remote::{self, JobRef, Wait},
+    run::{
+        Ending,
+        remote::{self, JobRef, Wait},
+    },
 };
 use crate::{
     cli::{Format, pairs, project as args},
@@ -30,7 +33,7 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             let answer = get(context, &of).await?;
             let job = answer.body()?;
             match out.format {
-                Format::Human => out.data(&format!("{}\n", remote::state(&job)))?,
+                Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&job)))?,
                 Format::Json => out.json(&serde_json::json!({ "status": job.status, "message": job.message }))?,
             }
         }
@@ -40,14 +43,14 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
                 interval: Duration::from_secs(poll.job_poll_interval.into()),
                 bound: Duration::from_secs(u64::from(limits::ASSUMED_JOB_TIMEOUT_SECS) * u64::from(limits::WAIT_TIMEOUTS)),
             };
-            return remote::follow(context, &job, wait, remote::OnAlert::Ignore, remote::Echo::Quiet).await;
+            return remote::follow(context, &job, wait, Ending::default(), remote::Echo::Quiet).await;
         }
         args::Job::Logs { of, iteration } => return logs(context, &get(context, &of).await?, iteration),
         args::Job::Cancel(of) => {
             let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string(), "cancel"];
             let answer = client.post_empty::<Job>(&path).await?;
             match out.format {
-                Format::Human => out.data(&format!("{}\n", remote::state(&answer.body()?)))?,
+                Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&answer.body()?)))?,
                 Format::Json => out.json(&answer.json)?,
             }
         }

@@ -2,34 +2,29 @@
 
 use bencher_types::wire::{
     runner::{NewRunner, NewRunnerSpec, Runner, RunnerKeyCreated, UpdateRunner},
-    server::{ApiVersion, Console},
+    server::{ApiVersion, Backup, BackupCreated, Console},
     spec::{NewSpec, Spec, UpdateSpec},
 };
+use serde_json::Value;
 
-use super::{Context, handover::hand_over};
+use super::{Context, handover::hand_over, resource::path};
 use crate::{
-    cli::{Query, machine as args, pairs},
+    cli::{machine as args, with_archived},
     client::Answer,
     error::CliError,
 };
 
-/// Archived things are hidden unless they are asked for.
-fn with_archived(mut query: Query, archived: bool) -> Query {
-    query.extend(pairs([("archived", archived.then(|| "true".to_owned()))]));
-    query
-}
-
 pub(super) async fn runner(context: &Context, args: args::Runner) -> Result<(), CliError> {
     let Context { client, out, .. } = context;
-    let path = ["v0", "runners"];
+    let runners = ["v0", "runners"];
     match args {
         args::Runner::List { archived, filter } => {
-            out.show_list(&client.get::<Vec<Runner>>(&path, &with_archived(filter.query(), archived)).await?)
+            out.show_list(&client.get::<Vec<Runner>>(&runners, &with_archived(filter.query(), archived)).await?)
         }
-        args::Runner::Create { name, slug } => show_key(context, &client.post(&path, &NewRunner { name, slug }).await?),
+        args::Runner::Create { name, slug } => show_key(context, &client.post(&runners, &NewRunner { name, slug }).await?),
         args::Runner::View { runner } => out.show(&client.get::<Runner>(&["v0", "runners", &runner.to_string()], &[]).await?),
         args::Runner::Update { runner, change } => {
-            let archived = change.archived();
+            let archived = change.shelf.archived();
             let body = UpdateRunner { name: change.name, slug: change.slug, archived };
             out.show(&client.patch::<Runner>(&["v0", "runners", &runner.to_string()], &body).await?)
         }
@@ -60,7 +55,7 @@ async fn runner_spec(context: &Context, args: args::RunnerSpec) -> Result<(), Cl
             out.show(&client.post::<Spec>(&path, &NewRunnerSpec { spec }).await?)
         }
         args::RunnerSpec::Remove { runner, spec } => {
-            client.delete(&["v0", "runners", &runner.to_string(), "specs", &spec.to_string()]).await?;
+            client.delete(&["v0", "runners", &runner.to_string(), "specs", &spec.to_string()], &[]).await?;
             out.done("removed");
             Ok(())
         }
@@ -69,10 +64,10 @@ async fn runner_spec(context: &Context, args: args::RunnerSpec) -> Result<(), Cl
 
 pub(super) async fn spec(context: &Context, args: args::Spec) -> Result<(), CliError> {
     let Context { client, out, .. } = context;
-    let path = ["v0", "specs"];
+    let specs = ["v0", "specs"];
     match args {
         args::Spec::List { archived, filter } => {
-            out.show_list(&client.get::<Vec<Spec>>(&path, &with_archived(filter.query(), archived)).await?)
+            out.show_list(&client.get::<Vec<Spec>>(&specs, &with_archived(filter.query(), archived)).await?)
         }
         args::Spec::Create(new) => {
             let body = NewSpec {
@@ -87,19 +82,15 @@ pub(super) async fn spec(context: &Context, args: args::Spec) -> Result<(), CliE
                 network: Some(new.network),
                 fallback: Some(new.fallback),
             };
-            out.show(&client.post::<Spec>(&path, &body).await?)
+            out.show(&client.post::<Spec>(&specs, &body).await?)
         }
         args::Spec::View { spec } => out.show(&client.get::<Spec>(&["v0", "specs", &spec.to_string()], &[]).await?),
         args::Spec::Update { spec, change, fallback } => {
-            let archived = change.archived();
+            let archived = change.shelf.archived();
             let body = UpdateSpec { name: change.name, slug: change.slug, fallback, archived };
             out.show(&client.patch::<Spec>(&["v0", "specs", &spec.to_string()], &body).await?)
         }
-        args::Spec::Delete { spec } => {
-            client.delete(&["v0", "specs", &spec.to_string()]).await?;
-            out.done("deleted");
-            Ok(())
-        }
+        args::Spec::Delete { spec, sure } => context.delete(&path([&"specs", &spec]), &format!("spec {spec}"), sure).await,
     }
 }
 
@@ -107,6 +98,18 @@ pub(super) async fn server(context: &Context, args: args::Server) -> Result<(), 
     let Context { client, out, .. } = context;
     match args {
         args::Server::Version => out.show(&client.get::<ApiVersion>(&["v0", "server", "version"], &[]).await?),
+        args::Server::Spec => out.json(&client.get::<Value>(&["v0", "server", "spec"], &[]).await?.json),
+        args::Server::Config(args::ServerConfig::View) => {
+            out.json(&client.get::<Value>(&["v0", "server", "config"], &[]).await?.json)
+        }
+        args::Server::Backup { compress, data_store, remove } => {
+            let body = Backup {
+                compress: compress.then_some(true),
+                data_store: data_store.map(Into::into),
+                remove: remove.then_some(true),
+            };
+            context.create::<BackupCreated>(&path([&"server", &"backup"]), &body).await
+        }
         args::Server::Config(args::ServerConfig::Console) => {
             out.show(&client.get::<Console>(&["v0", "server", "config", "console"], &[]).await?)
         }

@@ -1,28 +1,83 @@
 //! `report`.
 
-use bencher_types::wire::report::Report;
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+};
 
-use super::Context;
+use bencher_types::{
+    DateTime, ReportIdempotencyKey,
+    wire::{
+        report::Report,
+        run::{NewReport, ReportSettings},
+    },
+};
+
+use super::{
+    Context,
+    resource::path,
+    run::{RunError, read, thresholds},
+};
 use crate::{
-    cli::{pairs, project as args},
+    cli::{Moment, pairs, project as args, with_archived},
+    clock,
     error::CliError,
 };
 
 pub(super) async fn report(context: &Context, args: args::Report) -> Result<(), CliError> {
-    let Context { client, out, .. } = context;
     match args {
-        args::Report::List { project, branch, testbed, page } => {
+        args::Report::List { project, branch, testbed, archived, expand, span, page } => {
             let mut query = pairs([
                 ("branch", branch.map(|branch| branch.to_string())),
                 ("testbed", testbed.map(|testbed| testbed.to_string())),
+                ("expand", expand.then(|| "true".to_owned())),
             ]);
+            query.extend(span.query());
             query.extend(page.query());
-            let path = ["v0", "projects", &project.to_string(), "reports"];
-            out.show_list(&client.get::<Vec<Report>>(&path, &query).await?)
+            context.list::<Report>(&path([&"projects", &project, &"reports"]), &with_archived(query, archived)).await
+        }
+        args::Report::Create(new) => {
+            let path = path([&"projects", &new.project, &"reports"]);
+            let body = new_report(*new, clock::now()).await?;
+            context.create::<Report>(&path, &body).await
         }
         args::Report::View { project, report } => {
-            let path = ["v0", "projects", &project.to_string(), "reports", &report.to_string()];
-            out.show(&client.get::<Report>(&path, &[]).await?)
+            context.view::<Report>(&path([&"projects", &project, &"reports", &report]), &Vec::new()).await
+        }
+        args::Report::Delete { project, report, sure } => {
+            let what = format!("report {report} and its results");
+            context.delete(&path([&"projects", &project, &"reports", &report]), &what, sure).await
         }
     }
+}
+
+async fn new_report(new: args::CreateReport, now: DateTime) -> Result<NewReport, CliError> {
+    let start_time = new.start_time.map_or(now, |Moment(at)| at);
+    let mut results = new.results;
+    for file in &new.file {
+        results.push(read::file(Path::new(file)).await?);
+    }
+    if results.is_empty() {
+        // A question that nobody expects would block for ever.
+        if io::stdin().is_terminal() {
+            return Err(CliError::Usage("there are no results: give --results or --file, or pipe them in".into()));
+        }
+        results.push(read::piped().await?);
+    }
+    if results.iter().all(|result| result.trim().is_empty()) {
+        return Err(RunError::NoResults.into());
+    }
+    let settings = ReportSettings { adapter: new.adapter, average: new.average.map(Into::into), fold: new.fold.map(Into::into) };
+    Ok(NewReport {
+        idempotency_key: Some(ReportIdempotencyKey::random()),
+        branch: new.branch,
+        hash: new.hash,
+        start_point: new.start_point.body(),
+        testbed: new.testbed,
+        thresholds: thresholds(&new.thresholds)?,
+        start_time,
+        end_time: new.end_time.map_or(start_time, |Moment(at)| at),
+        results,
+        settings: (settings != ReportSettings::default()).then_some(settings),
+    })
 }

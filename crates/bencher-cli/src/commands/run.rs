@@ -3,18 +3,20 @@
 mod dry;
 pub(crate) mod error;
 mod git;
+mod github;
 pub(crate) mod interrupt;
 mod local;
+pub(crate) mod read;
 pub(crate) mod remote;
 mod request;
 
 use std::time::Duration;
 
-use bencher_types::wire::report::Report;
+use bencher_types::wire::{report::Report, server::Console};
 
-pub(crate) use self::error::RunError;
+pub(crate) use self::{error::RunError, request::thresholds};
 use self::{
-    remote::{JobRef, OnAlert, Wait},
+    remote::{JobRef, Wait},
     request::{Measured, Timing},
 };
 use super::Context;
@@ -25,11 +27,16 @@ use crate::{
     error::CliError,
     exit::Exit,
     limits,
-    output::report::active_alerts,
+    output::{
+        html::{self, Pages},
+        report::active_alerts,
+    },
 };
 
 pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> {
     request::check(&args)?;
+    request::check_project(&args, context.client.credential())?;
+    let plan = github::plan(context, &args.ci).await?;
     let git = git::look().await;
     let measured = match &args.remote.image {
         Some(_) => {
@@ -47,16 +54,20 @@ pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> 
 
     let answer = context.client.post::<Report>(&["v0", "run"], &body).await?;
     let on_alert = if args.error_on_alert { OnAlert::Fail } else { OnAlert::Ignore };
+    let ending = Ending { on_alert, plan: plan.as_ref() };
     if args.remote.image.is_none() {
-        return show_report(context, &answer, on_alert);
+        return show_report(context, &answer, ending).await;
     }
     let report = answer.body()?;
     let job = report.job.ok_or(RunError::NoJob { report: report.uuid })?;
     let job = JobRef { project: report.project.slug.to_string(), job, report: Some(report.uuid) };
     if args.remote.detach {
         match context.out.format {
-            Format::Human => context.out.data(&format!("{}\n", job.job))?,
+            Format::Human | Format::Html => context.out.data(&format!("{}\n", job.job))?,
             Format::Json => context.out.json(&answer.json)?,
+        }
+        if plan.is_some() {
+            context.out.talk("no comment: a detached run has no results yet");
         }
         context.out.talk(&format!("follow it with `bencher job watch {} {}`", job.project, job.job));
         return Ok(Exit::Ok);
@@ -66,7 +77,7 @@ pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> 
         job.job,
         report.testbed.spec.map_or_else(|| "?".into(), |spec| spec.slug.to_string())
     ));
-    remote::follow(context, &job, wait(&args), on_alert, echo(&args)).await
+    remote::follow(context, &job, wait(&args), ending, echo(&args)).await
 }
 
 /// How patiently a run waits for its job.
@@ -81,23 +92,57 @@ const fn echo(args: &Run) -> remote::Echo {
     if args.quiet { remote::Echo::Quiet } else { remote::Echo::JobOutput }
 }
 
-/// Prints a finished report and where to find it.
-pub(crate) fn show_report(context: &Context, answer: &Answer<Report>, on_alert: OnAlert) -> Result<Exit, CliError> {
+/// What active alerts of the report mean for the exit code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OnAlert {
+    Fail,
+    #[default]
+    Ignore,
+}
+
+/// What is done with a report when there is one.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Ending<'a> {
+    on_alert: OnAlert,
+    plan: Option<&'a github::Plan>,
+}
+
+/// Prints a finished report and where to find it, and tells whoever is to be told.
+pub(crate) async fn show_report(context: &Context, answer: &Answer<Report>, ending: Ending<'_>) -> Result<Exit, CliError> {
     let Context { client, out, .. } = context;
-    out.show(answer)?;
+    let Ending { on_alert, plan } = ending;
     let report = match answer.body() {
         Ok(report) => report,
-        Err(error) if on_alert == OnAlert::Fail => return Err(error.into()),
-        // It was shown as JSON, with a warning; nothing more is to be said of it.
-        Err(_) => return Ok(Exit::Ok),
+        Err(error) if on_alert == OnAlert::Fail || plan.is_some() => return Err(error.into()),
+        // It is shown as JSON, with a warning; nothing more is to be said of it.
+        Err(_) => return out.show(answer).map(|()| Exit::Ok),
     };
+    let pages = if out.format == Format::Html || plan.is_some() { pages(context, plan).await } else { None };
+    match out.format {
+        Format::Html => out.data(&html::report(&report, pages.as_ref()))?,
+        Format::Human | Format::Json => out.show(answer)?,
+    }
     let url = client.url(&["v0", "projects", report.project.slug.as_str(), "reports", &report.uuid.to_string()]);
     out.done(&format!("\nreport {url}\nsee it again with `bencher report view {} {}`", report.project.slug, report.uuid));
 
+    let told = match plan {
+        Some(plan) => github::tell(context, plan, &report, pages.as_ref()).await.map_err(CliError::from),
+        None => Ok(()),
+    };
     let alerts = active_alerts(&report);
     if alerts > 0 && on_alert == OnAlert::Fail {
+        // Alerts are what the exit code is asked for; the other trouble is said all the same.
+        if let Err(error) = told {
+            out.talk(&error.report());
+        }
         out.talk(&format!("error: the report has {alerts} active alert{}", if alerts == 1 { "" } else { "s" }));
         return Ok(Exit::Alert);
     }
-    Ok(Exit::Ok)
+    told.map(|()| Exit::Ok)
+}
+
+/// Where the server's pages are; nothing where it does not say.
+async fn pages(context: &Context, plan: Option<&github::Plan>) -> Option<Pages> {
+    let console = context.client.get::<Console>(&["v0", "server", "config", "console"], &[]).await.ok()?.body().ok()?.url;
+    Some(Pages { console, public: plan.is_some_and(|plan| plan.public_links) })
 }

@@ -26,11 +26,11 @@ pub(super) fn time(at: DateTime) -> String {
     at.timestamp().strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-fn maybe_time(at: Option<DateTime>) -> Cell {
+pub(super) fn maybe_time(at: Option<DateTime>) -> Cell {
     Cell::maybe(at.map(time))
 }
 
-fn yes_no(yes: bool) -> Cell {
+pub(super) fn yes_no(yes: bool) -> Cell {
     Cell::new(if yes { "yes" } else { "no" })
 }
 

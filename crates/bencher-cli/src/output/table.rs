@@ -1,8 +1,9 @@
 //! Compact tables: no lines, capitals in the head, as wide as the terminal at most.
 
-use comfy_table::{Attribute, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Color, ContentArrangement, Table, modifiers, presets};
 
 use super::{Human, Out};
+use crate::cli::history::TableStyle;
 
 /// What a cell means, shown as a colour where there is colour and never by colour alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,12 +57,33 @@ impl<T: Listed> Human for Vec<T> {
 
 /// A table with a head.
 pub(crate) fn table(out: Out, head: &[String], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
+    styled_table(out, head, rows, TableStyle::Compact)
+}
+
+/// A table with a head, and lines as asked for.
+pub(crate) fn styled_table(out: Out, head: &[String], rows: impl IntoIterator<Item = Vec<Cell>>, style: TableStyle) -> String {
     let mut table = empty();
+    table.load_preset(preset(style));
+    if style == TableStyle::Rounded {
+        table.apply_modifier(modifiers::UTF8_ROUND_CORNERS);
+    }
     table.set_header(head.iter().map(|title| {
         let cell = comfy_table::Cell::new(title);
         if out.color { cell.add_attribute(Attribute::Bold) } else { cell }
     }));
-    fill(&mut table, out, rows)
+    if style == TableStyle::Compact { fill(&mut table, out, rows) } else { fill_lined(&mut table, out, rows) }
+}
+
+const fn preset(style: TableStyle) -> &'static str {
+    match style {
+        TableStyle::Compact => presets::NOTHING,
+        TableStyle::Ascii => presets::ASCII_FULL,
+        TableStyle::Psql => presets::ASCII_FULL_CONDENSED,
+        TableStyle::Markdown => presets::ASCII_MARKDOWN,
+        TableStyle::Modern => presets::UTF8_FULL,
+        TableStyle::Sharp | TableStyle::Rounded => presets::UTF8_FULL_CONDENSED,
+        TableStyle::Rst => presets::ASCII_HORIZONTAL_ONLY,
+    }
 }
 
 /// Names and values under each other.
@@ -74,6 +96,13 @@ fn empty() -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table
+}
+
+fn fill_lined(table: &mut Table, out: Out, rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
+    for row in rows {
+        table.add_row(row.into_iter().map(|cell| styled(out, cell)));
+    }
+    format!("{table}\n")
 }
 
 fn fill(table: &mut Table, out: Out, rows: impl IntoIterator<Item = Vec<Cell>>) -> String {

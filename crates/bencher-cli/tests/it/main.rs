@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test that fails, fails the test")]
 
+mod github;
 mod here;
 mod image;
 mod output;
@@ -11,3 +12,4 @@ mod run_remote;
 mod shapes;
 mod support;
 mod terminal;
+mod verbs;

@@ -13,14 +13,14 @@ fn a_list_is_a_table() {
     let world = World::new(|_| {
         Reply::ok(json!([shapes::project("shop"), shapes::project("a-longer-slug")])).header("x-total-count", "12")
     });
-    assert_snapshot!(world.bencher(&["project", "list"]).all(), @r"
+    assert_snapshot!(world.table(&["project", "list"]).all(), @r"
     exit 0
     == stdout
     SLUG           NAME      VISIBILITY  UUID                                  CREATED
     shop           The Shop  public      00000000-0000-4000-8000-000000000001  2026-01-02 03:04:05Z
     a-longer-slug  The Shop  public      00000000-0000-4000-8000-000000000001  2026-01-02 03:04:05Z
     == stderr
-    2 of 12 shown; --page and --per-page show others
+    2 of 12 shown; --page 2 shows the next, --per-page 12 shows all
     ");
 }
 
@@ -37,7 +37,7 @@ fn json_is_what_the_server_said_and_nothing_else() {
 #[test]
 fn an_empty_list_says_so() {
     let world = World::always(200, json!([]));
-    let ended = world.bencher(&["spec", "list"]);
+    let ended = world.table(&["spec", "list"]);
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", "nothing here\n"));
     assert_eq!(world.bencher(&["spec", "list", "--format", "json"]).json(), json!([]));
 }
@@ -46,7 +46,7 @@ fn an_empty_list_says_so() {
 fn a_new_key_is_shown_once_with_a_note() {
     let key = format!("bencher_runner_{}", "x".repeat(30));
     let world = World::always(201, json!({ "uuid": shapes::JOB, "key": key }));
-    assert_snapshot!(world.bencher(&["runner", "create", "--name", "Box"]).all(), @r"
+    assert_snapshot!(world.table(&["runner", "create", "--name", "Box"]).all(), @r"
     exit 0
     == stdout
     uuid  00000000-0000-4000-8000-000000000010
@@ -60,7 +60,7 @@ fn a_new_key_is_shown_once_with_a_note() {
 #[test]
 fn one_thing_is_a_list_of_its_parts() {
     let world = World::always(200, shapes::spec());
-    assert_snapshot!(world.bencher(&["spec", "view", "small"]).stdout, @r"
+    assert_snapshot!(world.table(&["spec", "view", "small"]).stdout, @r"
     uuid          00000000-0000-4000-8000-000000000003
     name          Small
     slug          small
@@ -80,7 +80,7 @@ fn one_thing_is_a_list_of_its_parts() {
 #[test]
 fn an_answer_that_is_not_understood_is_shown_as_json() {
     let world = World::always(200, json!({ "uuid": 7 }));
-    let ended = world.bencher(&["project", "view", "shop"]);
+    let ended = world.table(&["project", "view", "shop"]);
     assert_eq!((ended.code, ended.json()), (Some(0), json!({ "uuid": 7 })));
     assert!(ended.stderr.contains("cannot read the answer"), "{ended:?}");
     assert_eq!(world.bencher(&["project", "view", "shop", "--strict"]).code, Some(4));
@@ -91,7 +91,7 @@ fn a_servers_text_cannot_control_the_terminal() {
     let mut project = shapes::project("shop");
     project["name"] = json!("a\u{1b}[31mb");
     let world = World::always(200, json!([project]));
-    assert!(!world.bencher(&["project", "list"]).stdout.contains('\u{1b}'));
+    assert!(!world.table(&["project", "list"]).stdout.contains('\u{1b}'));
 }
 
 #[test]
@@ -143,8 +143,7 @@ fn a_reader_who_leaves_is_no_error() {
 #[test]
 fn help_documents_the_exit_codes() {
     let world = World::always(200, json!(null));
-    let ended = world.bencher(&["--help"]);
-    assert!(ended.stdout.contains("130  interrupted"), "{}", ended.stdout);
+    assert_snapshot!(world.bencher(&["--help"]).stdout);
 }
 
 #[test]
@@ -153,4 +152,68 @@ fn completions_need_no_server() {
     let ended = world.bencher(&["completions", "bash"]);
     assert!(ended.stdout.contains("complete -F _bencher"), "{}", ended.stdout);
     assert!(world.asked().is_empty());
+}
+
+#[test]
+fn what_is_piped_somewhere_is_json() {
+    let world = World::always(200, json!([shapes::project("shop")]));
+    assert_eq!(world.bencher(&["project", "list"]).json(), json!([shapes::project("shop")]));
+    let world = World::always(200, shapes::job("running"));
+    assert_eq!(world.bencher(&["job", "status", "shop", shapes::JOB]).stdout, "running\n", "text is text everywhere");
+}
+
+#[test]
+fn the_last_page_of_a_list_has_no_next_one() {
+    let world = World::new(|_| Reply::ok(json!([shapes::project("a"), shapes::project("b")])).header("x-total-count", "300"));
+    let more = |page: &str| world.table(&["project", "list", "--page", page]).stderr;
+    assert_eq!(more("3"), "2 of 300 shown; --page 4 shows the next, --per-page 255 shows more\n");
+    assert_eq!(more("150"), "2 of 300 shown; --per-page 255 shows more\n");
+}
+
+#[test]
+fn only_a_run_prints_html() {
+    let world = World::always(200, json!([]));
+    let ended = world.bencher(&["project", "list", "--format", "html"]);
+    assert_eq!((ended.code, world.asked().len()), (Some(2), 0), "{ended:?}");
+}
+
+#[test]
+fn scripts_are_never_asked() {
+    let world = World::new(|_| Reply::text(204, ""));
+    for args in [&["project", "delete", "shop"][..], &["project", "delete", "shop", "-y", "--format", "json"]] {
+        let ended = world.bencher(args);
+        assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (Some(0), "", ""));
+    }
+    assert_eq!(world.paths(), ["DELETE /v0/projects/shop"; 2]);
+}
+
+#[test]
+fn thresholds_and_alerts_are_tables() {
+    let mut threshold = shapes::alert()["threshold"].clone();
+    threshold["model"] = json!({
+        "uuid": shapes::JOB, "test": "t_test", "max_sample_size": 64, "upper_boundary": 0.99, "created": "2026-01-02T03:04:05Z"
+    });
+    let world = World::always(200, threshold.clone());
+    assert_snapshot!(world.table(&["threshold", "view", "shop", shapes::JOB]).stdout);
+    let world = World::always(200, json!([threshold]));
+    assert_snapshot!(world.table(&["threshold", "list", "shop"]).stdout);
+    let world = World::always(200, json!([shapes::alert()]));
+    assert_snapshot!(world.table(&["alert", "list", "shop"]).stdout);
+    let world = World::always(200, shapes::alert());
+    assert_snapshot!(world.table(&["alert", "view", "shop", shapes::JOB]).stdout);
+}
+
+#[test]
+fn the_history_is_a_table_in_any_style() {
+    let world = World::always(200, shapes::perf());
+    let uuid = shapes::JOB;
+    let perf = |more: &[&str]| {
+        let args = ["perf", "shop", "--branches", uuid, "--testbeds", uuid, "--benchmarks", uuid, "--measures", uuid];
+        world.bencher(&[&args[..], more].concat())
+    };
+    assert_eq!(perf(&[]).json(), shapes::perf());
+    assert_snapshot!(perf(&["--table"]).stdout);
+    assert_snapshot!(perf(&["--table=markdown"]).stdout);
+    assert_eq!(perf(&["--table=nope"]).code, Some(2));
+    assert_eq!(perf(&["--heads", &format!("{uuid},{uuid}")]).code, Some(2), "more heads than branches");
 }

@@ -20,7 +20,7 @@ fn a_failing_server_is_tried_again() {
         }
         Reply::ok(json!([shapes::project("shop")]))
     });
-    let ended = world.bencher(&["project", "list", "--retry-after", "0", "-v"]);
+    let ended = world.table(&["project", "list", "--retry-after", "0", "-v"]);
     assert_snapshot!(ended.all(), @r"
     exit 0
     == stdout
@@ -161,77 +161,131 @@ fn ids_cannot_break_out_of_their_place_in_a_path() {
 }
 
 #[test]
-fn every_verb_asks_what_the_contract_says() {
-    let world = World::always(200, json!(null));
-    let uuid = shapes::JOB;
-    for args in [
-        &["auth", "signup", "--name", "Ann", "--i-agree", "ann@example.com"][..],
-        &["auth", "login", "ann@example.com"],
-        &["auth", "confirm", "a.b.c"],
-        &["user", "key", "list", "ann"],
-        &["user", "key", "create", "ann", "--name", "ci", "--ttl", "60"],
-        &["user", "key", "view", "ann", uuid],
-        &["user", "key", "revoke", "ann", uuid],
-        &["org", "create", "--name", "Acme"],
-        &["organization", "view", "acme"],
-        &["project", "create", "acme", "--name", "Shop", "--visibility", "private"],
-        &["project", "ls", "acme", "--search", "sh"],
-        &["runner", "create", "--name", "Box"],
-        &["runner", "update", "box", "--archive"],
-        &["runner", "key", "box"],
-        &["runner", "spec", "list", "box"],
-        &["runner", "spec", "add", "box", "--spec", "small"],
-        &["runner", "spec", "remove", "box", "small"],
-        &["spec", "update", "small", "--fallback", "true", "--unarchive"],
-        &["spec", "delete", "small"],
-        &["job", "list", "shop", "--status", "pending", "--page", "2"],
-        &["job", "cancel", "shop", uuid],
-        &["report", "view", "shop", uuid],
-        &["branch", "create", "shop", "--name", "next", "--start-point", "main"],
-        &["testbed", "create", "shop", "--name", "Box", "--spec", "small"],
-        &["benchmark", "list", "shop", "--archived"],
-        &["measure", "create", "shop", "--name", "Score", "--units", "points"],
-        &["server", "version"],
-        &["server", "config", "console"],
-    ] {
-        world.bencher(args);
-    }
-    let asked: Vec<_> = world
-        .asked()
-        .iter()
-        .map(|asked| match &asked.body {
-            serde_json::Value::Null => format!("{} {}", asked.method, asked.path),
-            body => format!("{} {} {body}", asked.method, asked.path),
-        })
-        .collect();
-    assert_snapshot!(asked.join("\n"), @r#"
-    POST /v0/auth/signup {"email":"ann@example.com","i_agree":true,"name":"Ann"}
-    POST /v0/auth/login {"email":"ann@example.com"}
-    POST /v0/auth/confirm {"token":"a.b.c"}
-    GET /v0/users/ann/keys
-    POST /v0/users/ann/keys {"name":"ci","ttl":60}
-    GET /v0/users/ann/keys/00000000-0000-4000-8000-000000000010
-    DELETE /v0/users/ann/keys/00000000-0000-4000-8000-000000000010
-    POST /v0/organizations {"name":"Acme"}
-    GET /v0/organizations/acme
-    POST /v0/organizations/acme/projects {"name":"Shop","visibility":"private"}
-    GET /v0/organizations/acme/projects?search=sh
-    POST /v0/runners {"name":"Box"}
-    PATCH /v0/runners/box {"archived":true}
-    POST /v0/runners/box/key
-    GET /v0/runners/box/specs
-    POST /v0/runners/box/specs {"spec":"small"}
-    DELETE /v0/runners/box/specs/small
-    PATCH /v0/specs/small {"archived":false,"fallback":true}
-    DELETE /v0/specs/small
-    GET /v0/projects/shop/jobs?status=pending&page=2
-    POST /v0/projects/shop/jobs/00000000-0000-4000-8000-000000000010/cancel
-    GET /v0/projects/shop/reports/00000000-0000-4000-8000-000000000010
-    POST /v0/projects/shop/branches {"name":"next","start_point":{"branch":"main"}}
-    POST /v0/projects/shop/testbeds {"name":"Box","spec":"small"}
-    GET /v0/projects/shop/benchmarks?archived=true
-    POST /v0/projects/shop/measures {"name":"Score","units":"points"}
-    GET /v0/server/version
-    GET /v0/server/config/console
-    "#);
+fn a_busy_server_says_when_to_come_back() {
+    let mut busy = true;
+    let world = World::new(move |_| {
+        if std::mem::take(&mut busy) {
+            return Reply::error(429, "too many requests").header("retry-after", "0");
+        }
+        Reply::ok(json!([shapes::project("shop")]))
+    });
+    let ended = world.bencher(&["project", "list", "--retry-after", "0"]);
+    assert_eq!((ended.code, world.asked().len()), (Some(0), 2), "{ended:?}");
+
+    let world = World::new(|_| Reply::error(429, "too many requests").header("retry-after", "86400"));
+    assert_snapshot!(world.bencher(&["project", "list"]).all(), @r"
+    exit 3
+    == stdout
+    == stderr
+    error: too many requests (429 from GET /v0/projects, request 01234567-89ab-cdef-0123-456789abcdef)
+      hint: this is too much at once; try again in 86400 s
+    ");
 }
+
+#[test]
+fn an_empty_credential_is_none() {
+    let world = World::always(200, json!([]));
+    let mut command = world.command(&["project", "list"]);
+    assert!(command.env("BENCHER_API_KEY", "").env("BENCHER_API_TOKEN", "").status().unwrap().success());
+    assert_eq!(world.asked()[0].authorization, None);
+}
+
+#[test]
+fn a_server_of_another_version_is_told_once_and_last() {
+    let world = World::always(200, json!([]));
+    world.set_version(json!({ "version": "0.6.12", "product_version": "7.1.0" }));
+    let ended = world.bencher(&["project", "list"]);
+    assert!(ended.stderr.starts_with("warning: this is bencher "), "{ended:?}");
+    assert_eq!((ended.stderr.lines().count(), ended.stdout.as_str()), (1, "[]\n"));
+
+    world.set_version(json!("nonsense"));
+    assert_eq!(world.bencher(&["project", "list"]).stderr, "", "what is no version is no reason to complain");
+}
+
+#[test]
+fn what_looks_like_a_slug_may_be_the_name_of_what_is_archived() {
+    let world = World::new(|asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("PATCH", path) if path.ends_with(shapes::JOB) => Reply::ok(json!({ "uuid": shapes::JOB })),
+        ("GET", _) => Reply::ok(json!([{ "uuid": shapes::JOB }])),
+        _ => Reply::error(404, "no such branch"),
+    });
+    let ended = world.table(&["archive", "--project", "shop", "--branch", "main", "--testbed", "My Box"]);
+    assert_eq!(ended.all(), "exit 0\n== stdout\nbranch main archived\ntestbed My Box archived\n== stderr\n");
+    assert_snapshot!(world.paths().join("\n"), @r"
+    PATCH /v0/projects/shop/branches/main
+    GET /v0/projects/shop/branches?name=main&archived=false&per_page=1
+    PATCH /v0/projects/shop/branches/00000000-0000-4000-8000-000000000010
+    GET /v0/projects/shop/testbeds?name=My+Box&archived=false&per_page=1
+    PATCH /v0/projects/shop/testbeds/00000000-0000-4000-8000-000000000010
+    ");
+}
+
+#[test]
+fn a_name_that_is_not_there_cannot_be_archived() {
+    let world = World::always(200, json!([]));
+    assert_snapshot!(world.bencher(&["unarchive", "--project", "shop", "--benchmark", "a b"]).all(), @r"
+    exit 3
+    == stdout
+    == stderr
+    error: there is no `a b` among the benchmarks
+      hint: what is archived already is not looked through, and so the other way round; see `bencher benchmark list`
+    ");
+}
+
+#[test]
+fn a_report_is_made_of_texts_files_or_what_is_piped_in() {
+    let world = World::always(201, shapes::report(1));
+    std::fs::write(world.dir.path().join("out.json"), "from a file").unwrap();
+    let args = [
+        "report",
+        "create",
+        "shop",
+        "--branch",
+        "main",
+        "--testbed",
+        "box",
+        "--start-time",
+        "1000",
+        "--end-time",
+        "1001",
+        "--results",
+        "typed",
+        "--file",
+        "out.json",
+        "--adapter",
+        "json",
+        "--fold",
+        "median",
+        "--average",
+        "mean",
+        "--hash",
+        HASH,
+        "--start-point",
+        "old",
+        "--threshold-measure",
+        "latency",
+        "--threshold-test",
+        "t",
+        "--threshold-upper-boundary",
+        "0.99",
+    ];
+    assert_eq!(world.bencher(&args).code, Some(0));
+    let mut asked = world.asked().remove(0);
+    assert_eq!(asked.body["idempotency_key"].as_str().map(str::len), Some(36));
+    asked.body.as_object_mut().unwrap().remove("idempotency_key");
+    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/v0/projects/shop/reports"));
+    assert_eq!(
+        asked.body,
+        json!({
+            "branch": "main", "testbed": "box", "hash": HASH, "start_point": { "branch": "old" },
+            "start_time": "1970-01-01T00:16:40Z", "end_time": "1970-01-01T00:16:41Z", "results": ["typed", "from a file"],
+            "settings": { "adapter": "json", "average": "mean", "fold": "median" },
+            "thresholds": { "models": { "latency": { "test": "t_test", "upper_boundary": 0.99 } } }
+        })
+    );
+
+    let ended = world.bencher(&["report", "create", "shop"]);
+    assert_eq!((ended.code, world.asked().len()), (Some(2), 1), "an empty pipe is no result: {ended:?}");
+}
+
+const HASH: &str = "0123456789abcdef0123456789abcdef01234567";

@@ -114,3 +114,40 @@ pub(crate) fn alert() -> Value {
         "boundary": { "upper_limit": 900.0 }, "limit": "upper", "status": "active", "created": AT, "modified": AT
     })
 }
+
+/// Two points of one series, the second with an alert.
+pub(crate) fn perf() -> Value {
+    let report = report(1);
+    let result = &report["results"][0][1];
+    let metric = &result["measures"][0]["metric"];
+    let point = |number: u32| {
+        json!({
+            "report": REPORT, "iteration": 0, "start_time": AT, "end_time": AT, "version": { "number": number }, "metric": metric
+        })
+    };
+    let mut alerting = point(2);
+    alerting["boundary"] = json!({ "baseline": 800.0, "upper_limit": 900.0 });
+    alerting["alert"] = json!({ "uuid": JOB, "limit": "upper", "status": "active", "modified": AT });
+    json!({
+        "project": project("shop"),
+        "results": [{
+            "branch": report["branch"], "testbed": report["testbed"], "benchmark": result["benchmark"],
+            "measure": result["measures"][0]["measure"], "metrics": [point(1), alerting]
+        }]
+    })
+}
+
+/// A report of two benchmarks that a threshold guards, with an alert.
+pub(crate) fn guarded_report() -> Value {
+    let mut report = report(1);
+    let mut alert = alert();
+    alert["boundary"] = json!({ "baseline": 800.0, "upper_limit": 900.0 });
+    let threshold = json!({
+        "uuid": "00000000-0000-4000-8000-000000000011", "project": PROJECT, "created": AT,
+        "model": { "uuid": JOB, "test": "static", "upper_boundary": 900.0, "created": AT }
+    });
+    report["results"][0][1]["measures"][0]["threshold"] = threshold;
+    report["results"][0][1]["measures"][0]["boundary"] = alert["boundary"].clone();
+    report["alerts"] = json!([alert]);
+    report
+}

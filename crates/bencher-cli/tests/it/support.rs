@@ -9,7 +9,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::Request,
-    http::{Response, StatusCode},
+    http::{HeaderMap, Response, StatusCode},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,7 +22,15 @@ pub(crate) struct Asked {
     /// Path and query.
     pub path: String,
     pub authorization: Option<String>,
+    pub headers: HeaderMap,
     pub body: Value,
+}
+
+impl Asked {
+    /// The question for the server's version that follows a command.
+    fn is_for_version(&self) -> bool {
+        self.path == "/v0/server/version"
+    }
 }
 
 /// An answer as the server gives it.
@@ -58,9 +66,12 @@ impl Reply {
 type Answers = Box<dyn FnMut(&Asked) -> Reply + Send>;
 
 /// A server on a port of its own, and an empty working directory.
+///
+/// It answers the question for its version by itself, as the server of this very version does.
 pub(crate) struct World {
     address: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    version: Arc<Mutex<Value>>,
     pub dir: TempDir,
     // Dropped last: it runs the server.
     _runtime: Runtime,
@@ -78,13 +89,19 @@ impl World {
         let answers: Arc<Mutex<Answers>> = Arc::new(Mutex::new(Box::new(answers)));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let remembered = Arc::clone(&asked);
+        let version = Arc::new(Mutex::new(json!({ "version": "0.6.12", "product_version": env!("CARGO_PKG_VERSION") })));
+        let (remembered, own) = (Arc::clone(&asked), Arc::clone(&version));
         let router = Router::new().fallback(move |request: Request| {
-            let (answers, remembered) = (Arc::clone(&answers), Arc::clone(&remembered));
-            async move { answer(request, &answers, &remembered).await }
+            let (answers, remembered, own) = (Arc::clone(&answers), Arc::clone(&remembered), Arc::clone(&own));
+            async move { answer(request, &answers, &remembered, &own).await }
         });
         runtime.spawn(async move { axum::serve(listener, router).await });
-        Self { address, asked, dir: TempDir::new().unwrap(), _runtime: runtime }
+        Self { address, asked, version, dir: TempDir::new().unwrap(), _runtime: runtime }
+    }
+
+    /// The server is of another version from now on.
+    pub(crate) fn set_version(&self, version: Value) {
+        *lock(&self.version) = version;
     }
 
     /// A server that gives every request the same answer.
@@ -97,7 +114,12 @@ impl World {
         self.address.trim_start_matches("http://")
     }
 
+    /// Every request but those for the version.
     pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.all_asked().into_iter().filter(|asked| !asked.is_for_version()).collect()
+    }
+
+    pub(crate) fn all_asked(&self) -> Vec<Asked> {
         lock(&self.asked).clone()
     }
 
@@ -121,6 +143,11 @@ impl World {
 
     pub(crate) fn bencher(&self, args: &[&str]) -> Ended {
         self.end(self.command(args).output().unwrap())
+    }
+
+    /// As somebody at a terminal sees it, but for colours.
+    pub(crate) fn table(&self, args: &[&str]) -> Ended {
+        self.bencher(&[args, &["--format", "table"]].concat())
     }
 
     /// What a process that has ended printed, with the server's address replaced by one that never changes.
@@ -149,17 +176,23 @@ impl Ended {
     }
 }
 
-async fn answer(request: Request, answers: &Mutex<Answers>, remembered: &Mutex<Vec<Asked>>) -> Response<Body> {
+async fn answer(
+    request: Request,
+    answers: &Mutex<Answers>,
+    remembered: &Mutex<Vec<Asked>>,
+    version: &Mutex<Value>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let bytes = to_bytes(body, 64 << 20).await.unwrap();
     let asked = Asked {
         method: head.method.to_string(),
         path: head.uri.to_string(),
         authorization: head.headers.get("authorization").map(|value| value.to_str().unwrap().to_owned()),
+        headers: head.headers,
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
     lock(remembered).push(asked.clone());
-    let reply = lock(answers)(&asked);
+    let reply = if asked.is_for_version() { Reply::ok(lock(version).clone()) } else { lock(answers)(&asked) };
     let mut response = Response::builder().status(StatusCode::from_u16(reply.status).unwrap());
     for (name, value) in reply.headers {
         response = response.header(name, value);

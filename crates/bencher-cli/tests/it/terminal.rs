@@ -133,3 +133,18 @@ fn no_goes_on_waiting_and_a_second_ctrl_c_leaves_the_job_alone() {
     assert_eq!((code, cancels(&world)), (Some(130), 0), "{seen}");
     assert!(seen.contains("goes on"), "{seen}");
 }
+
+#[test]
+fn what_cannot_be_taken_back_is_asked_for_first() {
+    let world = World::new(|_| Reply::text(204, ""));
+    for (answer, code, deleted) in [(&b"n\n"[..], Some(130), 0), (b"y\n", Some(0), 1)] {
+        let mut delete = OnTerminal::start(&world, &["project", "delete", "shop"], &[]);
+        delete.wait_for("delete project shop and everything in it? [y/N]");
+        delete.terminal.write_all(answer).unwrap();
+        let (seen, ended) = delete.end();
+        assert_eq!((ended, world.asked().len()), (code, deleted), "{seen}");
+    }
+    let (seen, code) = OnTerminal::start(&world, &["project", "delete", "shop", "--yes"], &[]).end();
+    assert_eq!((code, world.asked().len()), (Some(0), 2), "{seen}");
+    assert!(!seen.contains("[y/N]"), "{seen}");
+}

@@ -4,6 +4,7 @@
 mod alerts;
 mod bad_input;
 mod cancel;
+mod command_line;
 mod full_disk;
 mod happy_path;
 mod images;

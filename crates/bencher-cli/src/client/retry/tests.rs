@@ -12,6 +12,7 @@ fn failure(status: u16) -> Box<Failure> {
         status,
         message: "no".to_owned(),
         request_id: None,
+        retry_after: None,
     })
 }
 
@@ -43,4 +44,32 @@ fn a_log_is_told_of_the_first_attempt_and_then_every_half_minute() {
     assert_eq!(waits.map(|wait| news.is(wait)), [true, false, false, false, false, true, true]);
     let mut news = News::default();
     assert_eq!([10; 7].map(|wait| news.is(Duration::from_secs(wait))), [true, false, false, true, false, false, true]);
+}
+
+fn asked(status: u16, secs: u64) -> Box<Failure> {
+    Box::new(Failure { retry_after: Some(Duration::from_secs(secs)), ..*failure(status) })
+}
+
+#[test]
+fn a_server_that_says_when_is_asked_again_then() {
+    let busy = ApiError::Failing { failure: asked(503, 45), attempts: 1 };
+    assert_eq!(POLICY.wait_after(1, &busy), Some(Duration::from_secs(45)));
+    let soon = ApiError::Failing { failure: asked(503, 1), attempts: 1 };
+    assert_eq!(POLICY.wait_after(5, &soon), Some(Duration::from_secs(16)), "never faster than without");
+}
+
+#[test]
+fn too_much_at_once_is_repeated_only_when_told_when() {
+    assert_eq!(POLICY.wait_after(1, &ApiError::Refused(asked(429, 7))), Some(Duration::from_secs(7)));
+    assert_eq!(POLICY.wait_after(1, &ApiError::Refused(failure(429))), None);
+    assert_eq!(POLICY.wait_after(1, &ApiError::Refused(asked(429, 86_400))), None, "nobody waits a day");
+}
+
+#[test]
+fn retry_after_is_seconds_or_a_time() {
+    let now: DateTime = "2015-10-21T07:27:30Z".parse().unwrap();
+    assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
+    assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(30)));
+    assert_eq!(retry_after("Wed, 21 Oct 2015 07:20:00 GMT", now), Some(Duration::ZERO));
+    assert_eq!(retry_after("soon", now), None);
 }

@@ -5,7 +5,7 @@ use std::{io, process::ExitStatus};
 use bencher_analysis::AdapterError;
 use bencher_types::{JobUuid, ReportUuid};
 
-use crate::exit::Exit;
+use crate::{client::ApiError, exit::Exit};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
@@ -42,6 +42,23 @@ pub(crate) enum RunError {
         #[source]
         source: AdapterError,
     },
+    #[error("there is nothing in the results")]
+    NoResults,
+    #[error("could not read what happened from {path} (GITHUB_EVENT_PATH)")]
+    Event {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("a pull request of {head} must not run in a workflow that sees the secrets of {base} (pull_request_target)")]
+    PwnRequest { head: String, base: String },
+    #[error("GITHUB_API_URL is `{url}`: expected https://…")]
+    GitHubAddress { url: String },
+    #[error("the report is stored, but GitHub could not be told of it")]
+    NotTold {
+        #[source]
+        source: Box<ApiError>,
+    },
     #[error("could not listen for Ctrl-C")]
     Signals(#[source] io::Error),
 
@@ -60,7 +77,9 @@ pub(crate) enum RunError {
 impl RunError {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::NothingToDo => Exit::Usage,
+            Self::NothingToDo | Self::NoResults | Self::PwnRequest { .. } | Self::GitHubAddress { .. } => Exit::Usage,
+            Self::NotTold { .. } => Exit::Untold,
+            Self::Event { .. } => Exit::Local,
             Self::NotStarted { .. } | Self::CommandFailed { .. } | Self::NothingPrinted { .. } | Self::JobFailed { .. } => {
                 Exit::Failed
             }
@@ -78,6 +97,15 @@ impl RunError {
         match self {
             Self::CommandFailed { .. } => Some("--allow-failure takes its results all the same".to_owned()),
             Self::NothingPrinted { .. } => Some("harnesses that write to a file are read with --file PATH".to_owned()),
+            Self::PwnRequest { .. } => Some(
+                "its author could read the secrets. Measure in a `pull_request` workflow without secrets, hand the results to a \
+                 `workflow_run` workflow, and comment from there with --ci-number"
+                    .to_owned(),
+            ),
+            Self::NotTold { .. } => Some(
+                "the workflow needs `permissions: pull-requests: write`; a fork's pull request gets a token that may only read"
+                    .to_owned(),
+            ),
             Self::JobFailed { project, job, .. } => Some(format!("`bencher job logs {project} {job}` prints what it wrote")),
             Self::WaitedTooLong { project, job, .. } => {
                 Some(format!("`bencher job watch {project} {job}` waits on, `bencher job cancel {project} {job}` stops it"))

@@ -1,21 +1,20 @@
 //! Running the benchmark here: start it, take what it prints, time it, read its files.
 
 use std::{
-    io::{self, IsTerminal as _, Read as _, Write as _},
+    io::{self, IsTerminal as _},
+    path::Path,
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
-    process::Command,
-};
+use tokio::process::Command;
 
 use super::{
     error::RunError,
+    read::{self, Tee},
     request::{self, Measured, Timing},
 };
-use crate::{cli::run::Run, clock, limits, output::Out};
+use crate::{cli::run::Run, clock, output::Out};
 
 /// Runs the command as often as asked and collects its results.
 pub(super) async fn measure(out: Out, args: &Run) -> Result<Measured, RunError> {
@@ -60,7 +59,7 @@ async fn one(out: Out, args: &Run, argv: Option<&[String]>, iteration: u32) -> R
             printed = ran.stdout;
         }
         None if args.file.is_empty() && args.file_size.is_empty() => {
-            printed = lossy(piped().await?);
+            printed = read::piped().await?;
         }
         None => {}
     }
@@ -70,9 +69,7 @@ async fn one(out: Out, args: &Run, argv: Option<&[String]>, iteration: u32) -> R
         results.push(request::own_metric(path, "file-size", size as f64));
     }
     for path in &args.file {
-        let failed = |source| RunError::File { path: path.clone(), source };
-        let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
-        results.push(lossy(take(&mut file, path, Tee::No).await?));
+        results.push(read::file(Path::new(path)).await?);
     }
     if results.is_empty() {
         results.push(printed);
@@ -98,53 +95,11 @@ async fn execute(argv: &[String], name: &str, quiet: bool) -> Result<Ran, RunErr
         .spawn()
         .map_err(|source| RunError::NotStarted { program: program.clone(), source })?;
     let stdout = match child.stdout.take() {
-        Some(mut pipe) => take(&mut pipe, &format!("the output of `{name}`"), if quiet { Tee::No } else { Tee::Stderr }).await?,
+        Some(mut pipe) => {
+            read::all(&mut pipe, &format!("the output of `{name}`"), if quiet { Tee::No } else { Tee::Stderr }).await?
+        }
         None => Vec::new(),
     };
     let status = child.wait().await.map_err(|source| RunError::Lost { command: name.to_owned(), source })?;
-    Ok(Ran { status, stdout: lossy(stdout), took: started.elapsed() })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tee {
-    No,
-    Stderr,
-}
-
-/// Reads to the end, up to the limit.
-async fn take(from: &mut (impl AsyncRead + Unpin), what: &str, tee: Tee) -> Result<Vec<u8>, RunError> {
-    const CHUNK: usize = 64 << 10;
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let read = from.read(&mut chunk).await.map_err(|source| RunError::File { path: what.to_owned(), source })?;
-        let Some(read) = chunk.get(..read).filter(|read| !read.is_empty()) else { return Ok(bytes) };
-        if tee == Tee::Stderr {
-            // Nobody looking does not make the benchmark fail.
-            let _ = io::stderr().lock().write_all(read);
-        }
-        bytes.extend_from_slice(read);
-        if bytes.len() as u64 > limits::MAX_LOCAL_OUTPUT_BYTES {
-            return Err(RunError::TooMuch { what: what.to_owned(), limit: limits::MAX_LOCAL_OUTPUT_BYTES });
-        }
-    }
-}
-
-/// Everything on standard input, up to the limit.
-async fn piped() -> Result<Vec<u8>, RunError> {
-    let what = || "standard input".to_owned();
-    let failed = |source| RunError::File { path: what(), source };
-    let read = tokio::task::spawn_blocking(|| {
-        let mut bytes = Vec::new();
-        io::stdin().lock().take(limits::MAX_LOCAL_OUTPUT_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
-    });
-    let bytes = read.await.map_err(|error| failed(error.into()))?.map_err(failed)?;
-    if bytes.len() as u64 > limits::MAX_LOCAL_OUTPUT_BYTES {
-        return Err(RunError::TooMuch { what: what(), limit: limits::MAX_LOCAL_OUTPUT_BYTES });
-    }
-    Ok(bytes)
-}
-
-fn lossy(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    Ok(Ran { status, stdout: read::lossy(stdout), took: started.elapsed() })
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use self::progress::Progress;
 use super::{
-    RunError,
+    Ending, RunError,
     interrupt::{Interrupt, Interrupts, Wish},
     show_report,
 };
@@ -37,13 +37,6 @@ pub(crate) struct Wait {
     pub bound: Duration,
 }
 
-/// What active alerts of the report mean for the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnAlert {
-    Fail,
-    Ignore,
-}
-
 /// Whether a job's own output is shown when it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Echo {
@@ -52,7 +45,13 @@ pub(crate) enum Echo {
 }
 
 /// Waits for a job to end, then prints its report.
-pub(crate) async fn follow(context: &Context, job: &JobRef, wait: Wait, on_alert: OnAlert, echo: Echo) -> Result<Exit, CliError> {
+pub(crate) async fn follow(
+    context: &Context,
+    job: &JobRef,
+    wait: Wait,
+    ending: Ending<'_>,
+    echo: Echo,
+) -> Result<Exit, CliError> {
     let ended = watch(context, job, wait).await?;
     if echo == Echo::JobOutput {
         show_output(context.out, &ended);
@@ -67,7 +66,7 @@ pub(crate) async fn follow(context: &Context, job: &JobRef, wait: Wait, on_alert
         _ => match job.report.or(ended.report) {
             Some(report) => {
                 let path = ["v0", "projects", &job.project, "reports", &report.to_string()];
-                show_report(context, &context.client.get::<Report>(&path, &[]).await?, on_alert)
+                show_report(context, &context.client.get::<Report>(&path, &[]).await?, ending).await
             }
             None => {
                 context.out.talk(&format!("job {} is done; `bencher report list {}` shows its report", job.job, job.project));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bencher_types::{
-    DateTime, NameId, ReportIdempotencyKey,
+    DateTime, NameId, ProjectKey, ReportIdempotencyKey, Secret,
     wire::{
         run::{MAX_ARGS, MAX_ENV, MAX_FILE_PATHS, NewRun, NewRunJob, ReportSettings, ReportThresholds},
         threshold::Model,
@@ -56,6 +56,23 @@ pub(super) fn check(args: &Run) -> Result<(), CliError> {
     }
     backdate(args)?;
     models(&args.thresholds)?;
+    Ok(())
+}
+
+/// Whether it is known which project the results belong to, as far as somebody must know it.
+pub(super) fn check_project(args: &Run, credential: Option<&Secret>) -> Result<(), CliError> {
+    if args.project.is_some() || args.remote.image.is_some() {
+        return Ok(());
+    }
+    if credential.is_some_and(|key| key.expose().starts_with(ProjectKey::PREFIX)) {
+        return Err(CliError::Usage("the key is a project's: name the project with --project (BENCHER_PROJECT)".into()));
+    }
+    let ci = args.ci.environment.ci.as_deref() == Some("true");
+    if ci && !args.ci.ci_on_the_fly && !args.dry_run {
+        return Err(CliError::Usage(
+            "no project is named, and in CI (CI=true) none is made by accident: give --project (BENCHER_PROJECT), or --ci-on-the-fly".into(),
+        ));
+    }
     Ok(())
 }
 
@@ -134,7 +151,8 @@ fn backdate(args: &Run) -> Result<Option<DateTime>, CliError> {
         .map_err(|_| CliError::Usage(format!("--backdate {seconds}: no such time; expected seconds since 1970")))
 }
 
-fn thresholds(args: &Thresholds) -> Result<Option<ReportThresholds>, CliError> {
+/// As they are sent; nothing where nothing was given.
+pub(crate) fn thresholds(args: &Thresholds) -> Result<Option<ReportThresholds>, CliError> {
     let models = models(args)?;
     let body = ReportThresholds { models: (!models.is_empty()).then_some(models), reset: args.reset.then_some(true) };
     Ok((body != ReportThresholds::default()).then_some(body))

@@ -1,0 +1,301 @@
+//! Arguments of `organization`, `member` and `project`.
+
+use bencher_types::{Email, Permission, ProjectKeyUuid, ResourceId, ResourceName, Role, Slug, UserName};
+use clap::{Args, Subcommand, ValueEnum};
+use url::Url;
+
+use super::{Filter, Sure};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Organization {
+    /// List organizations
+    #[command(alias = "ls")]
+    List(Filter),
+    /// Create an organization
+    #[command(alias = "add")]
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: ResourceName,
+        /// Its name in URLs; made from the name if absent
+        #[arg(long)]
+        slug: Option<Slug>,
+    },
+    /// Show an organization
+    #[command(alias = "get")]
+    View {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+    },
+    /// Rename an organization
+    #[command(alias = "edit")]
+    Update {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        /// A new name
+        #[arg(long)]
+        name: Option<ResourceName>,
+        /// A new name in URLs
+        #[arg(long)]
+        slug: Option<Slug>,
+    },
+    /// Delete an organization and everything in it
+    #[command(alias = "rm")]
+    Delete {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        #[command(flatten)]
+        removal: Removal,
+    },
+    /// Take over an organization that belongs to nobody yet
+    Claim {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+    },
+    /// Say whether you may do something
+    Allowed {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        #[command(flatten)]
+        what: AllowedWhat,
+    },
+    /// Show what was used since the month began
+    Usage {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+    },
+}
+
+/// How something is deleted.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Removal {
+    /// For good: without this an admin can still bring it back
+    #[arg(long)]
+    pub hard: bool,
+    #[command(flatten)]
+    pub sure: Sure,
+}
+
+/// What one may or may not do.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct AllowedWhat {
+    /// view, create, edit, delete, manage, view_role, create_role, edit_role or delete_role
+    #[arg(value_name = "PERMISSION")]
+    permission: Option<Permission>,
+    /// The same
+    #[arg(long, hide = true, value_name = "PERMISSION")]
+    perm: Option<Permission>,
+}
+
+impl AllowedWhat {
+    pub(crate) fn permission(self) -> Permission {
+        self.permission.or(self.perm).unwrap_or(Permission::View)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Member {
+    /// List members
+    #[command(alias = "ls")]
+    List {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Invite somebody by mail
+    #[command(alias = "add")]
+    Invite {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        /// Where the invitation goes
+        #[arg(long)]
+        email: Email,
+        /// How it greets
+        #[arg(long)]
+        name: Option<UserName>,
+        /// leader, developer or viewer
+        #[arg(long)]
+        role: Role,
+    },
+    /// Show a member
+    #[command(alias = "get")]
+    View(MemberOf),
+    /// Give a member another role
+    #[command(alias = "edit")]
+    Update {
+        #[command(flatten)]
+        of: MemberOf,
+        /// leader, developer or viewer
+        #[arg(long)]
+        role: Option<Role>,
+    },
+    /// Take a member out of an organization
+    #[command(visible_alias = "delete", alias = "rm")]
+    Remove {
+        #[command(flatten)]
+        of: MemberOf,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+/// One member of one organization.
+#[derive(Debug, Args)]
+pub(crate) struct MemberOf {
+    /// The organization's slug or UUID
+    pub organization: ResourceId,
+    /// The user's slug or UUID
+    pub user: ResourceId,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Project {
+    /// List projects
+    #[command(alias = "ls")]
+    List {
+        /// Only those of this organization (slug or UUID)
+        organization: Option<ResourceId>,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Create a project
+    #[command(alias = "add")]
+    Create {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        /// The project's name
+        #[arg(long)]
+        name: ResourceName,
+        /// Its name in URLs and image references; made from the name if absent
+        #[arg(long)]
+        slug: Option<Slug>,
+        /// Its web site
+        #[arg(long)]
+        url: Option<Url>,
+        /// Who may see it
+        #[arg(long, value_enum)]
+        visibility: Option<Visibility>,
+    },
+    /// Show a project
+    #[command(alias = "get")]
+    View {
+        /// The project's slug or UUID
+        project: ResourceId,
+    },
+    /// Change a project
+    #[command(alias = "edit")]
+    Update(UpdateProject),
+    /// Delete a project and everything in it
+    #[command(alias = "rm")]
+    Delete {
+        /// The project's slug or UUID
+        project: ResourceId,
+        #[command(flatten)]
+        removal: Removal,
+    },
+    /// Say whether you may do something
+    Allowed {
+        /// The project's slug or UUID
+        project: ResourceId,
+        #[command(flatten)]
+        what: AllowedWhat,
+    },
+    /// A project's keys, for CI
+    #[command(subcommand)]
+    Key(ProjectKey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateProject {
+    /// The project's slug or UUID
+    pub project: ResourceId,
+    /// A new name
+    #[arg(long)]
+    pub name: Option<ResourceName>,
+    /// A new name in URLs and image references
+    #[arg(long)]
+    pub slug: Option<Slug>,
+    /// Another web site
+    #[arg(long, conflicts_with = "remove_url")]
+    pub url: Option<Url>,
+    /// It has no web site any more
+    #[arg(long)]
+    pub remove_url: bool,
+    /// Who may see it
+    #[arg(long, value_enum)]
+    pub visibility: Option<Visibility>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectKey {
+    /// List keys
+    #[command(alias = "ls")]
+    List {
+        /// The project's slug or UUID
+        project: ResourceId,
+        /// Revoked keys too
+        #[arg(long)]
+        revoked: bool,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Create a key; it is shown once
+    #[command(alias = "add")]
+    Create {
+        /// The project's slug or UUID
+        project: ResourceId,
+        /// What the key is for
+        #[arg(long)]
+        name: ResourceName,
+        /// Seconds until the key expires; the longest possible if absent
+        #[arg(long, value_name = "SECONDS")]
+        ttl: Option<u32>,
+    },
+    /// Show a key's record, without the key
+    #[command(alias = "get")]
+    View(ProjectKeyOf),
+    /// Rename a key
+    #[command(alias = "edit")]
+    Update {
+        #[command(flatten)]
+        of: ProjectKeyOf,
+        /// A new name
+        #[arg(long)]
+        name: Option<ResourceName>,
+    },
+    /// Make a key invalid for ever
+    #[command(visible_alias = "delete", alias = "rm")]
+    Revoke {
+        #[command(flatten)]
+        of: ProjectKeyOf,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+/// One key of one project.
+#[derive(Debug, Args)]
+pub(crate) struct ProjectKeyOf {
+    /// The project's slug or UUID
+    pub project: ResourceId,
+    /// The key's UUID
+    #[arg(id = "key-uuid", value_name = "KEY")]
+    pub key: ProjectKeyUuid,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Visibility {
+    Public,
+    Private,
+}
+
+impl From<Visibility> for bencher_types::wire::project::Visibility {
+    fn from(visibility: Visibility) -> Self {
+        match visibility {
+            Visibility::Public => Self::Public,
+            Visibility::Private => Self::Private,
+        }
+    }
+}

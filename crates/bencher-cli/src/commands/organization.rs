@@ -1,0 +1,132 @@
+//! `organization`, `member` and `project`.
+
+use bencher_types::{
+    ResourceId,
+    wire::{
+        auth::AuthAck,
+        key::{NewProjectKey, ProjectKeyCreated, ProjectKeyInfo, UpdateProjectKey},
+        member::{Member, NewMember, UpdateMember},
+        organization::{Allowed, NewClaim, NewOrganization, Organization, UpdateOrganization, Usage},
+        project::{NewProject, Project, UpdateProject},
+    },
+};
+
+use super::{Context, resource::path};
+use crate::{
+    cli::{organization as args, pairs},
+    error::CliError,
+};
+
+pub(super) async fn organization(context: &Context, args: args::Organization) -> Result<(), CliError> {
+    match args {
+        args::Organization::List(filter) => context.list::<Organization>(&path([&"organizations"]), &filter.query()).await,
+        args::Organization::Create { name, slug } => {
+            context.create::<Organization>(&path([&"organizations"]), &NewOrganization { name, slug }).await
+        }
+        args::Organization::View { organization } => {
+            context.view::<Organization>(&path([&"organizations", &organization]), &Vec::new()).await
+        }
+        args::Organization::Update { organization, name, slug } => {
+            let body = UpdateOrganization { name, slug };
+            context.update::<Organization>(&path([&"organizations", &organization]), &body).await
+        }
+        args::Organization::Delete { organization, removal } => {
+            remove(context, &path([&"organizations", &organization]), &format!("organization {organization}"), removal).await
+        }
+        args::Organization::Claim { organization } => {
+            context.create::<Organization>(&path([&"organizations", &organization, &"claim"]), &NewClaim {}).await
+        }
+        args::Organization::Allowed { organization, what } => {
+            let path = path([&"organizations", &organization, &"allowed", &what.permission()]);
+            context.view::<Allowed>(&path, &Vec::new()).await
+        }
+        args::Organization::Usage { organization } => {
+            context.view::<Usage>(&path([&"organizations", &organization, &"usage"]), &Vec::new()).await
+        }
+    }
+}
+
+/// Deletes something that has much in it, if that is meant.
+async fn remove(context: &Context, path: &[String], what: &str, removal: args::Removal) -> Result<(), CliError> {
+    let how = if removal.hard { " for good" } else { "" };
+    context.out.confirm(&format!("delete {what} and everything in it{how}?"), removal.sure)?;
+    context.client.delete(path, &pairs([("hard", removal.hard.then(|| "true".to_owned()))])).await?;
+    context.out.done("deleted");
+    Ok(())
+}
+
+pub(super) async fn member(context: &Context, args: args::Member) -> Result<(), CliError> {
+    let of = |of: &args::MemberOf| path([&"organizations", &of.organization, &"members", &of.user]);
+    match args {
+        args::Member::List { organization, filter } => {
+            context.list::<Member>(&path([&"organizations", &organization, &"members"]), &filter.query()).await
+        }
+        args::Member::Invite { organization, email, name, role } => {
+            let path = path([&"organizations", &organization, &"members"]);
+            let invited = format!("an invitation is on its way to {email}");
+            let answer = context.client.post::<AuthAck>(&path, &NewMember { name, email, role }).await?;
+            context.out.changed(&answer.json, &invited)?;
+            context.out.done("a server without mail writes it to its log; it is accepted with `bencher auth accept TOKEN`");
+            Ok(())
+        }
+        args::Member::View(member) => context.view::<Member>(&of(&member), &Vec::new()).await,
+        args::Member::Update { of: member, role } => context.update::<Member>(&of(&member), &UpdateMember { role }).await,
+        args::Member::Remove { of: member, sure } => {
+            context.out.confirm(&format!("remove {} from organization {}?", member.user, member.organization), sure)?;
+            context.client.delete(&of(&member), &[]).await?;
+            context.out.done("removed");
+            Ok(())
+        }
+    }
+}
+
+pub(super) async fn project(context: &Context, args: args::Project) -> Result<(), CliError> {
+    match args {
+        args::Project::List { organization, filter } => {
+            let path = match &organization {
+                Some(organization) => path([&"organizations", organization, &"projects"]),
+                None => path([&"projects"]),
+            };
+            context.list::<Project>(&path, &filter.query()).await
+        }
+        args::Project::Create { organization, name, slug, url, visibility } => {
+            let body = NewProject { name, slug, url, visibility: visibility.map(Into::into) };
+            context.create::<Project>(&path([&"organizations", &organization, &"projects"]), &body).await
+        }
+        args::Project::View { project } => context.view::<Project>(&path([&"projects", &project]), &Vec::new()).await,
+        args::Project::Update(args::UpdateProject { project, name, slug, url, remove_url, visibility }) => {
+            let url = if remove_url { Some(None) } else { url.map(Some) };
+            let body = UpdateProject { name, slug, url, visibility: visibility.map(Into::into) };
+            context.update::<Project>(&path([&"projects", &project]), &body).await
+        }
+        args::Project::Delete { project, removal } => {
+            remove(context, &path([&"projects", &project]), &format!("project {project}"), removal).await
+        }
+        args::Project::Allowed { project, what } => {
+            context.view::<Allowed>(&path([&"projects", &project, &"allowed", &what.permission()]), &Vec::new()).await
+        }
+        args::Project::Key(args) => key(context, args).await,
+    }
+}
+
+async fn key(context: &Context, args: args::ProjectKey) -> Result<(), CliError> {
+    let keys = |project: &ResourceId| path([&"projects", project, &"keys"]);
+    let of = |of: &args::ProjectKeyOf| path([&"projects", &of.project, &"keys", &of.key]);
+    match args {
+        args::ProjectKey::List { project, revoked, filter } => {
+            let mut query = filter.query();
+            query.extend(pairs([("revoked", revoked.then(|| "true".to_owned()))]));
+            context.list::<ProjectKeyInfo>(&keys(&project), &query).await
+        }
+        args::ProjectKey::Create { project, name, ttl } => {
+            context.create::<ProjectKeyCreated>(&keys(&project), &NewProjectKey { name, ttl }).await?;
+            context.out.done("keep the key: it is not shown again. Pass it to `bencher run` with --key, or set BENCHER_API_KEY");
+            Ok(())
+        }
+        args::ProjectKey::View(key) => context.view::<ProjectKeyInfo>(&of(&key), &Vec::new()).await,
+        args::ProjectKey::Update { of: key, name } => {
+            context.update::<ProjectKeyInfo>(&of(&key), &UpdateProjectKey { name }).await
+        }
+        args::ProjectKey::Revoke { of: key, sure } => context.revoke(&of(&key), &format!("key {}", key.key), sure).await,
+    }
+}

@@ -4,6 +4,7 @@ use bencher_types::{
     JobStatus, Permission,
     wire::{error::ErrorBody, plot::XAxis},
 };
+use serde_json::Value;
 use utoipa::{
     ToSchema as _,
     openapi::{
@@ -54,7 +55,7 @@ pub(crate) fn base() -> OpenApi {
 
 /// The whole document.
 #[must_use]
-pub fn document() -> OpenApi {
+pub fn document() -> Value {
     let mut document = crate::http::api().split_for_parts().1;
     describe_failures(&mut document);
     spell_formats(&document)
@@ -77,7 +78,7 @@ fn describe_failures(document: &mut OpenApi) {
 }
 
 /// Unsigned integers by the names of the OpenAPI format registry, `uint32`, which the generator writes as `u-int32`.
-fn spell_formats(document: &OpenApi) -> OpenApi {
+fn spell_formats(document: &OpenApi) -> Value {
     let text = serde_json::to_string(document).expect("a document is plain JSON");
-    serde_json::from_str(&text.replace(r#""format":"u-int"#, r#""format":"uint"#)).expect("it was a document before")
+    serde_json::from_str(&text.replace(r#""format":"u-int"#, r#""format":"uint"#)).expect("it was JSON before")
 }

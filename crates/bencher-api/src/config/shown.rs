@@ -37,6 +37,10 @@ impl Config {
         });
 
         let mut shown = secret::redacted(|| serde_json::to_value(&shown)).expect("a configuration is plain JSON");
+        // A key as bytes is no text that could be starred out.
+        if let Some(key) = shown.pointer_mut("/server/tls/key") {
+            *key = json!([]);
+        }
         // What clients look for, and what is no setting here.
         let database = &mut shown["database"];
         if database.get("file").is_none() {

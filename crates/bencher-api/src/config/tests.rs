@@ -229,11 +229,21 @@ fn what_is_shown_of_a_configuration_has_every_default_and_no_secret() {
     let mut text = minimal();
     text["security"]["secret_key"] = json!(MARKER);
     text["database"] = json!({ "url": format!("postgres://bencher:{MARKER}@localhost/bencher") });
+    text["smtp"] = json!({
+        "hostname": "mail.example.com", "username": "bench", "secret": MARKER, "from_name": "Bench",
+        "from_email": "bench@example.com",
+    });
+    text["server"]["tls"] = json!({ "type": "as_bytes", "certs": [1], "key": [2, 3] });
     let shown = load(&text).unwrap().config.shown();
     assert!(!shown.to_string().contains(MARKER), "{shown}");
     assert_eq!(shown["database"], json!({ "url": "************", "file": "", "busy_timeout": 5000 }));
     assert_eq!(shown["security"], json!({ "issuer": "http://localhost:3000/", "secret_key": "************" }));
-    assert_eq!(shown["logging"], json!({ "name": "bencher-api", "log": { "stderr_terminal": { "level": "info" } } }));
+    assert_eq!(
+        shown["logging"],
+        json!({ "name": "bencher-api", "format": "text", "log": { "stderr_terminal": { "level": "info" } } })
+    );
+    assert_eq!(shown["smtp"]["secret"], "************");
+    assert_eq!(shown["server"]["tls"], json!({ "type": "as_bytes", "certs": [1], "key": [] }));
     let runners = json!({ "heartbeat_timeout": 90, "job_timeout_grace_period": 60, "fetch_timeout": 900 });
     assert_eq!(shown["plus"]["runners"], runners);
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
     error::ApiError,
     permission,
     store::{alert::AlertFilter, project::ProjectRow},
@@ -83,7 +83,7 @@ async fn alert_view(
 #[utoipa::path(patch, path = "/v0/projects/{project}/alerts/{alert}", tag = "alerts", params(("project" = ResourceId, Path), ("alert" = AlertUuid, Path)), request_body = UpdateAlert, responses((status = 200, body = Alert)))]
 async fn alert_update(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, AlertUuid)>,
     Json(update): Json<UpdateAlert>,
 ) -> Result<axum::Json<Alert>, ApiError> {

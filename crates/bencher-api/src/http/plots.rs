@@ -15,7 +15,7 @@ use super::{
     page::{Direction, Listing, Page},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
     error::ApiError,
     permission,
     store::plot::{PlotError, PlotSort, PlotsBy},
@@ -77,7 +77,7 @@ async fn plots_list(
 #[utoipa::path(post, path = "/v0/projects/{project}/plots", tag = "plots", params(("project" = ResourceId, Path)), request_body = NewPlot, responses((status = 201, body = Plot)))]
 async fn plot_create(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path(project): Path<ResourceId>,
     Json(new): Json<NewPlot>,
 ) -> Result<(StatusCode, axum::Json<Plot>), ApiError> {
@@ -102,7 +102,7 @@ async fn plot_view(
 #[utoipa::path(patch, path = "/v0/projects/{project}/plots/{plot}", tag = "plots", params(("project" = ResourceId, Path), ("plot" = PlotUuid, Path)), request_body = UpdatePlot, responses((status = 200, body = Plot)))]
 async fn plot_update(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, plot)): Path<(ResourceId, PlotUuid)>,
     Json(update): Json<UpdatePlot>,
 ) -> Result<axum::Json<Plot>, ApiError> {
@@ -115,7 +115,7 @@ async fn plot_update(
 #[utoipa::path(delete, path = "/v0/projects/{project}/plots/{plot}", tag = "plots", params(("project" = ResourceId, Path), ("plot" = PlotUuid, Path)), responses((status = 204)))]
 async fn plot_delete(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, plot)): Path<(ResourceId, PlotUuid)>,
 ) -> Result<StatusCode, ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Delete).await?;

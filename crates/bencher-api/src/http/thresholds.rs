@@ -15,10 +15,11 @@ use super::{
     page::{Direction, Listing, Page},
 };
 use crate::{
-    auth::{Principal, User},
+    auth::{Authenticated, Principal},
+    creation,
     error::ApiError,
     permission,
-    store::threshold::ThresholdFilter,
+    store::{creation::Kind, threshold::ThresholdFilter},
     threshold::{self, ThresholdError},
 };
 
@@ -90,11 +91,12 @@ async fn thresholds_list(
 #[utoipa::path(post, path = "/v0/projects/{project}/thresholds", tag = "thresholds", params(("project" = ResourceId, Path)), request_body = NewThreshold, responses((status = 201, body = Threshold)))]
 async fn threshold_create(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path(project): Path<ResourceId>,
     Json(new): Json<NewThreshold>,
 ) -> Result<(StatusCode, axum::Json<Threshold>), ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Create).await?;
+    creation::allow(&app, &project, Kind::Threshold).await?;
     Ok((StatusCode::CREATED, axum::Json(threshold::create(&app, &project, &new).await?)))
 }
 
@@ -126,7 +128,7 @@ async fn threshold_view(
 #[utoipa::path(put, path = "/v0/projects/{project}/thresholds/{threshold}", tag = "thresholds", params(("project" = ResourceId, Path), ("threshold" = ThresholdUuid, Path)), request_body = UpdateThreshold, responses((status = 200, body = Threshold)))]
 async fn threshold_update(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, ThresholdUuid)>,
     Json(update): Json<UpdateThreshold>,
 ) -> Result<axum::Json<Threshold>, ApiError> {
@@ -139,7 +141,7 @@ async fn threshold_update(
 #[utoipa::path(delete, path = "/v0/projects/{project}/thresholds/{threshold}", tag = "thresholds", params(("project" = ResourceId, Path), ("threshold" = ThresholdUuid, Path)), responses((status = 204)))]
 async fn threshold_delete(
     State(app): State<AppState>,
-    caller: User,
+    caller: Authenticated,
     Path((project, id)): Path<(ResourceId, ThresholdUuid)>,
 ) -> Result<StatusCode, ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Delete).await?;

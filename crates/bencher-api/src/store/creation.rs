@@ -13,10 +13,11 @@ pub enum Kind {
     Testbed,
     Benchmark,
     Measure,
+    Threshold,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::Report, Self::Branch, Self::Testbed, Self::Benchmark, Self::Measure];
+    pub const ALL: [Self; 6] = [Self::Report, Self::Branch, Self::Testbed, Self::Benchmark, Self::Measure, Self::Threshold];
 
     const fn table(self) -> &'static str {
         match self {
@@ -25,6 +26,7 @@ impl Kind {
             Self::Testbed => "testbed",
             Self::Benchmark => "benchmark",
             Self::Measure => "measure",
+            Self::Threshold => "threshold",
         }
     }
 
@@ -37,6 +39,7 @@ impl Kind {
             Self::Testbed => "testbeds",
             Self::Benchmark => "benchmarks",
             Self::Measure => "measures",
+            Self::Threshold => "thresholds",
         }
     }
 }

@@ -68,21 +68,26 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(%address, server.uuid = %app.server, "listening");
     http::raise_open_files();
     let background = app.start_background().await.context("could not take up the jobs in flight")?;
+    let shutdown = shutdown_signal();
     let _signs_of_life = notify::ready(address);
-    http::serve(listener, app.clone(), shutdown_signal()).await;
+    http::serve(listener, app.clone(), shutdown).await;
     drop(background);
     app.mail.finish().await;
     app.store.close().await;
     Ok(())
 }
 
-async fn shutdown_signal() {
+/// Resolves when the server is to stop. Signals are caught from the call on, so that none of them just ends the process.
+fn shutdown_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).expect("a signal handler can be installed at start");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let mut interrupt = signal(SignalKind::interrupt()).expect("a signal handler can be installed at start");
+    async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        notify::stopping();
+        tracing::info!("shutting down");
     }
-    notify::stopping();
-    tracing::info!("shutting down");
 }

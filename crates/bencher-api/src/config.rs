@@ -3,9 +3,11 @@
 //! The keys are those of the v0.6 series, so that its files work, and a few of ours. Where there is no file yet, one is written with
 //! a new secret key, so that a restart does not log everybody out.
 
+pub mod logging;
 pub mod rate_limiting;
 pub mod server;
 mod shown;
+pub mod smtp;
 mod unclaimed;
 
 use std::{
@@ -14,14 +16,19 @@ use std::{
     time::Duration,
 };
 
-use bencher_types::{Email, Secret};
+use bencher_types::Secret;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use url::Url;
 
+pub use self::{
+    logging::{IfExists, Log, LogFormat, LogLevel, Logging},
+    smtp::{MailSecurity, Smtp},
+};
 use self::{
     rate_limiting::RateLimiting,
     server::{ForwardedHeader, Server},
+    smtp::check_smtp,
 };
 use crate::{limits, store::DatabaseLocation};
 
@@ -33,9 +40,6 @@ pub const DEFAULT_DATA_FOLDER: &str = "/var/lib/bencher";
 
 /// Where a new installation listens.
 const DEFAULT_BIND_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 6610);
-
-/// Where mail servers take mails of programs that log in.
-const DEFAULT_SMTP_PORT: u16 = 587;
 
 /// The protocol version that clients of the v0.6 series compare with their own.
 pub const DEFAULT_WIRE_VERSION: &str = "0.6.12";
@@ -73,132 +77,11 @@ pub struct Security {
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Logging {
-    /// The name of the installation's log. Kept, and not used: each line names the part of the server that wrote it.
-    pub name: Option<String>,
-    pub log: Log,
-    /// How the lines are written. A key of ours.
-    #[serde(default)]
-    pub format: LogFormat,
-}
-
-/// How the lines of the log are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One object per line, for programs.
-    Json,
-}
-
-/// Where the log goes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Log {
-    StderrTerminal {
-        level: LogLevel,
-    },
-    File {
-        level: LogLevel,
-        path: PathBuf,
-        #[serde(default)]
-        if_exists: IfExists,
-    },
-}
-
-/// The least important lines that are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogLevel {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-    /// The same as `error`: there is nothing above it here.
-    Critical,
-}
-
-impl LogLevel {
-    /// What the log filter calls it.
-    #[must_use]
-    pub const fn directive(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error | Self::Critical => "error",
-        }
-    }
-}
-
-/// What becomes of a log file that is there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IfExists {
-    Fail,
-    Truncate,
-    #[default]
-    Append,
-}
-
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Database {
     /// A SQLite file.
     pub file: Option<PathBuf>,
     /// A `postgres://` URL, instead of a file.
     pub url: Option<Secret>,
-}
-
-/// The mail server that takes this server's mails.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Smtp {
-    pub hostname: String,
-    /// 587 when absent.
-    pub port: Option<u16>,
-    /// Takes any certificate of the mail server.
-    pub insecure_host: Option<bool>,
-    /// Encrypts after a first plain exchange, which is the default; `false` encrypts from the first byte on.
-    pub starttls: Option<bool>,
-    /// Does not encrypt at all. For a relay on the same machine or network that asks for no password. Ours.
-    pub plaintext: Option<bool>,
-    /// Absent for a mail server that asks nobody.
-    pub username: Option<String>,
-    /// The password.
-    pub secret: Option<Secret>,
-    pub from_name: String,
-    pub from_email: Email,
-}
-
-/// How the way to the mail server is protected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailSecurity {
-    /// Encrypted after `STARTTLS`; without it nothing is sent.
-    StartTls,
-    /// Encrypted from the first byte on.
-    Tls,
-    None,
-}
-
-impl Smtp {
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(DEFAULT_SMTP_PORT)
-    }
-
-    #[must_use]
-    pub fn security(&self) -> MailSecurity {
-        match (self.plaintext, self.starttls) {
-            (Some(true), _) => MailSecurity::None,
-            (_, Some(false)) => MailSecurity::Tls,
-            _ => MailSecurity::StartTls,
-        }
-    }
 }
 
 /// Who may make an account. Whoever is invited to an organization may, and on a new server the first user.
@@ -513,25 +396,6 @@ impl Config {
     pub fn fetch_timeout(&self) -> Duration {
         self.runners().fetch_timeout.map_or(limits::DEFAULT_FETCH_TIMEOUT, Duration::from_secs)
     }
-}
-
-fn check_smtp(smtp: &Smtp) -> Result<(), ConfigError> {
-    let out_of_range = |key, found: &str, expected| Err(ConfigError::OutOfRange { key, found: found.to_owned(), expected });
-    if smtp.hostname.trim().is_empty() {
-        return out_of_range("smtp.hostname", "empty", "the name of a mail server");
-    }
-    if smtp.username.is_some() != smtp.secret.is_some() {
-        return out_of_range("smtp.secret", "given or missing alone", "`username` and `secret` together, or neither");
-    }
-    if smtp.plaintext == Some(true) {
-        if smtp.secret.is_some() {
-            return out_of_range("smtp.plaintext", "true", "false where there is a `secret`, which anyone on the way could read");
-        }
-        if smtp.starttls.is_some() {
-            return out_of_range("smtp.starttls", "given", "nothing beside `plaintext`");
-        }
-    }
-    Ok(())
 }
 
 fn check_sign_up(sign_up: &SignUp) -> Result<(), ConfigError> {

@@ -7,6 +7,11 @@ use serde_json::Value;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
 
+/// The document whose table of endpoints is made from the description.
+const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+/// What is around that table.
+const MARKERS: [&str; 2] = ["<!-- endpoints: made from openapi.json by a test -->\n", "<!-- end of endpoints -->\n"];
+
 fn document() -> Value {
     serde_json::to_value(openapi::document()).unwrap()
 }
@@ -44,6 +49,36 @@ fn the_checked_in_description_is_the_servers() {
         checked_in == current,
         "{FILE} is not what the server says of itself: look at the change, then run this test with BENCHER_BLESS=1"
     );
+}
+
+/// The endpoints as a table: by tag, then by path, then by method.
+fn table(document: &Value) -> String {
+    let rows: BTreeSet<(String, String, String, String)> = operations(document)
+        .into_iter()
+        .map(|(route, operation)| {
+            let (method, path) = route.split_once(' ').unwrap();
+            let text = |value: &Value| value.as_str().unwrap_or_default().replace('|', "\\|");
+            (text(&operation["tags"][0]), path.to_owned(), method.to_uppercase(), text(&operation["summary"]))
+        })
+        .collect();
+    let mut table = "| tag | method | path | what it does |\n|---|---|---|---|\n".to_owned();
+    for (tag, path, method, summary) in rows {
+        table += &format!("| {tag} | {method} | `{path}` | {summary} |\n");
+    }
+    table
+}
+
+#[test]
+fn the_guide_lists_every_endpoint() {
+    let guide = std::fs::read_to_string(GUIDE).unwrap();
+    let (before, rest) = guide.split_once(MARKERS[0]).expect("the guide has a marker before its endpoints");
+    let (_, after) = rest.split_once(MARKERS[1]).expect("the guide has a marker after its endpoints");
+    let current = format!("{before}{}\n{}\n{}{after}", MARKERS[0], table(&document()), MARKERS[1]);
+    if std::env::var_os("BENCHER_BLESS").is_some() {
+        std::fs::write(GUIDE, &current).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(GUIDE).unwrap();
+    assert!(checked_in == current, "the endpoints in {GUIDE} are not the server's: run this test with BENCHER_BLESS=1");
 }
 
 #[test]

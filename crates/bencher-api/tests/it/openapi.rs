@@ -1,6 +1,9 @@
 //! The description of the API: checked in, complete, and without anything that is there twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use bencher_api::openapi;
 use serde_json::Value;
@@ -63,7 +66,7 @@ fn table(document: &Value) -> String {
         .collect();
     let mut table = "| tag | method | path | what it does |\n|---|---|---|---|\n".to_owned();
     for (tag, path, method, summary) in rows {
-        table += &format!("| {tag} | {method} | `{path}` | {summary} |\n");
+        writeln!(table, "| {tag} | {method} | `{path}` | {summary} |").unwrap();
     }
     table
 }

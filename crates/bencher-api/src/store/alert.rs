@@ -188,6 +188,13 @@ pub(crate) async fn counts(conn: &mut impl Queries, reports: &[i64]) -> Result<H
     Ok(rows.into_iter().map(counts).collect())
 }
 
+/// As [`counts`], of the alerts of one report that are at hand.
+pub(crate) fn counted(alerts: &[Alert]) -> AlertCounts {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let active = alerts.iter().filter(|alert| alert.status == AlertStatus::Active).count();
+    AlertCounts { total: number(alerts.len()), active: number(active) }
+}
+
 /// The alert of a metric.
 pub(crate) async fn of_metric(conn: &mut impl Queries, metric: MetricUuid) -> Result<Option<PerfAlert>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE metric.uuid = $1");

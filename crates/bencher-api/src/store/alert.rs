@@ -188,24 +188,33 @@ pub(crate) async fn counts(conn: &mut impl Queries, reports: &[i64]) -> Result<H
     Ok(rows.into_iter().map(counts).collect())
 }
 
+/// As [`counts`], of the alerts of one report that are at hand.
+pub(crate) fn counted(alerts: &[Alert]) -> AlertCounts {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let active = alerts.iter().filter(|alert| alert.status == AlertStatus::Active).count();
+    AlertCounts { total: number(alerts.len()), active: number(active) }
+}
+
 /// The alert of a metric.
 pub(crate) async fn of_metric(conn: &mut impl Queries, metric: MetricUuid) -> Result<Option<PerfAlert>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE metric.uuid = $1");
     let row: Option<AlertRow> = conn.optional(sql, values![metric]).await?;
-    row.map(|row| Ok(PerfAlert { uuid: row.uuid.0, limit: row.limit()?, status: row.status()?, modified: row.modified.0 }))
-        .transpose()
+    row.map(|row| beside_metric(row.uuid.0, &row.boundary_limit, &row.status, row.modified.0)).transpose()
 }
 
-impl AlertRow {
-    fn limit(&self) -> Result<BoundaryLimit, StoreError> {
-        let known = [BoundaryLimit::Lower, BoundaryLimit::Upper];
-        known.into_iter().find(|known| known.as_str() == self.boundary_limit).ok_or(StoreError::corrupt("alert.boundary_limit"))
-    }
+/// An alert as it is shown beside its metric.
+pub(crate) fn beside_metric(uuid: AlertUuid, limit: &str, status: &str, modified: DateTime) -> Result<PerfAlert, StoreError> {
+    Ok(PerfAlert { uuid, limit: limit_of(limit)?, status: status_of(status)?, modified })
+}
 
-    fn status(&self) -> Result<AlertStatus, StoreError> {
-        let known = [AlertStatus::Active, AlertStatus::Dismissed, AlertStatus::Silenced];
-        known.into_iter().find(|known| known.as_str() == self.status).ok_or(StoreError::corrupt("alert.status"))
-    }
+fn limit_of(text: &str) -> Result<BoundaryLimit, StoreError> {
+    let known = [BoundaryLimit::Lower, BoundaryLimit::Upper];
+    known.into_iter().find(|known| known.as_str() == text).ok_or(StoreError::corrupt("alert.boundary_limit"))
+}
+
+fn status_of(text: &str) -> Result<AlertStatus, StoreError> {
+    let known = [AlertStatus::Active, AlertStatus::Dismissed, AlertStatus::Silenced];
+    known.into_iter().find(|known| known.as_str() == text).ok_or(StoreError::corrupt("alert.status"))
 }
 
 /// Alerts of one project as clients see them, in the same order: each with its threshold as it stood, on the head and the spec of the
@@ -254,8 +263,8 @@ async fn show(conn: &mut impl Queries, project: &ProjectRow, rows: Vec<AlertRow>
                     modified: threshold.modified.0,
                 },
                 boundary: Boundary { baseline: row.baseline, lower_limit: row.lower_limit, upper_limit: row.upper_limit },
-                limit: row.limit()?,
-                status: row.status()?,
+                limit: limit_of(&row.boundary_limit)?,
+                status: status_of(&row.status)?,
                 created: row.created.0,
                 modified: row.modified.0,
             })

@@ -57,6 +57,10 @@ macro_rules! of_head {
     };
 }
 
+/// A branch with each head that it ever had, and that head's newest version.
+pub(crate) const EACH_HEAD: &str =
+    concat!("branch JOIN head ON head.branch_id = branch.id ", of_head!(newest_version), " ", of_head!(start_point));
+
 impl Dimension for BranchRow {
     const TABLE: &'static str = "branch";
     const KIND: &'static str = "Branch";
@@ -129,11 +133,7 @@ impl Store {
         branch: i64,
         head: HeadUuid,
     ) -> Result<Option<Branch>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM branch JOIN head ON head.branch_id = branch.id {} {} WHERE branch.id = $1 AND head.uuid = $2",
-            of_head!(newest_version),
-            of_head!(start_point)
-        );
+        let sql = format!("SELECT {COLUMNS} FROM {EACH_HEAD} WHERE branch.id = $1 AND head.uuid = $2");
         let row: Option<BranchRow> = self.read().await?.optional(sql, values![branch, head]).await?;
         row.map(|row| row.into_json(project.uuid.0)).transpose()
     }

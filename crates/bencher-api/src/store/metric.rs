@@ -309,6 +309,17 @@ pub(super) async fn counts(conn: &mut impl Queries, reports: &[i64]) -> Result<H
     Ok(counts)
 }
 
+/// As [`counts`], of results that are at hand.
+pub(super) fn counted(results: &[Vec<ReportResult>]) -> Vec<IterationCounts> {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let of_iteration = |results: &Vec<ReportResult>| {
+        let measures = results.iter().flat_map(|result| &result.measures).map(|measured| measured.measure.uuid);
+        let measures: BTreeSet<_> = measures.collect();
+        IterationCounts { benchmarks: number(results.len()), measures: number(measures.len()) }
+    };
+    results.iter().map(of_iteration).collect()
+}
+
 /// The results of reports: a list per iteration, in the order in which they were stored.
 pub(super) async fn results(
     conn: &mut impl Queries,

@@ -3,26 +3,29 @@
 use std::collections::HashMap;
 
 use bencher_types::{
-    BenchmarkUuid, BranchUuid, DateTime, GitHash, HeadUuid, MeasureUuid, MetricUuid, ProjectUuid, ReportUuid, SpecUuid,
+    AlertUuid, BenchmarkUuid, BranchUuid, DateTime, GitHash, HeadUuid, MeasureUuid, MetricUuid, ReportUuid, SpecUuid,
     TestbedUuid,
     wire::{
+        alert::{Boundary, PerfAlert},
         dimension::{Branch, Testbed, Version},
         perf::{PerfMetric, PerfMetrics},
         report::Metric,
         spec::Spec,
+        threshold::ThresholdModel,
     },
 };
 
 use super::{
-    Micros, Queries, Store, StoreError, Text, Value,
+    Micros, Queries, Store, StoreError, Text, Value, alert,
     benchmark::BenchmarkRow,
-    branch::BranchRow,
+    branch::{BranchRow, EACH_HEAD},
     dimension::{self, Dimension},
     measure::MeasureRow,
     placeholders,
     project::ProjectRow,
     spec::{self, SpecRow},
     testbed::TestbedRow,
+    threshold::{self, ThresholdRow},
 };
 use crate::limits;
 
@@ -78,23 +81,34 @@ struct PointRow {
     value: f64,
     lower_value: Option<f64>,
     upper_value: Option<f64>,
+    model_id: Option<i64>,
+    baseline: Option<f64>,
+    lower_limit: Option<f64>,
+    upper_limit: Option<f64>,
+    alert_uuid: Option<Text<AlertUuid>>,
+    boundary_limit: Option<String>,
+    status: Option<String>,
+    modified: Option<Micros>,
 }
 
 const COLUMNS: &str = "head_version.head_id, report.testbed_id, report.spec_id, report_benchmark.benchmark_id, metric.measure_id, \
     report.uuid AS report_uuid, report_benchmark.iteration, report.start_time, report.end_time, \
     version.number AS version_number, version.hash AS version_hash, \
-    metric.uuid AS metric_uuid, metric.value, metric.lower_value, metric.upper_value";
+    metric.uuid AS metric_uuid, metric.value, metric.lower_value, metric.upper_value, metric.model_id, metric.baseline, \
+    metric.lower_limit, metric.upper_limit, alert.uuid AS alert_uuid, alert.boundary_limit, alert.status, alert.modified";
 
 /// A head's own versions lead to their reports, and those to the results of the benchmarks. SQLite, which knows nothing of how many
 /// rows there are, joins CROSS JOINs in this order; PostgreSQL in any. Versions that a head has from its start point bring their
 /// results with them.
-const FROM: &str = "head_version CROSS JOIN version CROSS JOIN report CROSS JOIN report_benchmark CROSS JOIN metric";
+const FROM: &str = "head_version CROSS JOIN version CROSS JOIN report CROSS JOIN report_benchmark CROSS JOIN metric \
+    LEFT JOIN alert ON alert.metric_id = metric.id";
 const JOINED: &str = "version.id = head_version.version_id AND report.version_id = version.id \
     AND report_benchmark.report_id = report.id AND metric.report_benchmark_id = report_benchmark.id";
 
 impl PointRow {
-    /// The point. What guarded the metric is not known here yet.
-    fn into_point(self) -> Result<PerfMetric, StoreError> {
+    /// The point. `thresholds` are those that guarded the metrics, by the model that they had.
+    fn into_point(self, project: &ProjectRow, thresholds: &HashMap<i64, ThresholdRow>) -> Result<PerfMetric, StoreError> {
+        let (threshold, boundary, alert) = (self.threshold(project, thresholds)?, self.boundary(), self.alert()?);
         Ok(PerfMetric {
             report: self.report_uuid.0,
             iteration: u32::try_from(self.iteration).map_err(|_| StoreError::corrupt("report_benchmark.iteration"))?,
@@ -110,10 +124,33 @@ impl PointRow {
                 lower_value: self.lower_value,
                 upper_value: self.upper_value,
             },
-            threshold: None,
-            boundary: None,
-            alert: None,
+            threshold,
+            boundary,
+            alert,
         })
+    }
+
+    fn threshold(
+        &self,
+        project: &ProjectRow,
+        thresholds: &HashMap<i64, ThresholdRow>,
+    ) -> Result<Option<ThresholdModel>, StoreError> {
+        self.model_id.and_then(|id| thresholds.get(&id)).map(|row| threshold::as_checked(project, row)).transpose()
+    }
+
+    /// `None` where no threshold guarded the metric when it was stored; empty where there was not enough history for limits.
+    fn boundary(&self) -> Option<Boundary> {
+        self.model_id?;
+        Some(Boundary { baseline: self.baseline, lower_limit: self.lower_limit, upper_limit: self.upper_limit })
+    }
+
+    fn alert(&self) -> Result<Option<PerfAlert>, StoreError> {
+        let (Some(uuid), Some(limit), Some(status), Some(modified)) =
+            (&self.alert_uuid, &self.boundary_limit, &self.status, self.modified)
+        else {
+            return Ok(None);
+        };
+        alert::beside_metric(uuid.0, limit, status, modified.0).map(Some)
     }
 }
 
@@ -157,21 +194,20 @@ impl Store {
             (query.start_time, query.end_time),
         )
         .await?;
+        let thresholds = threshold::of_models(&mut conn, rows.iter().filter_map(|row| row.model_id)).await?;
         let mut points: HashMap<[i64; 4], Vec<PointRow>> = HashMap::new();
         for row in rows {
             points.entry([row.head_id, row.testbed_id, row.benchmark_id, row.measure_id]).or_default().push(row);
         }
-        Ok(series(project.uuid.0, &heads, &testbeds, &benchmarks, &measures, &points)?)
+        Ok(series((project, &thresholds), (&heads, &testbeds), (&benchmarks, &measures), &points)?)
     }
 }
 
 /// Every permutation that has points.
 fn series(
-    project: ProjectUuid,
-    heads: &[Found<Branch>],
-    testbeds: &[Found<Testbed>],
-    benchmarks: &[BenchmarkRow],
-    measures: &[MeasureRow],
+    (project, thresholds): (&ProjectRow, &HashMap<i64, ThresholdRow>),
+    (heads, testbeds): (&[Found<Branch>], &[Found<Testbed>]),
+    (benchmarks, measures): (&[BenchmarkRow], &[MeasureRow]),
     points: &HashMap<[i64; 4], Vec<PointRow>>,
 ) -> Result<Vec<PerfMetrics>, StoreError> {
     let mut series = Vec::new();
@@ -181,13 +217,14 @@ fn series(
                 for measure in measures {
                     let Some(points) = points.get(&[head.row, testbed.row, benchmark.id, measure.id]) else { continue };
                     let of_spec = points.iter().filter(|point| testbed.spec.is_none() || testbed.spec == point.spec_id);
-                    let metrics = of_spec.cloned().map(PointRow::into_point).collect::<Result<Vec<_>, _>>()?;
+                    let metrics =
+                        of_spec.map(|point| point.clone().into_point(project, thresholds)).collect::<Result<Vec<_>, _>>()?;
                     if !metrics.is_empty() {
                         series.push(PerfMetrics {
                             branch: head.json.clone(),
                             testbed: testbed.json.clone(),
-                            benchmark: benchmark.clone().into_json(project),
-                            measure: measure.clone().into_json(project),
+                            benchmark: benchmark.clone().into_json(project.uuid.0),
+                            measure: measure.clone().into_json(project.uuid.0),
                             metrics,
                         });
                     }
@@ -252,9 +289,7 @@ async fn heads(
     };
     let sql = format!(
         "SELECT CAST(CASE WHEN head.id = branch.head_id THEN 1 ELSE 0 END AS BIGINT) AS is_current, {} \
-         FROM branch JOIN head ON head.branch_id = branch.id LEFT JOIN version ON version.id = \
-         (SELECT v.id FROM head_version JOIN version v ON v.id = head_version.version_id \
-          WHERE head_version.head_id = head.id ORDER BY v.number DESC LIMIT 1) \
+         FROM {EACH_HEAD} \
          WHERE branch.project_id = $1 AND branch.uuid IN ({}) AND (head.id = branch.head_id{named_heads})",
         BranchRow::COLUMNS,
         placeholders(2, wanted.len())

@@ -243,8 +243,14 @@ pub(super) async fn show(
         Detail::Results => alert::of_reports(conn, project, &ids).await?,
         Detail::Counts => HashMap::new(),
     };
-    let mut counts = metric::counts(conn, &ids).await?;
-    let alert_counts = alert::counts(conn, &ids).await?;
+    // What is shown in full need not be counted by the database.
+    let (mut counts, alert_counts) = match detail {
+        Detail::Results => (
+            results.iter().map(|(id, results)| (*id, metric::counted(results))).collect(),
+            alerts.iter().map(|(id, alerts)| (*id, alert::counted(alerts))).collect(),
+        ),
+        Detail::Counts => (metric::counts(conn, &ids).await?, alert::counts(conn, &ids).await?),
+    };
     rows.into_iter()
         .map(|row| {
             let testbed = testbeds.get(&row.testbed_id).cloned().ok_or(StoreError::corrupt("report.testbed_id"))?;

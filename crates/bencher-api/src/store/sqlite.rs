@@ -25,12 +25,15 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
 
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
+        // There is no network that could have cut a connection off since it was used last.
+        .test_before_acquire(false)
         .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
         .connect_with(options.clone())
         .await?;
     sqlx::migrate!("migrations/sqlite").run(&writer).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(limits::SQLITE_READERS)
+        .test_before_acquire(false)
         .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
         .connect_with(options.read_only(true))
         .await?;

@@ -58,6 +58,39 @@ async fn a_value_outside_of_a_limit_raises_an_alert() {
 }
 
 #[tokio::test]
+async fn each_point_of_the_history_shows_what_guarded_it_and_what_came_of_that() {
+    on_each_database(async |server| {
+        let bob = shop(&server).await;
+        server.file(&bob, 9.0, json!({})).await;
+        let limits = models(json!({ "test": "static", "lower_boundary": 2, "upper_boundary": 10 }));
+        let inside = server.file(&bob, 10.0, limits).await;
+        let outside = server.file(&bob, 10.5, json!({})).await;
+
+        let uuid = |of: &str| text(&outside[of], "uuid");
+        let measured = &outside["results"][0][0];
+        let (benchmark, measure) = (text(&measured["benchmark"], "uuid"), text(&measured["measures"][0]["measure"], "uuid"));
+        let perf = format!(
+            "{PROJECT}/perf?branches={}&testbeds={}&benchmarks={benchmark}&measures={measure}",
+            uuid("branch"),
+            uuid("testbed")
+        );
+        let found = server.found(&perf, &bob).await;
+        let points = found["results"][0]["metrics"].as_array().unwrap();
+        let guards = |at: usize| ["threshold", "boundary", "alert"].map(|of| points[at].get(of).cloned());
+        assert_eq!(points.len(), 3);
+        assert_eq!(guards(0), [None, None, None]);
+        let threshold = Some(measured["measures"][0]["threshold"].clone());
+        assert_eq!(guards(1), [threshold.clone(), Some(boundary(&inside)), None]);
+        let raised = &outside["alerts"][0];
+        let alert = json!({
+            "uuid": raised["uuid"], "limit": "upper", "status": "active", "modified": raised["modified"],
+        });
+        assert_eq!(guards(2), [threshold, Some(boundary(&outside)), Some(alert)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn alerts_are_listed_dismissed_and_taken_up_again() {
     on_each_database(async |server| {
         let bob = shop(&server).await;

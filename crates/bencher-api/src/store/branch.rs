@@ -57,6 +57,9 @@ macro_rules! of_head {
     };
 }
 
+/// What the columns of a branch need beside `branch` and `head`.
+pub(super) const OF_HEAD: &str = concat!(of_head!(newest_version), " ", of_head!(start_point));
+
 impl Dimension for BranchRow {
     const TABLE: &'static str = "branch";
     const KIND: &'static str = "Branch";

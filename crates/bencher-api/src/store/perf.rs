@@ -16,7 +16,7 @@ use bencher_types::{
 use super::{
     Micros, Queries, Store, StoreError, Text, Value,
     benchmark::BenchmarkRow,
-    branch::BranchRow,
+    branch::{BranchRow, OF_HEAD},
     dimension::{self, Dimension},
     measure::MeasureRow,
     placeholders,
@@ -252,9 +252,7 @@ async fn heads(
     };
     let sql = format!(
         "SELECT CAST(CASE WHEN head.id = branch.head_id THEN 1 ELSE 0 END AS BIGINT) AS is_current, {} \
-         FROM branch JOIN head ON head.branch_id = branch.id LEFT JOIN version ON version.id = \
-         (SELECT v.id FROM head_version JOIN version v ON v.id = head_version.version_id \
-          WHERE head_version.head_id = head.id ORDER BY v.number DESC LIMIT 1) \
+         FROM branch JOIN head ON head.branch_id = branch.id {OF_HEAD} \
          WHERE branch.project_id = $1 AND branch.uuid IN ({}) AND (head.id = branch.head_id{named_heads})",
         BranchRow::COLUMNS,
         placeholders(2, wanted.len())

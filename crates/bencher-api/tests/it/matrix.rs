@@ -78,8 +78,8 @@ fn routes() -> Vec<String> {
     });
     let mut routes: Vec<String> = described.chain(REGISTRY.map(str::to_owned)).collect();
     routes.sort_by_key(|route| match route.split_once(' ').unwrap().0 {
-        // An invitation makes a member, and a project goes before its organization.
-        _ if route.ends_with("/accept") => (4, Reverse(0)),
+        // An invitation makes a member: last. A project goes before its organization.
+        _ if route.ends_with("/accept") => (6, Reverse(0)),
         "GET" => (0, Reverse(0)),
         "POST" => (1, Reverse(0)),
         "DELETE" if route.ends_with("/{organization}") => (5, Reverse(0)),

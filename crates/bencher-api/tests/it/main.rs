@@ -16,6 +16,7 @@ mod edge;
 mod filing;
 mod jobs;
 mod mail;
+mod matrix;
 mod members;
 mod migrations;
 mod openapi;

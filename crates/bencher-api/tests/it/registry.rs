@@ -86,7 +86,7 @@ impl TestServer {
     }
 
     /// Begins an upload and returns its path.
-    async fn begin_upload(&self, repository: &str, user: &TestUser) -> String {
+    pub(crate) async fn begin_upload(&self, repository: &str, user: &TestUser) -> String {
         let answer = Answer::of(self.oci(Method::POST, &format!("{repository}/blobs/uploads/"), user)).await.expect(202);
         assert_eq!(answer.header("range"), "0-0");
         answer.header("location").to_owned()

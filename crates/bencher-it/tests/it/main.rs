@@ -5,6 +5,7 @@ mod alerts;
 mod bad_input;
 mod cancel;
 mod command_line;
+mod full_day;
 mod full_disk;
 mod happy_path;
 mod images;

@@ -128,6 +128,13 @@ impl Call {
         }
     }
 
+    /// For a request that brings content, and so may be the first of its project.
+    async fn authorize_first_push(&self, name: &RepositoryName) -> Result<Access, OciError> {
+        access::authorize_first_push(&self.app, &self.caller, name)
+            .await
+            .map_err(|error| OciError::from(error).for_scope(name, OciAction::Push))
+    }
+
     async fn authorize(&self, name: &RepositoryName, action: OciAction) -> Result<Access, OciError> {
         access::authorize(&self.app, &self.caller, name, action)
             .await

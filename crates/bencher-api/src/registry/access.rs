@@ -159,12 +159,36 @@ const fn permission(action: OciAction) -> Permission {
     }
 }
 
-/// Lets a caller act on a repository, or says why not. The first push to a name that no project has makes the project, and a user who
-/// pushes to what nobody has claimed claims it.
+/// Lets a caller act on a repository, or says why not. A user who pushes to what nobody has claimed claims it.
 ///
 /// # Errors
 /// The caller may not, or that could not be found out.
 pub async fn authorize(app: &App, caller: &Caller, name: &RepositoryName, action: OciAction) -> Result<Access, AccessError> {
+    authorize_where(app, caller, name, action, Missing::Refuse).await
+}
+
+/// The same for what brings content: it makes the project where the name is free, and the caller may.
+///
+/// # Errors
+/// As [`authorize`].
+pub async fn authorize_first_push(app: &App, caller: &Caller, name: &RepositoryName) -> Result<Access, AccessError> {
+    authorize_where(app, caller, name, OciAction::Push, Missing::Make).await
+}
+
+/// What becomes of a project that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    Refuse,
+    Make,
+}
+
+async fn authorize_where(
+    app: &App,
+    caller: &Caller,
+    name: &RepositoryName,
+    action: OciAction,
+    missing: Missing,
+) -> Result<Access, AccessError> {
     let (principal, grant) = match caller {
         Caller::Runner(runner, access) => return authorize_runner(app, *runner, access.as_ref(), name, action).await,
         Caller::Anonymous(grant) => (Principal::Anonymous, grant),
@@ -175,10 +199,10 @@ pub async fn authorize(app: &App, caller: &Caller, name: &RepositoryName, action
         Err(permission::AccessError::NotFound { .. })
             if may_appear(app, &principal, name) && lets_appear(&principal, grant, name) =>
         {
-            match action {
+            match missing {
                 // Who has a token for it is not asked for another one: tools look what is there before they push.
-                OciAction::Pull => return Err(AccessError::NameUnknown(name.as_str().to_owned())),
-                OciAction::Push => {
+                Missing::Refuse => return Err(AccessError::NameUnknown(name.as_str().to_owned())),
+                Missing::Make => {
                     appear(app, &principal, name).await?;
                     look_up(app, &principal, name, action).await
                 }

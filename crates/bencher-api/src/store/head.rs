@@ -1,7 +1,7 @@
 //! Heads and versions: the history that a branch has now, those that it had, and where each began.
 //!
 //! A head that began at a version of another one holds that version and those before it, under the same numbers. What was measured of
-//! them stays with the head that it was measured for; [`lineage`] says where to look.
+//! them stays with the head that it was measured for; `lineage` says where to look.
 
 use bencher_types::{DateTime, GitHash, HeadUuid};
 use uuid::Uuid;

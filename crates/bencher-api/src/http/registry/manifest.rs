@@ -47,7 +47,7 @@ impl Call {
         reference: ManifestReference,
         body: &mut Body,
     ) -> Result<Response, OciError> {
-        let access = self.authorize(&name, OciAction::Push).await?;
+        let access = self.authorize_first_push(&name).await?;
         let content = collect(body).await?;
         let content_type = self.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let pushed = manifest::push(&self.app, &access, &reference, content_type, &content).await?;

@@ -21,7 +21,7 @@ const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 impl Call {
     /// `POST …/blobs/uploads[?digest=|?mount=&from=]`
     pub(super) async fn begin_upload(&self, name: RepositoryName, body: &mut Body) -> Result<Response, OciError> {
-        let access = self.authorize(&name, OciAction::Push).await?;
+        let access = self.authorize_first_push(&name).await?;
         let query = self.query()?;
         if let Some(digest) = parameter(&query, "digest") {
             return self.whole(&access, &parse_digest(digest)?, body).await;
@@ -45,7 +45,7 @@ impl Call {
 
     /// `PUT …/blobs/uploads?digest=`
     pub(super) async fn put_whole(&self, name: RepositoryName, body: &mut Body) -> Result<Response, OciError> {
-        let access = self.authorize(&name, OciAction::Push).await?;
+        let access = self.authorize_first_push(&name).await?;
         let digest = self.digest_parameter()?;
         self.whole(&access, &digest, body).await
     }

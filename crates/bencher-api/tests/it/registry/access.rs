@@ -318,6 +318,24 @@ async fn anybodys_first_push_makes_a_project_that_a_users_push_claims() {
 }
 
 #[tokio::test]
+async fn only_what_brings_content_makes_a_project() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        let upload = format!("free/blobs/uploads/{}", uuid::Uuid::new_v4());
+        for (method, path) in [
+            (Method::GET, upload.as_str()),
+            (Method::PATCH, upload.as_str()),
+            (Method::DELETE, upload.as_str()),
+            (Method::DELETE, "free/manifests/v1"),
+        ] {
+            Answer::of(server.oci(method.clone(), path, &user)).await.expect_error(404, "NAME_UNKNOWN");
+            assert_eq!(server.get("/v0/projects/free", &user).await.0, 404, "{method} {path}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_users_first_push_makes_a_project_of_its_own() {
     on_each_database(async |server| {
         let user = keeper(&server).await;

@@ -126,7 +126,7 @@ fn measure(client: &Client, folder: &Folder, services: &mut Services) -> Result<
     let report = client.follow(&[&arguments[..], &results].concat(), services)?;
     let uuid = report["uuid"].as_str().context("`bencher run` printed no report")?;
     println!();
-    client.show(&["report", "view", PROJECT, uuid])?;
+    client.show(&["report", "view", PROJECT, uuid, "--format", "table"])?;
     println!("\nserver: {}/", client.host);
     println!("report: {}/v0/projects/{PROJECT}/reports/{uuid}", client.host);
     report::check(&report, benchmark::BENCHMARKS).context("the report is not as expected")

@@ -33,6 +33,7 @@ mod server;
 mod setup;
 mod specs;
 mod start_points;
+mod statements;
 mod support;
 mod thresholds;
 mod tokens;

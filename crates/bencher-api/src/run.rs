@@ -33,7 +33,7 @@ use crate::{
         dimension, head,
         job::NewJobRow,
         metric::{Filing, RecordError},
-        project::ProjectRow,
+        project::{self, ProjectRow},
         report::{Content as Shown, NewReportRow, Parts},
         testbed::{self, TestbedRow},
     },
@@ -284,7 +284,9 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
     // Runs of one project follow each other: each finds what the one before made, and no version number is given twice.
-    tx.lock_row("project", project.id).await?;
+    if !project::lock_present(&mut tx, project.id).await? {
+        return Err(AccessError::NotFound { kind: "Project", id: ResourceId::Slug(project.slug.0.clone()) }.into());
+    }
     claim::settle(&mut tx, sender.principal, project, now).await?;
     let branch = branch(&mut tx, project.id, &run.branch, run.start_point.as_ref(), now).await?;
     let mut testbed = testbed(&mut tx, project.id, &run.testbed, now).await?;

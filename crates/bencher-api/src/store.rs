@@ -19,6 +19,7 @@ pub mod deletion;
 pub mod dimension;
 pub mod head;
 pub mod history;
+pub mod invitation;
 pub mod job;
 pub mod measure;
 pub mod member;

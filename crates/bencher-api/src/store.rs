@@ -15,6 +15,7 @@ pub mod alert;
 pub mod benchmark;
 pub mod branch;
 pub mod creation;
+pub mod credential;
 pub mod deletion;
 pub mod dimension;
 pub mod head;

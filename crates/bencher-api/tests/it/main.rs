@@ -26,6 +26,7 @@ mod project_keys;
 mod projects;
 mod queue;
 mod registry;
+mod rivals;
 mod rows;
 mod run;
 mod runners;

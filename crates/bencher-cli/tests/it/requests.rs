@@ -1,6 +1,12 @@
 //! What is sent, what is repeated, and how refusals are told.
 
-use std::net::TcpListener;
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -42,7 +48,67 @@ fn retries_are_silent_where_nobody_watches() {
         );
     let ended = world.bencher(&["project", "list", "--retry-after", "0"]);
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stderr.contains("; attempt 1 of 35, the next in 0 s"), "a log is told: {}", ended.stderr);
+    assert!(ended.stderr.contains("; attempt 1 of 4, the next in 0 s"), "a log is told: {}", ended.stderr);
+}
+
+/// A server with a certificate that nobody vouches for; counts connections.
+fn untrusted() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let (config, connections) = (Arc::new(config), Arc::new(AtomicUsize::new(0)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, counted) = (listener.local_addr().unwrap(), connections.clone());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            // The client is who gives up.
+            while connection.complete_io(&mut stream).is_ok_and(|(read, written)| read + written > 0) {}
+        }
+    });
+    (address, connections)
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_told_at_once() {
+    let world = World::always(200, json!([]));
+    let (address, connections) = untrusted();
+    let ended = world.bencher(&["project", "list", "--host", &format!("https://localhost:{}", address.port())]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stderr.starts_with("error: no secure connection to https://localhost"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("SSL_CERT_FILE") && ended.stderr.contains("--insecure-host"), "{}", ended.stderr);
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_server_without_tls_is_told_at_once() {
+    let world = World::always(200, json!([]));
+    let ended = world.bencher(&["project", "list", "--host", &format!("https://{}", world.address())]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stderr.contains("an http:// address may be what is meant"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("attempt"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_host_that_nobody_knows_is_tried_a_few_times() {
+    let world = World::always(200, json!([]));
+    let ended = world.bencher(&["project", "list", "--host", "http://nobody.invalid", "--retry-after", "0"]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    // A machine without a resolver cannot tell.
+    if !ended.stderr.contains("no answer from") {
+        assert!(
+            ended.stderr.contains("nobody.invalid is not a name that this machine knows after 4 attempts"),
+            "{}",
+            ended.stderr
+        );
+        assert!(ended.stderr.contains("check the name"), "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -355,3 +355,60 @@ fn a_report_is_made_of_texts_files_or_what_is_piped_in() {
 }
 
 const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn a_key_is_named_by_its_uuid_or_by_a_name_that_is_its_own() {
+    const ONE: &str = "00000000-0000-4000-8000-000000000001";
+    const TWO: &str = "00000000-0000-4000-8000-000000000002";
+    let world = World::new(|asked| match asked.path.as_str() {
+        path if path.contains("name=ci&revoked=false") => Reply::ok(json!([{ "uuid": ONE }])),
+        path if path.contains("name=old&revoked=true") => Reply::ok(json!([{ "uuid": ONE }])),
+        path if path.contains("name=twice&revoked=false") => Reply::ok(json!([{ "uuid": ONE }, { "uuid": TWO }])),
+        path if path.contains('?') => Reply::ok(json!([])),
+        _ => Reply::text(204, ""),
+    });
+    let revoke = |key: &str| world.bencher(&["user", "key", "revoke", "bob", key, "--yes"]);
+    for key in [ONE, "ci", "old"] {
+        assert_eq!(revoke(key).code, Some(0), "{key}");
+        assert_eq!(world.paths().last().map(String::as_str), Some(&*format!("/v0/users/bob/keys/{ONE}")), "{key}");
+    }
+    let ended = revoke("twice");
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains(&format!("2 keys are called `twice`: say which one by its UUID, {ONE} or {TWO}")), "{ended:?}");
+    let ended = world.bencher(&["project", "key", "view", "shop", "nope"]);
+    assert!(ended.stderr.contains("no key with the name or UUID `nope`"), "{ended:?}");
+    assert!(world.bencher(&["token", "view", "bob", "nope"]).stderr.contains("no token with the name"));
+}
+
+#[test]
+fn what_was_deleted_is_listed_and_brought_back_and_an_invitation_is_taken_back() {
+    const UUID: &str = "00000000-0000-4000-8000-000000000001";
+    let world = World::new(|asked| match asked.method.as_str() {
+        "GET" => Reply::ok(json!([])),
+        "DELETE" => Reply::text(204, ""),
+        _ => Reply::new(201, shapes::project("shop")),
+    });
+    let commands: [&[&str]; 6] = [
+        &["project", "list", "--deleted"],
+        &["organization", "list", "--deleted"],
+        &["project", "restore", UUID],
+        &["organization", "restore", UUID],
+        &["member", "invitations", "acme", "--page", "2"],
+        &["member", "withdraw", "acme", "eve@example.com", "--yes"],
+    ];
+    for command in commands {
+        assert_eq!(world.bencher(command).code, Some(0), "{command:?}");
+    }
+    let asked: Vec<_> = world.asked().into_iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect();
+    assert_eq!(
+        asked,
+        [
+            "GET /v0/projects?deleted=true",
+            "GET /v0/organizations?deleted=true",
+            &*format!("POST /v0/projects/{UUID}/restore"),
+            &*format!("POST /v0/organizations/{UUID}/restore"),
+            "GET /v0/organizations/acme/invitations?page=2",
+            "DELETE /v0/organizations/acme/invitations/eve@example.com",
+        ]
+    );
+}

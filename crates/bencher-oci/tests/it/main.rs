@@ -6,6 +6,7 @@ mod assemble;
 mod corpus;
 mod folder;
 mod hostile;
+mod hostile_images;
 mod images;
 mod merge_model;
 mod merge_rules;

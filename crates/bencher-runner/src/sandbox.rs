@@ -3,6 +3,7 @@
 //! A sandbox is given a root file system and a command and knows nothing of jobs, the server or the network.
 
 pub mod command;
+pub mod firecracker;
 pub mod host;
 mod rootfs;
 mod user;
@@ -348,13 +349,15 @@ pub enum InfrastructureError {
     Bundle(#[source] oci_spec::OciSpecError),
     #[error("the thread that sets an iteration up ended without an answer")]
     SetUpLost,
+    #[error(transparent)]
+    Network(#[from] firecracker::network::NetworkError),
 }
 
 impl InfrastructureError {
     /// Whether it stays until a person changes the machine or starts the runner otherwise.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::NotRoot | Self::ProgramMissing { .. })
+        matches!(self, Self::NotRoot | Self::ProgramMissing { .. } | Self::Network(_))
     }
 
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

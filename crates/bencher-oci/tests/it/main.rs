@@ -6,6 +6,8 @@ mod assemble;
 mod corpus;
 mod folder;
 mod hostile;
+mod hostile_images;
+mod hostile_registry;
 mod images;
 mod merge_model;
 mod merge_rules;

@@ -15,7 +15,7 @@ mod container;
 mod mounts;
 mod pidns;
 mod process;
-mod program;
+pub(super) mod program;
 mod stream;
 mod sweep;
 

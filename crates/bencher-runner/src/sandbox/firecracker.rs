@@ -1,0 +1,3 @@
+//! Benchmarks in microVMs.
+
+pub mod network;

@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers,
+    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers, disks,
     /// requests, programs
     measurements: Vec<String>,
 }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are the program's output")]
 
+mod disks;
 mod figures;
 mod images;
 mod processes;
@@ -14,7 +15,7 @@ mod scenarios;
 use anyhow::{Context as _, Result};
 
 /// What can be measured, in the order in which it is.
-const SCENARIOS: [&str; 7] = ["start", "idle", "assignment", "true", "layers", "requests", "programs"];
+const SCENARIOS: [&str; 8] = ["start", "idle", "assignment", "true", "layers", "disks", "requests", "programs"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -38,6 +39,7 @@ async fn main() -> Result<()> {
             "idle" => scenarios::idle().await,
             "assignment" => scenarios::assignment().await,
             "true" => scenarios::cached_true().await,
+            "disks" => disks::disks().await,
             "requests" => requests::requests().await,
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,

@@ -4,6 +4,7 @@
 
 mod assemble;
 mod corpus;
+mod ext4;
 mod folder;
 mod hostile;
 mod images;

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to measure; everything where nothing is named: start, idle, assignment, true, layers, disks,
-    /// requests, programs
+    /// clone, requests, programs
     measurements: Vec<String>,
 }
 

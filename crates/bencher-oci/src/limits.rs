@@ -17,6 +17,8 @@ pub(crate) const MAX_ERROR_BODY: usize = 8 * 1024;
 pub(crate) const MAX_TOKEN_BODY: usize = 256 * 1024;
 /// The unit in which content is read, hashed, decompressed and written, in bytes.
 pub(crate) const CHUNK: usize = 256 * 1024;
+/// Bytes of a disk that are copied between two looks at whether that is still wanted.
+pub(crate) const COPY_STEP: usize = 8 * 1024 * 1024;
 /// Chunks that may wait between two stages of a pipeline. Bounds its memory to a few mebibytes.
 pub(crate) const PIPELINE_CHUNKS: usize = 8;
 /// An interrupted download that nobody came back for is removed after this.

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are the program's output")]
 
+mod clones;
 mod disks;
 mod figures;
 mod images;
@@ -15,7 +16,7 @@ mod scenarios;
 use anyhow::{Context as _, Result};
 
 /// What can be measured, in the order in which it is.
-const SCENARIOS: [&str; 8] = ["start", "idle", "assignment", "true", "layers", "disks", "requests", "programs"];
+const SCENARIOS: [&str; 9] = ["start", "idle", "assignment", "true", "layers", "disks", "clone", "requests", "programs"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -40,6 +41,7 @@ async fn main() -> Result<()> {
             "assignment" => scenarios::assignment().await,
             "true" => scenarios::cached_true().await,
             "disks" => disks::disks().await,
+            "clone" => clones::clones(),
             "requests" => requests::requests().await,
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,

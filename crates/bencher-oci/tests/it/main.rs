@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod assemble;
+mod clone;
 mod corpus;
 mod ext4;
 mod folder;

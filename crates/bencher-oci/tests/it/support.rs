@@ -10,6 +10,7 @@ use bencher_oci::{
 use bencher_types::Digest;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod mounted;
 pub(crate) mod registry;
 
 /// A tar archive that is being written, with any bytes as names.

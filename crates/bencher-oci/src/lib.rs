@@ -9,12 +9,12 @@
 pub mod assemble;
 pub mod auth;
 pub mod cache;
+mod checksum;
 pub mod client;
 mod clock;
 mod clone;
 pub mod document;
 pub mod error;
-mod fingerprint;
 mod flock;
 mod hash;
 pub mod images;
@@ -29,7 +29,7 @@ pub mod sink;
 pub mod store;
 
 pub use auth::Credentials;
-pub use cache::{CachedImage, ImageCache};
+pub use cache::{CachedImage, ImageCache, ImageKey};
 pub use client::{RegistryClient, RegistryError};
 pub use clone::{CloneError, CloneKind, clone_disk};
 pub use document::{BlobRef, DocumentError, ProcessDefaults, ResolvedImage};
@@ -39,4 +39,5 @@ pub use layout::{Layout, LayoutError};
 pub use limits::{CacheLimits, Limits, StoreLimits, TransferLimits};
 pub use platform::Platform;
 pub use progress::{Progress, ProgressEvent, Silent};
+pub use sink::ext4::DiskSize;
 pub use store::{Blob, BlobStore};

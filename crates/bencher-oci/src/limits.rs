@@ -135,7 +135,7 @@ impl Default for StoreLimits {
 /// The bounds of the image cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Bytes of all cached images; beyond it the least recently used go.
+    /// Bytes that all cached images take on disk; beyond it the least recently used go.
     pub bytes: u64,
     /// An image nobody used for this long goes.
     pub max_age: Duration,
@@ -143,6 +143,6 @@ pub struct CacheLimits {
 
 impl Default for CacheLimits {
     fn default() -> Self {
-        Self { bytes: 50_000_000_000, max_age: Duration::from_secs(7 * 24 * 60 * 60) }
+        Self { bytes: 50 * GIB, max_age: Duration::from_secs(7 * 24 * 60 * 60) }
     }
 }

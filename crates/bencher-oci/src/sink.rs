@@ -5,7 +5,6 @@ use tokio_util::sync::CancellationToken;
 use crate::merge::Tree;
 
 pub mod ext4;
-pub mod folder;
 
 /// A writer of whole trees.
 ///

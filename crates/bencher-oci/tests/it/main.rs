@@ -6,7 +6,6 @@ mod assemble;
 mod clone;
 mod corpus;
 mod ext4;
-mod folder;
 mod hostile;
 mod images;
 mod merge_model;

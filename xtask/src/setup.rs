@@ -72,6 +72,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "iproute2", provides: Provides::Program("ip"), needs: TEST, why: "the network of guests" },
     Requirement { package: "nftables", provides: Provides::Program("nft"), needs: TEST, why: "the network of guests" },
     Requirement { package: "e2fsprogs", provides: Provides::Program("mkfs.ext4"), needs: TEST, why: "disk images of a bounded size" },
+    Requirement { package: "xfsprogs", provides: Provides::Program("mkfs.xfs"), needs: TEST, why: "a file system that shares blocks, to clone disks on" },
     Requirement { package: "python3-venv", provides: Provides::PythonModule("ensurepip"), needs: TEST, why: "schemathesis, which calls the API with made-up requests" },
     Requirement { package: "debootstrap", provides: Provides::Program("debootstrap"), needs: &[Need::ChrootTest], why: "a bare Debian in a folder" },
 ];

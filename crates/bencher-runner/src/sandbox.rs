@@ -32,7 +32,7 @@ pub trait Sandbox: Send + Sync {
 /// Everything one iteration needs.
 #[derive(Clone)]
 pub struct ExecutionPlan {
-    /// The image's merged tree. Shared between iterations and never written.
+    /// The file with the image's ext4 file system. Shared between iterations and never written.
     pub rootfs: PathBuf,
     /// The command and its arguments; the first is looked up in the `PATH` of `env` inside the image.
     pub args: Vec<String>,
@@ -345,6 +345,31 @@ pub enum InfrastructureError {
     Program { program: PathBuf, step: &'static str, message: String },
     #[error("{step} took longer than {after:?}")]
     TimedOut { step: &'static str, after: Duration },
+    #[error(
+        "this machine has no loop devices, by which images are mounted; load the kernel's module (`modprobe loop`), or give \
+         the container that this runs in /dev/loop-control and the right to mount"
+    )]
+    NoLoopDevices {
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "all loop devices this container has are in use, and it cannot be given {path}; see `losetup --list` for what uses \
+         them, or mount a devtmpfs at /dev"
+    )]
+    NoLoopNode {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("other processes took every loop device that was free; see `losetup --list` for what uses them")]
+    LoopDevicesBusy,
+    #[error("could not mount the image {path}; if it is damaged, `runner cache verify --remove` finds and removes it")]
+    BadBase {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("could not write the container's configuration")]
     Bundle(#[source] oci_spec::OciSpecError),
     #[error("the thread that sets an iteration up ended without an answer")]
@@ -357,7 +382,7 @@ impl InfrastructureError {
     /// Whether it stays until a person changes the machine or starts the runner otherwise.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::NotRoot | Self::ProgramMissing { .. } | Self::Network(_))
+        matches!(self, Self::NotRoot | Self::ProgramMissing { .. } | Self::Network(_) | Self::NoLoopDevices { .. })
     }
 
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

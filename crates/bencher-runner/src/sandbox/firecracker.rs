@@ -11,6 +11,7 @@ mod disk;
 mod error;
 mod guest;
 mod ids;
+mod initramfs;
 mod jail;
 mod limits;
 mod machine;
@@ -280,7 +281,9 @@ async fn guest_files(config: &FirecrackerConfig) -> Result<(PathBuf, PathBuf), I
         created.map_err(InfrastructureError::io("create", &folder))?;
         let kernel = folder.join("kernel");
         jail::keep_copy(&config.kernel, &kernel).map_err(InfrastructureError::io("copy the guest's kernel to", &kernel))?;
-        let initramfs = kernel.clone();
+        let initramfs = folder.join("initramfs");
+        initramfs::write(&config.init, &config.modules, &initramfs)
+            .map_err(InfrastructureError::io("write the guest's initial file system to", &initramfs))?;
         Ok((kernel, initramfs))
     });
     copying.await.map_err(|_| InfrastructureError::SetUpLost)?

@@ -15,7 +15,7 @@ use bencher_init::control::{FromGuest, GuestExit, GuestFailure, ToGuest};
 use tokio::time::Instant;
 
 use super::{collect::Parcel, error::Lie, limits};
-use crate::sandbox::{CapturedStream, Ended, Exit, SkippedFile};
+use crate::sandbox::{CapturedStream, Ended, Exit};
 
 /// How long the guest's own parts may take, from the plan and the runner's configuration.
 #[derive(Clone, Copy, Debug)]
@@ -381,11 +381,6 @@ impl RunEnd {
             collect: Duration::ZERO,
             warning: None,
         }
-    }
-
-    /// The paths that were left out, in the order the guest told.
-    pub(super) fn skipped(files: Option<&super::collect::Files>) -> Vec<SkippedFile> {
-        files.map(|files| files.skipped.clone()).unwrap_or_default()
     }
 }
 

@@ -16,8 +16,6 @@ const CONFIG_DEVICE: &str = "/dev/vdb";
 /// Open files of one process. Many programs allocate by it, so it is generous but no more.
 const OPEN_FILES: u64 = 65_536;
 const MIB: u64 = 1024 * 1024;
-/// Longest command line a kernel takes, in bytes.
-pub(super) const MAX_COMMAND_LINE: usize = 2048;
 
 /// Every reset ends the machine (`reboot=k`), a panic is one, and what the i8042 controller is not asked for takes no time to
 /// be looked for. Its keyboard stays: Ctrl-Alt-Del comes from there.

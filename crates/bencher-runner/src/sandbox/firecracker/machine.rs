@@ -380,8 +380,8 @@ impl Parts {
             program,
             uid,
             base: host.jails.clone(),
-            // Its disk, and its memory where that is a file of the kernel's.
-            max_file_size: jail.disk_size.max(memory_mib * 1024 * 1024),
+            // Its disk, and its memory with what is around it, where that is a file of the kernel's.
+            max_file_size: jail.disk_size.max(memory_mib * 1024 * 1024 + limits::MEMORY_OVERHEAD),
         });
         let firecracker = host.config.firecracker.clone();
         let launch = Launch { firecracker, jailer, id: id.to_owned(), root: jail.root_path(), network: None };

@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -52,11 +53,14 @@ fn folders(of: &Path) -> Result<Vec<PathBuf>, InfrastructureError> {
 /// Kills every process whose root or working directory is in the folder, and waits for their end.
 async fn end_processes_in(dir: &Path) -> Result<(), InfrastructureError> {
     let dir = fs::canonicalize(dir).map_err(InfrastructureError::io("find", dir))?;
+    // The root of a jailed process is a mount of its own namespace: its path is `/` from here, its number is not.
+    let jail = fs::metadata(dir.join("root")).map(|root| (root.dev(), root.ino())).ok();
     let deadline = Instant::now() + limits::KILL_TIMEOUT;
     for pid in processes() {
         let is_inside = || {
-            let link = |name: &str| fs::read_link(format!("/proc/{}/{name}", pid.as_raw_nonzero()));
-            ["root", "cwd"].into_iter().any(|name| link(name).is_ok_and(|path| path.starts_with(&dir)))
+            let links = ["root", "cwd"].map(|name| format!("/proc/{}/{name}", pid.as_raw_nonzero()));
+            let is_jail = |link: &String| jail.is_some() && fs::metadata(link).map(|at| (at.dev(), at.ino())).ok() == jail;
+            links.iter().any(|link| is_jail(link) || fs::read_link(link).is_ok_and(|path| path.starts_with(&dir)))
         };
         if !is_inside() {
             continue;

@@ -12,6 +12,10 @@ use bencher_oci::{
     BlobRef, Limits,
     document::LayerRef,
     merge::{self, Content, InodeId, Kind, LayerInput, MergeError, Tree},
+    sink::{
+        TreeSink as _,
+        ext4::{DiskSize, Ext4Error, Ext4Options, Ext4Sink},
+    },
 };
 use bencher_types::Digest;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +41,7 @@ fn limits() -> Limits {
 pub(crate) fn run(bytes: &[u8]) {
     if let Ok(tree) = merge(vec![input(bytes, &unpacked(bytes))]) {
         check(&tree);
+        write_disk(&tree);
     }
     let layers = archives(bytes);
     if layers.iter().any(|layer| compression(layer) != Compression::None) {
@@ -150,6 +155,17 @@ fn following(blocks: &[u8]) -> usize {
         more = blocks.get(map + 504) == Some(&1);
     }
     map + content
+}
+
+/// Writes a tree to a disk. What became a tree becomes one, too, or is refused for what one of its entries is.
+fn write_disk(tree: &Tree) {
+    let dir = tempfile::tempdir().unwrap_or_else(|error| panic!("a temporary folder: {error}"));
+    let sink = Ext4Sink::new(&dir.path().join("disk"), Ext4Options::of_size(DiskSize::Fitted));
+    match sink.write(tree, &CancellationToken::new()) {
+        Ok(written) => assert!(written.inodes >= tree.summary().inodes() && written.bytes_stored <= written.bytes, "{written:?}"),
+        Err(Ext4Error::Entry { .. }) => {}
+        Err(error) => panic!("{error:?}"),
+    }
 }
 
 /// Holds a tree against what its types promise, and writes it down.

@@ -11,8 +11,8 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers,
-    /// requests, programs
+    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers, disks,
+    /// clone, requests, programs
     measurements: Vec<String>,
 }
 

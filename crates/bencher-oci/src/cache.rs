@@ -1,13 +1,13 @@
-//! Merged root file systems by image digest, built once and used many times.
+//! Images as ext4 file systems, by digest and disk size, built once and used many times.
 //!
 //! ```text
-//! DIR/images/ALGORITHM-HEX/rootfs       the root file system; nobody writes to it
-//! DIR/images/ALGORITHM-HEX/image.json   what it is; its last change is the image's last use
-//! DIR/locks/ALGORITHM-HEX               shared while an image is used, exclusive while it is built or removed
-//! DIR/tmp/…                             builds and removals under way, locked while somebody works on them
+//! DIR/images/ALGORITHM-HEX-SIZE/rootfs.ext4   the file system; nobody writes to it
+//! DIR/images/ALGORITHM-HEX-SIZE/image.json    what it is; its last change is the image's last use
+//! DIR/locks/ALGORITHM-HEX-SIZE                shared while an image is used, exclusive while it is built or removed
+//! DIR/tmp/…                                   builds and removals under way, locked while somebody works on them
 //! ```
 //!
-//! An image appears by one rename after everything in it was synced, so whatever has the name is whole. The locks are the
+//! SIZE is a number of bytes, or `fitted`. An image appears by one rename after everything in it was synced, so whatever has the name is whole. The locks are the
 //! kernel's, so they end with the process that holds them, and several processes may share a cache.
 
 use std::{
@@ -24,41 +24,53 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
+    checksum,
     document::ProcessDefaults,
     error::IoError,
-    fingerprint, flock,
+    flock,
     keyed::KeyedMutex,
     limits::{CacheLimits, LOCK_POLL, MAX_CACHE_METADATA},
-    sink::folder::Ownership,
+    sink::ext4::DiskSize,
     store::{create_private_dir, touch},
 };
 
 mod build;
 mod evict;
+mod key;
 
 pub use build::Building;
 pub use evict::Evicted;
+pub use key::ImageKey;
 
-const ROOTFS: &str = "rootfs";
+const ROOTFS: &str = "rootfs.ext4";
 const METADATA: &str = "image.json";
-/// Images of another version are built anew.
-const VERSION: u32 = 1;
+/// Images of another version are built anew. Version 1 was unpacked folders.
+const VERSION: u32 = 2;
 
-/// What is kept beside a root file system.
+/// What is kept beside a file system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Metadata {
     version: u32,
     digest: Digest,
+    /// Absent where the file system is only as large as it must be.
+    disk_bytes: Option<u64>,
     /// Microseconds since 1970.
     created_micros: i64,
+    /// That are stored, which a sparse file's length does not say.
     bytes: u64,
     inodes: u64,
-    exact_ownership: bool,
-    fingerprint: Digest,
+    /// Of the file system, as [`checksum`] makes it.
+    checksum: Digest,
     config: ImageConfiguration,
 }
 
-/// A cache of root file systems. Cheap to clone; clones share their locks.
+impl Metadata {
+    fn key(&self) -> ImageKey {
+        ImageKey::new(self.digest.clone(), self.disk_bytes.map_or(DiskSize::Fitted, DiskSize::Bytes))
+    }
+}
+
+/// A cache of images. Cheap to clone; clones share their locks.
 #[derive(Clone, Debug)]
 pub struct ImageCache {
     inner: Arc<Inner>,
@@ -68,10 +80,10 @@ pub struct ImageCache {
 struct Inner {
     dir: PathBuf,
     limits: CacheLimits,
-    in_work: KeyedMutex<Digest>,
+    in_work: KeyedMutex<ImageKey>,
 }
 
-/// A whole root file system. While this or a clone of it lives, nobody removes the image.
+/// A whole image. While this or a clone of it lives, nobody removes the image.
 #[derive(Clone, Debug)]
 #[must_use = "the image may be removed as soon as this is dropped"]
 pub struct CachedImage {
@@ -87,7 +99,13 @@ impl CachedImage {
         &self.metadata.digest
     }
 
-    /// The root file system. It is shared: mount something over it, never write to it.
+    /// How large a disk it is for.
+    #[must_use]
+    pub fn disk(&self) -> DiskSize {
+        self.metadata.key().disk
+    }
+
+    /// The file with the ext4 file system. It is shared: mount it read-only, or clone it with [`crate::clone_disk`].
     #[must_use]
     pub fn rootfs(&self) -> PathBuf {
         self.dir.join(ROOTFS)
@@ -105,16 +123,10 @@ impl CachedImage {
         ProcessDefaults::from(self.config())
     }
 
-    /// Bytes it takes on disk, one block per inode included.
+    /// Bytes it takes on disk. A file with holes is longer.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.metadata.bytes
-    }
-
-    /// Whose the files are.
-    #[must_use]
-    pub fn ownership(&self) -> Ownership {
-        if self.metadata.exact_ownership { Ownership::Exact } else { Ownership::Caller }
     }
 }
 
@@ -122,12 +134,21 @@ impl CachedImage {
 #[derive(Clone, Debug)]
 pub struct ListedImage {
     pub digest: Digest,
+    pub disk: DiskSize,
+    /// That are stored.
     pub bytes: u64,
     pub inodes: u64,
     pub created: bencher_types::DateTime,
     pub last_used: SystemTime,
     /// Whether somebody, in this process or another, uses or builds it now.
     pub in_use: bool,
+}
+
+impl ListedImage {
+    #[must_use]
+    pub fn key(&self) -> ImageKey {
+        ImageKey::new(self.digest.clone(), self.disk)
+    }
 }
 
 /// Either an image, or the right to build it.
@@ -164,38 +185,38 @@ impl ImageCache {
         self.inner.dir.join("tmp")
     }
 
-    fn image_dir(&self, digest: &Digest) -> PathBuf {
-        self.images().join(name_of(digest))
+    fn image_dir(&self, key: &ImageKey) -> PathBuf {
+        self.images().join(key.name())
     }
 
-    fn lock_path(&self, digest: &Digest) -> PathBuf {
-        self.locks().join(name_of(digest))
+    fn lock_path(&self, key: &ImageKey) -> PathBuf {
+        self.locks().join(key.name())
     }
 
     /// A cached image, marked as used now. A few system calls, no network.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn get(&self, digest: &Digest) -> Result<Option<CachedImage>, IoError> {
+    pub fn get(&self, key: &ImageKey) -> Result<Option<CachedImage>, IoError> {
         // Looked at first, so that questions for unknown images leave no lock files.
-        if !self.image_dir(digest).exists() {
+        if !self.image_dir(key).exists() {
             return Ok(None);
         }
-        let path = self.lock_path(digest);
+        let path = self.lock_path(key);
         let lock = flock::open_or_create(&path).map_err(IoError::on("open", &path))?;
         if !flock::try_shared(&lock).map_err(IoError::on("lock", &path))? {
             return Ok(None);
         }
-        self.open_locked(digest, lock)
+        self.open_locked(key, lock)
     }
 
     /// The image behind a lock that is held, if lock and image are still there.
-    fn open_locked(&self, digest: &Digest, lock: File) -> Result<Option<CachedImage>, IoError> {
-        let path = self.lock_path(digest);
+    fn open_locked(&self, key: &ImageKey, lock: File) -> Result<Option<CachedImage>, IoError> {
+        let path = self.lock_path(key);
         if !flock::is_still(&lock, &path).map_err(IoError::on("look at", &path))? {
             return Ok(None);
         }
-        let dir = self.image_dir(digest);
+        let dir = self.image_dir(key);
         let Some((metadata, file)) = read_metadata(&dir)? else { return Ok(None) };
         touch(&file).map_err(IoError::on("mark as used", &dir))?;
         Ok(Some(CachedImage { dir, metadata: Arc::new(metadata), _lock: Arc::new(lock) }))
@@ -206,32 +227,32 @@ impl ImageCache {
     ///
     /// # Errors
     /// The disk refuses.
-    pub async fn acquire(&self, digest: &Digest) -> Result<Acquired, IoError> {
-        let claim = self.inner.in_work.lock(digest).await;
+    pub async fn acquire(&self, key: &ImageKey) -> Result<Acquired, IoError> {
+        let claim = self.inner.in_work.lock(key).await;
         loop {
-            if let Some(image) = self.get(digest)? {
+            if let Some(image) = self.get(key)? {
                 return Ok(Acquired::Cached(image));
             }
-            if let Some(acquired) = self.try_build(digest)? {
+            if let Some(acquired) = self.try_build(key)? {
                 return acquired.into_acquired(claim);
             }
             tokio::time::sleep(LOCK_POLL).await;
         }
     }
 
-    fn try_build(&self, digest: &Digest) -> Result<Option<build::Locked>, IoError> {
-        let path = self.lock_path(digest);
+    fn try_build(&self, key: &ImageKey) -> Result<Option<build::Locked>, IoError> {
+        let path = self.lock_path(key);
         let lock = flock::open_or_create(&path).map_err(IoError::on("open", &path))?;
         if !flock::try_exclusive(&lock).map_err(IoError::on("lock", &path))?
             || !flock::is_still(&lock, &path).map_err(IoError::on("look at", &path))?
         {
             return Ok(None);
         }
-        if read_metadata(&self.image_dir(digest))?.is_some() {
+        if read_metadata(&self.image_dir(key))?.is_some() {
             // Built between the look and the lock; the loop finds it.
             return Ok(None);
         }
-        Ok(Some(build::Locked { cache: self.clone(), digest: digest.clone(), lock }))
+        Ok(Some(build::Locked { cache: self.clone(), key: key.clone(), lock }))
     }
 
     /// All cached images, the most recently used first.
@@ -250,7 +271,8 @@ impl ImageCache {
                 .map_err(io::Error::other)
                 .map_err(IoError::on("read the time of", &path))?;
             images.push(ListedImage {
-                in_use: self.is_in_use(&metadata.digest)?,
+                in_use: self.is_in_use(&metadata.key())?,
+                disk: metadata.key().disk,
                 digest: metadata.digest,
                 bytes: metadata.bytes,
                 inodes: metadata.inodes,
@@ -262,8 +284,8 @@ impl ImageCache {
         Ok(images)
     }
 
-    fn is_in_use(&self, digest: &Digest) -> Result<bool, IoError> {
-        let path = self.lock_path(digest);
+    fn is_in_use(&self, key: &ImageKey) -> Result<bool, IoError> {
+        let path = self.lock_path(key);
         match File::open(&path) {
             Ok(lock) => Ok(!flock::try_exclusive(&lock).map_err(IoError::on("lock", &path))?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -271,34 +293,44 @@ impl ImageCache {
         }
     }
 
-    /// Whether an image is on disk as it was built: names, kinds, modes, owners, links and the contents' checksums. Reads
-    /// all of it; blocks. `None` where the image is not cached.
+    /// Whether an image is on disk as it was built. Reads all that is stored of it; blocks. `None` where the image is not
+    /// cached.
     ///
     /// # Errors
-    /// The disk refuses.
-    pub fn verify(&self, digest: &Digest) -> Result<Option<bool>, IoError> {
-        let Some(image) = self.get(digest)? else { return Ok(None) };
-        let found = fingerprint::of_folder(&image.rootfs(), image.ownership())?;
-        Ok(Some(found == image.metadata.fingerprint))
+    /// The disk refuses. A disk that cannot read the file any more is no error here but damage.
+    pub fn verify(&self, key: &ImageKey) -> Result<Option<bool>, IoError> {
+        let Some(image) = self.get(key)? else { return Ok(None) };
+        let path = image.rootfs();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(false)),
+            Err(error) => return Err(IoError::on("open", &path)(error)),
+        };
+        match checksum::of_file(&file) {
+            Ok(found) => Ok(Some(found == image.metadata.checksum)),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "a cached image cannot be read");
+                Ok(Some(false))
+            }
+        }
     }
 }
 
-fn name_of(digest: &Digest) -> String {
-    format!("{}-{}", digest.algorithm().as_str(), digest.hex())
-}
-
-/// What a folder of the cache says it is, and the open file. `None` where there is nothing, or nothing this version knows.
+/// What a folder of the cache says it is, and the open file. `None` where there is nothing, or nothing this version made
+/// under that name.
 fn read_metadata(dir: &Path) -> Result<Option<(Metadata, File)>, IoError> {
     let path = dir.join(METADATA);
     let mut file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(IoError::on("open", &path)(error)),
     };
     let mut bytes = Vec::new();
     (&mut file).take(MAX_CACHE_METADATA).read_to_end(&mut bytes).map_err(IoError::on("read", &path))?;
     match serde_json::from_slice::<Metadata>(&bytes) {
-        Ok(metadata) if metadata.version == VERSION => Ok(Some((metadata, file))),
+        Ok(metadata) if metadata.version == VERSION && dir.file_name() == Some(metadata.key().name().as_ref()) => {
+            Ok(Some((metadata, file)))
+        }
         _ => Ok(None),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use bencher_types::Digest;
 
-use crate::{client::RegistryError, layout::LayoutError, merge::MergeError, sink::folder::FolderError, store::FinishError};
+use crate::{client::RegistryError, layout::LayoutError, merge::MergeError, sink::ext4::Ext4Error, store::FinishError};
 
 /// A file operation that failed, and on which path.
 #[derive(Debug, thiserror::Error)]
@@ -68,11 +68,11 @@ pub enum PullError {
         #[source]
         source: Box<MergeError>,
     },
-    #[error("could not write the root file system of the image {digest}")]
+    #[error("could not make a disk of the image {digest}")]
     Write {
         digest: Digest,
         #[source]
-        source: Box<FolderError>,
+        source: Box<Ext4Error>,
     },
     #[error(transparent)]
     Io(#[from] IoError),
@@ -88,9 +88,10 @@ impl PullError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Registry { source, .. } => source.blame(),
-            Self::Layout(LayoutError::Io(_)) | Self::Write { .. } | Self::Io(_) | Self::CacheThrashing(_) => Blame::Host,
+            Self::Layout(LayoutError::Io(_)) | Self::Io(_) | Self::CacheThrashing(_) => Blame::Host,
             Self::Layout(_) => Blame::Image,
             Self::Merge { source, .. } => source.blame(),
+            Self::Write { source, .. } => source.blame(),
             Self::Canceled => Blame::Canceled,
         }
     }

@@ -1,4 +1,5 @@
-//! An image by digest, whatever that takes: from the cache if it is there, else fetched, merged, written and cached.
+//! An image by digest, whatever that takes: from the cache if it is there, else fetched, merged, written as a
+//! file system and cached.
 
 use std::{path::Path, sync::Arc};
 
@@ -7,7 +8,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cache::{Acquired, Building, CachedImage, ImageCache},
+    cache::{Acquired, Building, CachedImage, ImageCache, ImageKey},
     client::RegistryClient,
     document::ResolvedImage,
     error::{IoError, PullError, join_error},
@@ -18,7 +19,7 @@ use crate::{
     progress::{Progress, ProgressEvent, Silent},
     sink::{
         TreeSink as _,
-        folder::{FolderError, FolderSink, Ownership},
+        ext4::{DiskSize, Ext4Error, Ext4Options, Ext4Sink},
     },
     store::{Blob, BlobStore},
 };
@@ -30,29 +31,15 @@ pub struct Images {
     cache: ImageCache,
     limits: Limits,
     platform: Platform,
-    ownership: Ownership,
     progress: Arc<dyn Progress>,
 }
 
 /// How [`Images`] are kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ImagesOptions {
     pub limits: Limits,
     pub store: StoreLimits,
     pub cache: CacheLimits,
-    pub ownership: Ownership,
-}
-
-impl Default for ImagesOptions {
-    /// The default limits, and ownership as this process can give it.
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            store: StoreLimits::default(),
-            cache: CacheLimits::default(),
-            ownership: Ownership::possible(),
-        }
-    }
 }
 
 impl Images {
@@ -66,7 +53,6 @@ impl Images {
             cache: ImageCache::open(&dir.join("cache"), options.cache)?,
             limits: options.limits,
             platform: Platform::host(),
-            ownership: options.ownership,
             progress: Arc::new(Silent),
         })
     }
@@ -88,7 +74,7 @@ impl Images {
         &self.cache
     }
 
-    /// The image behind the digest of a manifest or index. One that is cached is there after a few system calls; the
+    /// The image behind the digest of a manifest or index, on a disk of that size. One that is cached is there after a few system calls; the
     /// registry is not asked.
     ///
     /// # Errors
@@ -99,14 +85,16 @@ impl Images {
         client: &RegistryClient,
         repository: &str,
         digest: &Digest,
+        disk: DiskSize,
         cancel: &CancellationToken,
     ) -> Result<CachedImage, PullError> {
-        if let Some(image) = self.cache.get(digest)? {
+        let key = ImageKey::new(digest.clone(), disk);
+        if let Some(image) = self.cache.get(&key)? {
             return Ok(image);
         }
         let pull = async {
             for _ in 0..MAX_CACHE_RACES {
-                let building = match self.cache.acquire(digest).await? {
+                let building = match self.cache.acquire(&key).await? {
                     Acquired::Cached(image) => return Ok(image),
                     Acquired::Missing(building) => building,
                 };
@@ -166,12 +154,14 @@ impl Images {
         &self,
         layout: &Layout,
         reference: Option<&str>,
+        disk: DiskSize,
         cancel: &CancellationToken,
     ) -> Result<CachedImage, PullError> {
         let image = layout.resolve(reference, &self.platform, &self.limits).map_err(PullError::Layout)?;
+        let key = ImageKey::new(image.digest.clone(), disk);
         let ensure = async {
             for _ in 0..MAX_CACHE_RACES {
-                let building = match self.cache.acquire(&image.digest).await? {
+                let building = match self.cache.acquire(&key).await? {
                     Acquired::Cached(image) => return Ok(image),
                     Acquired::Missing(building) => building,
                 };
@@ -204,7 +194,6 @@ impl Images {
     ) -> Result<(Option<Building>, Result<Option<CachedImage>, PullError>), PullError> {
         let work = Work {
             limits: self.limits.clone(),
-            ownership: self.ownership,
             progress: Arc::clone(&self.progress),
             digest: image.digest.clone(),
             config: image.config.clone(),
@@ -220,7 +209,6 @@ impl Images {
 /// Everything the blocking part needs.
 struct Work {
     limits: Limits,
-    ownership: Ownership,
     progress: Arc<dyn Progress>,
     digest: Digest,
     config: oci_spec::image::ImageConfiguration,
@@ -241,18 +229,14 @@ impl Work {
     fn write(self, building: Building, tree: &merge::Tree) -> Result<Option<CachedImage>, PullError> {
         let summary = tree.summary();
         self.progress.on(ProgressEvent::Writing { entries: summary.inodes(), bytes: summary.stored_bytes });
-        let written =
-            FolderSink::new(&building.rootfs(), self.ownership).write(tree, &self.cancel).map_err(|source| match source {
-                FolderError::Canceled => PullError::Canceled,
-                source => PullError::Write { digest: self.digest, source: Box::new(source) },
-            })?;
-        if written.skipped_devices + written.skipped_xattrs > 0 {
-            tracing::warn!(
-                devices = written.skipped_devices,
-                attributes = written.skipped_xattrs,
-                "left out of the image for want of rights or a capable file system"
-            );
+        let sink = Ext4Sink::new(&building.rootfs(), Ext4Options::of_size(building.disk()));
+        let written = sink.write(tree, &self.cancel).map_err(|source| match source {
+            Ext4Error::Canceled => PullError::Canceled,
+            source => PullError::Write { digest: self.digest, source: Box::new(source) },
+        })?;
+        if written.skipped_xattrs > 0 {
+            tracing::warn!(attributes = written.skipped_xattrs, "left out of the image: its file system has no place for them");
         }
-        Ok(building.publish(tree, written, self.ownership, self.config)?)
+        Ok(building.publish(written.inodes, self.config)?)
     }
 }

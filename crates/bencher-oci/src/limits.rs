@@ -17,6 +17,8 @@ pub(crate) const MAX_ERROR_BODY: usize = 8 * 1024;
 pub(crate) const MAX_TOKEN_BODY: usize = 256 * 1024;
 /// The unit in which content is read, hashed, decompressed and written, in bytes.
 pub(crate) const CHUNK: usize = 256 * 1024;
+/// Bytes of a disk that are copied between two looks at whether that is still wanted.
+pub(crate) const COPY_STEP: usize = 8 * 1024 * 1024;
 /// Chunks that may wait between two stages of a pipeline. Bounds its memory to a few mebibytes.
 pub(crate) const PIPELINE_CHUNKS: usize = 8;
 /// An interrupted download that nobody came back for is removed after this.
@@ -133,7 +135,7 @@ impl Default for StoreLimits {
 /// The bounds of the image cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Bytes of all cached images; beyond it the least recently used go.
+    /// Bytes that all cached images take on disk; beyond it the least recently used go.
     pub bytes: u64,
     /// An image nobody used for this long goes.
     pub max_age: Duration,
@@ -141,6 +143,6 @@ pub struct CacheLimits {
 
 impl Default for CacheLimits {
     fn default() -> Self {
-        Self { bytes: 50_000_000_000, max_age: Duration::from_secs(7 * 24 * 60 * 60) }
+        Self { bytes: 50 * GIB, max_age: Duration::from_secs(7 * 24 * 60 * 60) }
     }
 }

@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::merge::Tree;
 
-pub mod folder;
+pub mod ext4;
 
 /// A writer of whole trees.
 ///

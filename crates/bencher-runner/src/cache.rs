@@ -4,7 +4,7 @@
 use std::{path::Path, time::Duration};
 
 use bencher_oci::{
-    BlobStore, CacheLimits, ImageCache, IoError, StoreLimits,
+    BlobStore, CacheLimits, DiskSize, ImageCache, IoError, StoreLimits,
     store::{StoreUsage, Verdict},
 };
 use bencher_types::{DateTime, Digest};
@@ -13,7 +13,7 @@ use serde::Serialize;
 /// What is kept, of both kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// Unpacked images.
+    /// Images as file systems, each size of disk counted.
     pub images: u64,
     pub image_bytes: u64,
     /// Downloads: layers, whole and unfinished.
@@ -21,10 +21,13 @@ pub struct Usage {
     pub download_bytes: u64,
 }
 
-/// An unpacked image.
+/// An image as a file system.
 #[derive(Clone, Debug, Serialize)]
 pub struct Listed {
     pub digest: Digest,
+    /// Size of the disk it is on; absent where that is only as large as it must be.
+    pub disk_bytes: Option<u64>,
+    /// That are stored.
     pub bytes: u64,
     pub files: u64,
     pub created: DateTime,
@@ -89,7 +92,7 @@ impl Keeper {
         Ok(self.list()?.usage)
     }
 
-    /// The unpacked images, the most recently used first.
+    /// The images, the most recently used first.
     ///
     /// # Errors
     /// The folders cannot be read.
@@ -100,6 +103,10 @@ impl Keeper {
             .into_iter()
             .map(|image| Listed {
                 digest: image.digest,
+                disk_bytes: match image.disk {
+                    DiskSize::Fitted => None,
+                    DiskSize::Bytes(bytes) => Some(bytes),
+                },
                 bytes: image.bytes,
                 files: image.inodes,
                 created: image.created,
@@ -136,12 +143,12 @@ impl Keeper {
         let mut verified = Verified::default();
         let Some((store, cache)) = &self.kept else { return Ok(verified) };
         for image in cache.list()? {
-            match cache.verify(&image.digest)? {
+            match cache.verify(&image.key())? {
                 Some(true) => verified.images += 1,
                 Some(false) => {
                     verified.images += 1;
-                    let removed = remove == Remove::Damaged && cache.remove(&image.digest)?;
-                    verified.damaged.push(Damage { kind: "image", name: image.digest.to_string(), removed });
+                    let removed = remove == Remove::Damaged && cache.remove(&image.key())?;
+                    verified.damaged.push(Damage { kind: "image", name: image.key().to_string(), removed });
                 }
                 // Removed, or just being removed.
                 None => {}

@@ -239,8 +239,9 @@ pub struct StorageArgs {
     /// XDG_DATA_HOME.
     #[arg(long, env = "BENCHER_RUNNER_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
-    /// How much space downloaded images may take before the least recently used ones are removed, and unpacked ones again.
-    #[arg(long, env = "BENCHER_RUNNER_IMAGE_CACHE_SIZE", default_value = "20GiB", value_name = "SIZE")]
+    /// How much space images may take before the least recently used ones are removed. Downloaded layers may take as much
+    /// again, but never more than 20 GiB.
+    #[arg(long, env = "BENCHER_RUNNER_IMAGE_CACHE_SIZE", default_value = "50GiB", value_name = "SIZE")]
     pub image_cache_size: ByteSize,
 }
 

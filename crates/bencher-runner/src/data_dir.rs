@@ -4,7 +4,7 @@
 //! lock            held by the one runner that uses the folder
 //! in-flight.json  the job that was claimed and has no stored result yet
 //! spool/          results that wait for the server
-//! images/         image content and unpacked images
+//! images/         image content and the file systems made of it
 //! sandbox/        what running jobs need
 //! ```
 

@@ -5,6 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use bencher_oci::DiskSize;
 use bencher_types::{ImageRef, oci::reference::InvalidImageRef};
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -84,13 +85,13 @@ pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit,
         warn!(shortcoming, "not every limit can be applied on this machine");
     }
     let fetched = if config::is_layout(&args.image) {
-        images.of_layout(Path::new(&args.image), &cancel).await
+        images.of_layout(Path::new(&args.image), DiskSize::Fitted, &cancel).await
     } else {
         let image: ImageRef = args.image.parse().map_err(LocalError::Reference)?;
         if image.host().is_none() {
             return Err(LocalError::NoRegistry(image));
         }
-        images.of_reference(&image, args.token.clone(), &cancel).await
+        images.of_reference(&image, args.token.clone(), DiskSize::Fitted, &cancel).await
     };
     let image = match fetched {
         Err(FetchError::Canceled) => return Ok(Exit::Interrupted),

@@ -47,7 +47,7 @@ pub trait Sandbox: Send + Sync {
 /// Everything one iteration needs.
 #[derive(Clone)]
 pub struct ExecutionPlan {
-    /// The image's merged tree. Shared between iterations and never written.
+    /// The file with the image's ext4 file system. Shared between iterations and never written.
     pub rootfs: PathBuf,
     /// The command and its arguments; the first is looked up in the `PATH` of `env` inside the image.
     pub args: Vec<String>,
@@ -385,6 +385,31 @@ pub enum InfrastructureError {
     Program { program: PathBuf, step: &'static str, message: String },
     #[error("{step} took longer than {after:?}")]
     TimedOut { step: &'static str, after: Duration },
+    #[error(
+        "this machine has no loop devices, by which images are mounted; load the kernel's module (`modprobe loop`), or give \
+         the container that this runs in /dev/loop-control and the right to mount"
+    )]
+    NoLoopDevices {
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "all loop devices this container has are in use, and it cannot be given {path}; see `losetup --list` for what uses \
+         them, or mount a devtmpfs at /dev"
+    )]
+    NoLoopNode {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("other processes took every loop device that was free; see `losetup --list` for what uses them")]
+    LoopDevicesBusy,
+    #[error("could not mount the image {path}; if it is damaged, `runner cache verify --remove` finds and removes it")]
+    BadBase {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("could not write the container's configuration")]
     Bundle(#[source] oci_spec::OciSpecError),
     #[error("the thread that sets an iteration up ended without an answer")]
@@ -396,7 +421,7 @@ impl InfrastructureError {
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::NotRoot | Self::MachinesNeedRoot | Self::ProgramMissing { .. } => true,
+            Self::NotRoot | Self::MachinesNeedRoot | Self::ProgramMissing { .. } | Self::NoLoopDevices { .. } => true,
             Self::Machine(error) => error.is_lasting(),
             _ => false,
         }

@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are the program's output")]
 
+mod clones;
+mod disks;
 mod figures;
 mod images;
 mod processes;
@@ -14,7 +16,7 @@ mod scenarios;
 use anyhow::{Context as _, Result};
 
 /// What can be measured, in the order in which it is.
-const SCENARIOS: [&str; 7] = ["start", "idle", "assignment", "true", "layers", "requests", "programs"];
+const SCENARIOS: [&str; 9] = ["start", "idle", "assignment", "true", "layers", "disks", "clone", "requests", "programs"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -38,6 +40,8 @@ async fn main() -> Result<()> {
             "idle" => scenarios::idle().await,
             "assignment" => scenarios::assignment().await,
             "true" => scenarios::cached_true().await,
+            "disks" => disks::disks().await,
+            "clone" => clones::clones(),
             "requests" => requests::requests().await,
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,

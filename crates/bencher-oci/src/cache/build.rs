@@ -3,38 +3,31 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
-use bencher_types::{DateTime, Digest};
+use bencher_types::DateTime;
 use oci_spec::image::ImageConfiguration;
 
-use super::{Acquired, CachedImage, Claim, ImageCache, METADATA, Metadata, ROOTFS, VERSION};
-use crate::{
-    clock,
-    error::IoError,
-    flock,
-    merge::Tree,
-    sink::folder::{FolderWritten, Ownership},
-    store::{create_private_dir, sync_dir},
-};
+use super::{Acquired, CachedImage, Claim, ImageCache, ImageKey, METADATA, Metadata, ROOTFS, VERSION};
+use crate::{checksum, clock, error::IoError, flock, sink::ext4::DiskSize, store::sync_dir};
 
-/// Bytes an inode takes beside its content, as far as the bound is concerned: one block.
-const INODE_BYTES: u64 = 4096;
+/// Bytes of a block as `stat` counts them.
+const STAT_BLOCK: u64 = 512;
 
 /// The exclusive lock of an image that is not there.
 pub(super) struct Locked {
     pub(super) cache: ImageCache,
-    pub(super) digest: Digest,
+    pub(super) key: ImageKey,
     pub(super) lock: File,
 }
 
 impl Locked {
     pub(super) fn into_acquired(self, claim: Claim) -> Result<Acquired, IoError> {
         let workshop = Workshop::new(&self.cache)?;
-        let Self { cache, digest, lock } = self;
-        create_private_dir(&workshop.dir.join(ROOTFS))?;
-        Ok(Acquired::Missing(Building { cache, digest, lock, workshop, _claim: claim }))
+        let Self { cache, key, lock } = self;
+        Ok(Acquired::Missing(Building { cache, key, lock, workshop, _claim: claim }))
     }
 }
 
@@ -43,66 +36,82 @@ impl Locked {
 #[must_use = "write to `rootfs` and publish"]
 pub struct Building {
     cache: ImageCache,
-    digest: Digest,
+    key: ImageKey,
     lock: File,
     workshop: Workshop,
     _claim: Claim,
 }
 
 impl Building {
-    /// The empty folder to write the root file system to.
+    /// Where to write the file system; nothing is there yet.
     #[must_use]
     pub fn rootfs(&self) -> PathBuf {
         self.workshop.dir.join(ROOTFS)
     }
 
-    /// Makes what was written the cached image. Waits for the disk; blocks. `None` where it was removed at once by another
-    /// process that needed room.
+    /// How large a disk it is to be.
+    #[must_use]
+    pub fn disk(&self) -> DiskSize {
+        self.key.disk
+    }
+
+    /// Makes what was written, a file system of so many inodes, the cached image. Reads it for its checksum and waits for
+    /// the disk; blocks. `None` where it was removed at once by another process that needed room.
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn publish(
-        self,
-        tree: &Tree,
-        written: FolderWritten,
-        ownership: Ownership,
-        config: ImageConfiguration,
-    ) -> Result<Option<CachedImage>, IoError> {
+    pub fn publish(self, inodes: u64, config: ImageConfiguration) -> Result<Option<CachedImage>, IoError> {
         let now = clock::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let created = DateTime::from_micros(i64::try_from(now.as_micros()).unwrap_or(0)).map_or(0, DateTime::as_micros);
-        let metadata = Metadata {
-            version: VERSION,
-            digest: self.digest.clone(),
-            created_micros: created,
-            bytes: written.bytes.saturating_add(written.inodes.saturating_mul(INODE_BYTES)),
-            inodes: written.inodes,
-            exact_ownership: ownership == Ownership::Exact,
-            fingerprint: crate::fingerprint::of_tree(tree, ownership),
-            config,
+        let (checksum, bytes) = self.settle()?;
+        let disk_bytes = match self.key.disk {
+            DiskSize::Fitted => None,
+            DiskSize::Bytes(bytes) => Some(bytes),
         };
+        let digest = self.key.digest.clone();
+        let metadata =
+            Metadata { version: VERSION, digest, disk_bytes, created_micros: created, bytes, inodes, checksum, config };
         self.write_metadata(&metadata)?;
-        let Self { cache, digest, lock, workshop, _claim } = self;
-        let target = cache.image_dir(&digest);
+        let Self { cache, key, lock, workshop, _claim } = self;
+        let target = cache.image_dir(&key);
         // Something of another version may have the name; nobody uses it, for the lock is ours.
         cache.discard(&target)?;
         fs::rename(&workshop.dir, &target).map_err(IoError::on("put in place", &target))?;
         sync_dir(&cache.images())?;
         drop(workshop);
         // The change of the lock is no single step: in between, another process may remove the image.
-        let path = cache.lock_path(&digest);
+        let path = cache.lock_path(&key);
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockShared).map_err(IoError::on("lock", &path))?;
-        let image = cache.open_locked(&digest, lock)?;
+        let image = cache.open_locked(&key, lock)?;
         cache.evict()?;
         Ok(image)
+    }
+
+    /// Gets the file onto the disk, where no power cut takes it and no late write disturbs a benchmark. Returns its
+    /// checksum, made meanwhile, and the bytes it takes.
+    fn settle(&self) -> Result<(bencher_types::Digest, u64), IoError> {
+        let path = self.rootfs();
+        let file = File::open(&path).map_err(IoError::on("open", &path))?;
+        let read_only = fs::Permissions::from_mode(0o400);
+        file.set_permissions(read_only).map_err(IoError::on("change the mode of", &path))?;
+        let (synced, checksum) = std::thread::scope(|scope| {
+            let syncing = scope.spawn(|| file.sync_all());
+            let checksum = checksum::of_file(&file);
+            (syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), checksum)
+        });
+        synced.map_err(IoError::on("sync", &path))?;
+        let checksum = checksum.map_err(IoError::on("read", &path))?;
+        let stored = file.metadata().map_err(IoError::on("look at", &path))?.blocks().saturating_mul(STAT_BLOCK);
+        Ok((checksum, stored))
     }
 
     fn write_metadata(&self, metadata: &Metadata) -> Result<(), IoError> {
         let path = self.workshop.dir.join(METADATA);
         let on_write = IoError::on("write", &path);
         let json = serde_json::to_vec(metadata).map_err(|error| on_write(io::Error::other(error)))?;
-        File::create(&path).and_then(|mut file| file.write_all(&json)).map_err(&on_write)?;
-        // Once for everything that was written, instead of once per file.
-        rustix::fs::syncfs(&self.workshop.lock).map_err(IoError::on("sync", &self.workshop.dir))
+        let written = File::create(&path).and_then(|mut file| file.write_all(&json).and_then(|()| file.sync_all()));
+        written.map_err(&on_write)?;
+        sync_dir(&self.workshop.dir)
     }
 }
 
@@ -110,7 +119,7 @@ impl Building {
 #[derive(Debug)]
 pub(super) struct Workshop {
     pub(super) dir: PathBuf,
-    lock: File,
+    _lock: File,
 }
 
 impl Workshop {
@@ -127,7 +136,7 @@ impl Workshop {
             };
             let locked = flock::try_exclusive(&lock).map_err(IoError::on("lock", &dir))?;
             if locked && flock::is_still(&lock, &dir).map_err(IoError::on("look at", &dir))? {
-                return Ok(Self { dir, lock });
+                return Ok(Self { dir, _lock: lock });
             }
         }
     }
@@ -155,7 +164,6 @@ pub(super) fn remove_tree(dir: &Path) -> Result<(), IoError> {
 }
 
 fn open_up(dir: &Path) -> Result<(), IoError> {
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(IoError::on("change the mode of", dir))?;
     for entry in fs::read_dir(dir).map_err(IoError::on("list", dir))? {
         let entry = entry.map_err(IoError::on("list", dir))?;

@@ -2,14 +2,13 @@
 //! the bound. An image in use stays, whoever uses it.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io,
     path::Path,
 };
 
-use bencher_types::Digest;
-
-use super::{ImageCache, build::remove_tree, name_of};
+use super::{ImageCache, ImageKey, build::remove_tree, read_metadata};
 use crate::{clock, error::IoError, flock, store::remove_if_there};
 
 /// What a removal did.
@@ -38,8 +37,8 @@ impl ImageCache {
             if total <= limits.bytes && !too_old {
                 break;
             }
-            if self.remove(&image.digest)? {
-                tracing::info!(image = %image.digest, bytes = image.bytes, "removed a cached image");
+            if self.remove(&image.key())? {
+                tracing::info!(image = %image.key(), bytes = image.bytes, "removed a cached image");
                 evicted.images += 1;
                 evicted.bytes += image.bytes;
                 total -= image.bytes;
@@ -57,7 +56,7 @@ impl ImageCache {
     pub fn clear(&self) -> Result<Evicted, IoError> {
         let mut evicted = Evicted::default();
         for image in self.list()? {
-            if self.remove(&image.digest)? {
+            if self.remove(&image.key())? {
                 evicted.images += 1;
                 evicted.bytes += image.bytes;
             } else {
@@ -71,15 +70,20 @@ impl ImageCache {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn remove(&self, digest: &Digest) -> Result<bool, IoError> {
-        let path = self.lock_path(digest);
+    pub fn remove(&self, key: &ImageKey) -> Result<bool, IoError> {
+        self.remove_named(key.name().as_ref())
+    }
+
+    /// Removes whatever has a name among the images, unless somebody holds the lock of that name.
+    fn remove_named(&self, name: &OsStr) -> Result<bool, IoError> {
+        let path = self.locks().join(name);
         let lock = flock::open_or_create(&path).map_err(IoError::on("open", &path))?;
         if !flock::try_exclusive(&lock).map_err(IoError::on("lock", &path))?
             || !flock::is_still(&lock, &path).map_err(IoError::on("look at", &path))?
         {
             return Ok(false);
         }
-        self.discard(&self.image_dir(digest))?;
+        self.discard(&self.images().join(name))?;
         // While it is locked: whoever waits for it notices that it is no longer the lock.
         remove_if_there(&path)?;
         Ok(true)
@@ -112,17 +116,13 @@ impl ImageCache {
         self.evict().map(|_| ())
     }
 
-    /// Images of other versions cannot be used and are not in the list.
+    /// What other versions made cannot be used and is not in the list. They, too, lock what they use, under its name.
     fn clean_unknown(&self) -> Result<(), IoError> {
-        let known: Vec<String> = self.list()?.iter().map(|image| name_of(&image.digest)).collect();
         let images = self.images();
         for entry in fs::read_dir(&images).map_err(IoError::on("list", &images))? {
-            let name = entry.map_err(IoError::on("list", &images))?.file_name();
-            let digest = name.to_str().and_then(|name| name.replacen('-', ":", 1).parse::<Digest>().ok());
-            if let Some(digest) = digest
-                && !known.contains(&name_of(&digest))
-            {
-                self.remove(&digest)?;
+            let entry = entry.map_err(IoError::on("list", &images))?;
+            if read_metadata(&entry.path())?.is_none() && self.remove_named(&entry.file_name())? {
+                tracing::info!(path = %entry.path().display(), "removed an image of another version");
             }
         }
         Ok(())

@@ -7,6 +7,13 @@ use std::{collections::BTreeMap, fs::File, io, os::unix::fs::FileExt as _, sync:
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InodeId(pub(super) u32);
 
+impl InodeId {
+    /// Its place in a table of [`Tree::slots`] entries.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A sealed tree. Nothing changes it any more; it is complete and within its bounds.
 #[derive(Debug)]
 pub struct Tree {
@@ -28,6 +35,11 @@ impl Tree {
     #[must_use]
     pub fn inode(&self, id: InodeId) -> &Inode {
         &self.inodes[id.0 as usize]
+    }
+
+    /// How many ids there are, used or not; tables by [`InodeId::index`] have this length.
+    pub(crate) fn slots(&self) -> usize {
+        self.inodes.len()
     }
 
     /// What the whole tree takes, known before anything is written.

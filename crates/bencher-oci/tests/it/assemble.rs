@@ -8,13 +8,13 @@ use std::{
 };
 
 use bencher_oci::{
-    CachedImage, Images, Layout,
+    CachedImage, DiskSize, Images, Layout,
     assemble::{Add, AssembleError, Assembled, Compression, Program, Recipe, Source, assemble},
     images::ImagesOptions,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{have, have_root, have_tool, run};
+use crate::support::{have, have_root, have_tool, mounted::Mounted, run};
 
 fn programs(files: &[&Path]) -> Recipe {
     let program = |file: &&Path| Program { file: file.to_path_buf(), dest: None };
@@ -28,14 +28,15 @@ fn build(recipe: &Recipe, dir: &Path) -> Assembled {
 async fn unpack(dir: &Path) -> CachedImage {
     let images = Images::open(&dir.join("images"), ImagesOptions::default()).unwrap();
     let layout = Layout::open(&dir.join("layout")).unwrap();
-    images.ensure_from_layout(&layout, Some("v1"), &CancellationToken::new()).await.unwrap()
+    images.ensure_from_layout(&layout, Some("v1"), DiskSize::Fitted, &CancellationToken::new()).await.unwrap()
 }
 
 /// Runs a command with the image as its root, in a mount namespace of its own with what programs expect of a kernel.
 fn in_image(image: &CachedImage, command: &[&str]) -> String {
+    let root = Mounted::image(&image.rootfs());
     let script = r#"mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@""#;
     let mut unshare = Command::new("unshare");
-    unshare.args(["--mount", "sh", "-ec", script]).arg(image.rootfs()).args(command);
+    unshare.args(["--mount", "sh", "-ec", script]).arg(root.root()).args(command);
     run(unshare.env_clear().env("PATH", "/usr/sbin:/usr/bin")).trim().to_owned()
 }
 
@@ -60,7 +61,8 @@ async fn a_dynamic_program_runs_in_its_image() {
     let image = unpack(dir.path()).await;
     assert_eq!(image.process().entrypoint, ["/usr/local/bin/gzip"]);
     assert_eq!(in_image(&image, &["/usr/local/bin/gzip", "--version"]), run(Command::new(gzip).arg("--version")).trim());
-    let root = image.rootfs();
+    let mounted = Mounted::image(&image.rootfs());
+    let root = mounted.root();
     assert_eq!(fs::metadata(root.join("tmp")).unwrap().mode() & 0o7777, 0o1777);
     assert!(fs::read_to_string(root.join("etc/passwd")).unwrap().starts_with("root:x:0:0"));
 }
@@ -137,7 +139,8 @@ async fn libraries_beside_the_program_are_found_by_its_run_path() {
         build(&recipe, &here);
         let image = unpack(&here).await;
         assert_eq!(in_image(&image, &["/opt/bench/bin/bench"]), "42", "{name}");
-        let link = image.rootfs().join("opt/bench/lib/libouter.so.2");
+        let mounted = Mounted::image(&image.rootfs());
+        let link = mounted.root().join("opt/bench/lib/libouter.so.2");
         assert_eq!(fs::read_link(link).unwrap(), Path::new("libouter.so.2.1.0"));
     }
 }
@@ -202,7 +205,8 @@ async fn a_folder_arrives_as_it_is() {
     assert_eq!(assembled.skipped, [folder.join("socket")]);
 
     let image = unpack(dir.path()).await;
-    let root = image.rootfs();
+    let mounted = Mounted::image(&image.rootfs());
+    let root = mounted.root();
     let file = fs::metadata(root.join("z/deep/file")).unwrap();
     assert_eq!((file.mode() & 0o7777, file.uid(), file.nlink(), file.mtime()), (0o4711, 0, 3, 1_700_000_000));
     assert_eq!(fs::read(root.join("a-name")).unwrap(), b"content");

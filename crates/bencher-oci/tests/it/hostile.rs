@@ -1,22 +1,23 @@
-//! Archives that try to reach the host. Each is merged and, where that succeeds, written as root into a folder beside a
-//! canary; afterwards nothing outside that folder has changed.
+//! Archives that try to reach the host. Each is merged and, where that succeeds, written to a disk image beside a canary;
+//! afterwards there is that file and nothing else has changed.
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt as _, symlink},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use bencher_oci::{
-    merge::MergeError,
+    DiskSize,
+    merge::{Kind, MergeError, Tree},
     sink::{
         TreeSink as _,
-        folder::{FolderError, FolderSink, Ownership},
+        ext4::{Ext4Options, Ext4Sink},
     },
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Layer, chain, have_root, merge};
+use crate::support::{Layer, chain, merge, render};
 
 struct Arena {
     dir: tempfile::TempDir,
@@ -25,39 +26,41 @@ struct Arena {
 impl Arena {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("target")).unwrap();
         fs::create_dir(dir.path().join("host")).unwrap();
         fs::write(dir.path().join("host/canary"), "alive").unwrap();
         Self { dir }
-    }
-
-    fn target(&self) -> PathBuf {
-        self.dir.path().join("target")
     }
 
     fn host(&self) -> PathBuf {
         self.dir.path().join("host")
     }
 
-    /// Writes layers to the target and checks that the host did not notice.
-    fn attack(&self, layers: Vec<Layer>) -> Result<(), String> {
-        let outcome = merge(layers).map_err(|error: MergeError| chain(&error)).and_then(|tree| {
-            let sink = FolderSink::new(&self.target(), Ownership::possible());
-            sink.write(&tree, &CancellationToken::new()).map_err(|error: FolderError| chain(&error))
-        });
+    /// Writes layers to a disk and checks that the host did not notice. Returns what is on the disk.
+    fn attack(&self, layers: Vec<Layer>) -> Result<Tree, String> {
+        let disk = self.dir.path().join("disk");
+        let outcome = merge(layers).map_err(|error: MergeError| chain(&error));
+        if let Ok(tree) = &outcome {
+            let sink = Ext4Sink::new(&disk, Ext4Options::of_size(DiskSize::Fitted));
+            sink.write(tree, &CancellationToken::new()).unwrap();
+        }
         let host: Vec<_> = fs::read_dir(self.host()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(host, ["canary"]);
         let canary = self.host().join("canary");
         assert_eq!(fs::read_to_string(&canary).unwrap(), "alive");
         assert_eq!(fs::metadata(&canary).unwrap().nlink(), 1);
-        let beside: Vec<_> = fs::read_dir(self.dir.path()).unwrap().collect();
-        assert_eq!(beside.len(), 2);
-        outcome.map(|_| ())
+        let beside = fs::read_dir(self.dir.path()).unwrap().count();
+        assert_eq!(beside, if outcome.is_ok() { 2 } else { 1 });
+        outcome
     }
 }
 
+/// Whether a tree holds what was written, at a path of the host as the image sees it.
+fn holds(tree: &Tree, path: &str) -> bool {
+    render(tree).contains(&format!("{path} 644 file \"owned\""))
+}
+
 fn refused(layers: Vec<Layer>, expected: &str) {
-    let error = Arena::new().attack(layers).unwrap_err();
+    let error = Arena::new().attack(layers).map(|tree| render(&tree)).unwrap_err();
     assert!(error.contains(expected), "{error}");
 }
 
@@ -77,23 +80,23 @@ fn a_path_with_dots_leaves_nothing() {
 fn an_absolute_path_is_one_inside_the_image() {
     let arena = Arena::new();
     let canary = text(&arena.host().join("canary"));
-    arena.attack(vec![Layer::new().file(&canary, "owned")]).unwrap();
-    assert_eq!(fs::read_to_string(arena.target().join(canary.trim_start_matches('/'))).unwrap(), "owned");
+    let tree = arena.attack(vec![Layer::new().file(&canary, "owned")]).unwrap();
+    assert!(holds(&tree, &canary));
 }
 
 #[test]
 fn writing_through_a_link_stays_inside() {
     let arena = Arena::new();
     let host = text(&arena.host());
-    arena.attack(vec![Layer::new().symlink("out", &host).file("out/canary", "owned")]).unwrap();
-    assert_eq!(fs::read_to_string(arena.target().join(host.trim_start_matches('/')).join("canary")).unwrap(), "owned");
+    let tree = arena.attack(vec![Layer::new().symlink("out", &host).file("out/canary", "owned")]).unwrap();
+    assert!(holds(&tree, &format!("{host}/canary")));
 }
 
 #[test]
 fn writing_through_a_relative_link_stays_inside() {
     let arena = Arena::new();
-    arena.attack(vec![Layer::new().symlink("out", "../../../../../../host").file("out/canary", "owned")]).unwrap();
-    assert_eq!(fs::read_to_string(arena.target().join("host/canary")).unwrap(), "owned");
+    let tree = arena.attack(vec![Layer::new().symlink("out", "../../../../../../host").file("out/canary", "owned")]).unwrap();
+    assert!(holds(&tree, "/host/canary"));
 }
 
 #[test]
@@ -107,15 +110,15 @@ fn a_link_made_by_a_lower_layer_is_no_way_out_either() {
 fn replacing_a_link_by_a_file_does_not_write_through_it() {
     let arena = Arena::new();
     let canary = text(&arena.host().join("canary"));
-    arena.attack(vec![Layer::new().symlink("a", &canary).file("a", "owned")]).unwrap();
-    assert!(fs::symlink_metadata(arena.target().join("a")).unwrap().is_file());
+    let tree = arena.attack(vec![Layer::new().symlink("a", &canary).file("a", "owned")]).unwrap();
+    assert!(holds(&tree, "/a"));
 }
 
 #[test]
 fn a_hard_link_cannot_reach_the_host() {
     let arena = Arena::new();
     let canary = text(&arena.host().join("canary"));
-    let error = arena.attack(vec![Layer::new().hard_link("a", &canary)]).unwrap_err();
+    let error = arena.attack(vec![Layer::new().hard_link("a", &canary)]).map(|_| ()).unwrap_err();
     assert!(error.contains("which is not there"), "{error}");
     refused(vec![Layer::new().hard_link("a", "../host/canary")], "the path leaves the image");
 }
@@ -146,29 +149,22 @@ fn names_with_nul_bytes_are_refused() {
 
 #[test]
 fn a_device_of_the_host_is_only_a_node_inside() {
-    if !have_root() {
-        return;
-    }
-    let arena = Arena::new();
-    arena.attack(vec![Layer::new().device("dev/mem", 1, 1).fifo("pipe")]).unwrap();
-    let meta = fs::symlink_metadata(arena.target().join("dev/mem")).unwrap();
-    assert_eq!(meta.rdev(), rustix::fs::makedev(1, 1));
+    let tree = Arena::new().attack(vec![Layer::new().device("dev/mem", 1, 1).fifo("pipe")]).unwrap();
+    assert!(render(&tree).contains(&"/dev/mem 666 char 1:1".to_owned()));
 }
 
 #[test]
 fn attributes_of_a_link_are_not_set_on_what_it_points_to() {
-    if !have_root() {
-        return;
-    }
     let arena = Arena::new();
     let canary = arena.host().join("canary");
     let before = fs::metadata(&canary).unwrap();
     let layer = Layer::new().pax(&[("uid", b"4242"), ("mtime", b"5")]).symlink("a", text(&canary));
-    arena.attack(vec![layer]).unwrap();
+    let tree = arena.attack(vec![layer]).unwrap();
     let after = fs::metadata(&canary).unwrap();
     assert_eq!((before.uid(), before.mtime(), before.mode()), (after.uid(), after.mtime(), after.mode()));
-    let link = fs::symlink_metadata(arena.target().join("a")).unwrap();
-    assert_eq!((link.uid(), link.mtime()), (4242, 5));
+    let Kind::Folder(children) = &tree.inode(tree.root()).kind else { panic!("not a folder") };
+    let link = &tree.inode(children[b"a".as_slice()]).meta;
+    assert_eq!((link.uid, link.mtime.seconds), (4242, 5));
 }
 
 #[test]
@@ -181,18 +177,6 @@ fn attributes_that_would_command_an_overlay_are_dropped() {
     let tree = merge(vec![Layer::new().pax(&records).dir("./", 0o755)]).unwrap();
     let names: Vec<_> = tree.inode(tree.root()).meta.xattrs.keys().cloned().collect();
     assert_eq!(names, [b"user.kept".as_slice().into()]);
-}
-
-#[test]
-fn a_target_that_is_a_link_or_not_empty_is_refused() {
-    let arena = Arena::new();
-    let tree = merge(vec![Layer::new().file("a", "1")]).unwrap();
-    let link = arena.target().join("link");
-    symlink(arena.host(), &link).unwrap();
-    let written = FolderSink::new(&link, Ownership::possible()).write(&tree, &CancellationToken::new());
-    assert!(matches!(written, Err(FolderError::Target { .. })));
-    let written = FolderSink::new(&arena.target(), Ownership::possible()).write(&tree, &CancellationToken::new());
-    assert!(matches!(written, Err(FolderError::NotEmpty { .. })));
 }
 
 #[test]

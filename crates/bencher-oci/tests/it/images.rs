@@ -1,16 +1,27 @@
 //! From a registry or a layout to a root file system.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
-use bencher_oci::{Blame, Credentials, Images, PullError, cache::ListedImage, images::ImagesOptions, sink::folder::Ownership};
+use bencher_oci::{
+    Blame, CacheLimits, Credentials, DiskSize, ImageCache, ImageKey, Images, PullError,
+    cache::{Acquired, ListedImage},
+    images::ImagesOptions,
+};
 use bencher_types::Digest;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     Layer, chain, have_root, have_tool,
+    mounted::Mounted,
     registry::{Fault, Registry},
-    run,
 };
+
+const FITTED: DiskSize = DiskSize::Fitted;
 
 fn images(dir: &Path) -> Images {
     Images::open(dir, ImagesOptions::default()).unwrap()
@@ -27,6 +38,10 @@ async fn image(registry: &Registry) -> Digest {
     registry.add_image("v1", &architecture, &tars())
 }
 
+fn fitted(digest: &Digest) -> ImageKey {
+    ImageKey::new(digest.clone(), FITTED)
+}
+
 fn never() -> CancellationToken {
     CancellationToken::new()
 }
@@ -36,16 +51,19 @@ async fn an_image_is_fetched_once_and_then_needs_no_network() {
     let (registry, dir) = (Registry::start().await, tempfile::tempdir().unwrap());
     let digest = image(&registry).await;
     let (images, client) = (images(dir.path()), registry.client(Credentials::None));
-    let first = images.ensure(&client, "p/r", &digest, &never()).await.unwrap();
-    assert_eq!(fs::read(first.rootfs().join("link")).unwrap(), vec![7; 300_000]);
-    assert!(!first.rootfs().join("gone").exists());
+    let first = images.ensure(&client, "p/r", &digest, FITTED, &never()).await.unwrap();
+    if have_root() {
+        let mounted = Mounted::image(&first.rootfs());
+        assert_eq!(fs::read(mounted.root().join("bin/bench")).unwrap(), vec![7; 300_000]);
+        assert!(!mounted.root().join("gone").exists());
+    }
     let process = first.process();
     assert_eq!((process.entrypoint, process.env), (vec!["/bin/bench".to_owned()], vec!["A=b".to_owned()]));
     assert_eq!((process.working_dir.as_str(), process.user.as_str()), ("/w", "1:2"));
-    assert_eq!(images.cache().verify(&digest).unwrap(), Some(true));
+    assert_eq!(images.cache().verify(&fitted(&digest)).unwrap(), Some(true));
 
     registry.seen();
-    let second = images.ensure(&client, "p/r", &digest, &never()).await.unwrap();
+    let second = images.ensure(&client, "p/r", &digest, FITTED, &never()).await.unwrap();
     assert_eq!(second.rootfs(), first.rootfs());
     assert_eq!(registry.seen(), []);
 }
@@ -56,7 +74,7 @@ async fn many_who_want_one_image_get_it_from_one_build() {
     let digest = image(&registry).await;
     let (images, client) = (images(dir.path()), registry.client(Credentials::None));
     let cancel = never();
-    let all = futures::future::join_all((0..6).map(|_| images.ensure(&client, "p/r", &digest, &cancel))).await;
+    let all = futures::future::join_all((0..6).map(|_| images.ensure(&client, "p/r", &digest, FITTED, &cancel))).await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!(registry.seen().len(), 4, "manifest, configuration and two layers");
 }
@@ -66,7 +84,7 @@ async fn a_layer_that_decayed_in_the_store_is_fetched_again() {
     let (registry, dir) = (Registry::start().await, tempfile::tempdir().unwrap());
     let digest = image(&registry).await;
     let (images, client) = (images(dir.path()), registry.client(Credentials::None));
-    drop(images.ensure(&client, "p/r", &digest, &never()).await.unwrap());
+    drop(images.ensure(&client, "p/r", &digest, FITTED, &never()).await.unwrap());
     images.cache().clear().unwrap();
     // One of them is enough: each of several would take a try.
     let path = fs::read_dir(dir.path().join("store/blobs")).unwrap().next().unwrap().unwrap().path();
@@ -74,8 +92,8 @@ async fn a_layer_that_decayed_in_the_store_is_fetched_again() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     fs::write(&path, bytes).unwrap();
-    let _image = images.ensure(&client, "p/r", &digest, &never()).await.unwrap();
-    assert_eq!(images.cache().verify(&digest).unwrap(), Some(true));
+    let _image = images.ensure(&client, "p/r", &digest, FITTED, &never()).await.unwrap();
+    assert_eq!(images.cache().verify(&fitted(&digest)).unwrap(), Some(true));
 }
 
 #[tokio::test]
@@ -84,11 +102,11 @@ async fn failures_leave_nothing_and_say_whose_they_are() {
     let (images, client) = (images(dir.path()), registry.client(Credentials::None));
     let host = bencher_oci::Platform::host().architecture;
 
-    let error = images.ensure(&client, "p/r", &Digest::sha256(b"none"), &never()).await.unwrap_err();
+    let error = images.ensure(&client, "p/r", &Digest::sha256(b"none"), FITTED, &never()).await.unwrap_err();
     assert_eq!(error.blame(), Blame::Image, "{}", chain(&error));
 
     let hostile = registry.add_image("bad", &host, &[Layer::new().file("../x", "").tar()]);
-    let error = images.ensure(&client, "p/r", &hostile, &never()).await.unwrap_err();
+    let error = images.ensure(&client, "p/r", &hostile, FITTED, &never()).await.unwrap_err();
     assert!(matches!(&error, PullError::Merge { .. }));
     assert!(chain(&error).contains("entry `../x`: the path leaves the image"), "{}", chain(&error));
     assert_eq!(error.blame(), Blame::Image);
@@ -97,7 +115,7 @@ async fn failures_leave_nothing_and_say_whose_they_are() {
     for _ in 0..20 {
         registry.fault("/blobs/", Fault::Status(503, None));
     }
-    let error = images.ensure(&client, "p/r", &good, &never()).await.unwrap_err();
+    let error = images.ensure(&client, "p/r", &good, FITTED, &never()).await.unwrap_err();
     assert_eq!(error.blame(), Blame::Registry, "{}", chain(&error));
 
     let listed: Vec<ListedImage> = images.cache().list().unwrap();
@@ -112,21 +130,66 @@ async fn a_canceled_pull_ends_at_once_and_can_be_repeated() {
     let (images, client) = (images(dir.path()), registry.client(Credentials::None));
     registry.fault("/blobs/", Fault::Hang);
     let cancel = never();
-    let (pulled, ()) = tokio::join!(images.ensure(&client, "p/r", &digest, &cancel), async { cancel.cancel() });
+    let (pulled, ()) = tokio::join!(images.ensure(&client, "p/r", &digest, FITTED, &cancel), async { cancel.cancel() });
     assert!(matches!(pulled, Err(PullError::Canceled)));
-    let _image = images.ensure(&client, "p/r", &digest, &never()).await.unwrap();
+    let _image = images.ensure(&client, "p/r", &digest, FITTED, &never()).await.unwrap();
 }
 
 #[tokio::test]
-async fn without_roots_rights_the_image_is_the_callers() {
+async fn each_size_of_disk_is_made_once_from_what_was_fetched_once() {
     let (registry, dir) = (Registry::start().await, tempfile::tempdir().unwrap());
-    let layer = Layer::new().pax(&[("uid", b"77")]).file("a", "1").device("null", 1, 3).dir("locked", 0o000).tar();
-    let digest = registry.add_image("v1", &bencher_oci::Platform::host().architecture, &[layer]);
-    let options = ImagesOptions { ownership: Ownership::Caller, ..ImagesOptions::default() };
-    let images = Images::open(dir.path(), options).unwrap();
-    let image = images.ensure(&registry.client(Credentials::None), "p/r", &digest, &never()).await.unwrap();
-    assert!(!image.rootfs().join("null").exists());
-    assert_eq!(images.cache().verify(&digest).unwrap(), Some(true));
+    let digest = image(&registry).await;
+    let (images, client) = (images(dir.path()), registry.client(Credentials::None));
+    let fitted = images.ensure(&client, "p/r", &digest, FITTED, &never()).await.unwrap();
+    registry.seen();
+    let large = images.ensure(&client, "p/r", &digest, DiskSize::Bytes(1 << 30), &never()).await.unwrap();
+    assert_eq!(fs::metadata(large.rootfs()).unwrap().len(), 1 << 30);
+    assert_ne!(fitted.rootfs(), large.rootfs());
+    assert_eq!(registry.seen().len(), 2, "manifest and configuration, but no layer");
+
+    let too_small = images.ensure(&client, "p/r", &digest, DiskSize::Bytes(200_000), &never()).await.unwrap_err();
+    assert_eq!(too_small.blame(), Blame::Image, "{}", chain(&too_small));
+    assert!(chain(&too_small).contains("it was given 200000"), "{}", chain(&too_small));
+    assert_eq!(images.cache().list().unwrap().len(), 2);
+}
+
+/// Tells a process of this test program to be the helper, and in which folder.
+const HELPER: &str = "BENCHER_OCI_HELPER";
+
+fn cache(dir: &Path) -> ImageCache {
+    ImageCache::open(dir, CacheLimits::default()).unwrap()
+}
+
+/// Not a test of its own: the process that the test below starts and kills.
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "it says how far it is")]
+async fn helper_process() {
+    let Some(dir) = std::env::var_os(HELPER).map(PathBuf::from) else { return };
+    let acquired = cache(&dir).acquire(&fitted(&Digest::sha256(b"1"))).await.unwrap();
+    let Acquired::Missing(building) = acquired else { panic!("it is there already") };
+    fs::write(building.rootfs(), vec![7; 100_000]).unwrap();
+    println!("half");
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_process_killed_while_it_builds_leaves_nothing_that_looks_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = fitted(&Digest::sha256(b"1"));
+    let other = cache(dir.path());
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "images::helper_process", "--nocapture"]).env(HELPER, dir.path()).stdout(Stdio::piped());
+    let mut helper = command.spawn().unwrap();
+    let mut said = BufReader::new(helper.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().ends_with("half")));
+    assert!(other.get(&key).unwrap().is_none());
+    helper.kill().unwrap();
+    helper.wait().unwrap();
+    // Who was there all along may build at once; who starts next removes what is left.
+    assert!(matches!(other.acquire(&key).await.unwrap(), Acquired::Missing(_)));
+    assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 1);
+    assert!(cache(dir.path()).list().unwrap().is_empty());
+    assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
 }
 
 #[tokio::test]
@@ -136,26 +199,10 @@ async fn a_full_disk_is_told_as_such() {
     }
     let (registry, dir) = (Registry::start().await, tempfile::tempdir().unwrap());
     let digest = image(&registry).await;
-    let small = Mount::tmpfs(dir.path(), "size=200k");
-    let images = images(small.0);
-    let error = images.ensure(&registry.client(Credentials::None), "p/r", &digest, &never()).await.unwrap_err();
+    let small = Mounted::tmpfs(dir.path(), "size=200k");
+    let images = images(small.root());
+    let error = images.ensure(&registry.client(Credentials::None), "p/r", &digest, FITTED, &never()).await.unwrap_err();
     assert!(error.is_disk_full(), "{}", chain(&error));
     assert_eq!(error.blame(), Blame::Host);
     drop(images);
-}
-
-/// A small file system, unmounted at the end.
-struct Mount<'a>(&'a Path);
-
-impl<'a> Mount<'a> {
-    fn tmpfs(dir: &'a Path, options: &str) -> Self {
-        run(std::process::Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(dir));
-        Self(dir)
-    }
-}
-
-impl Drop for Mount<'_> {
-    fn drop(&mut self) {
-        run(std::process::Command::new("umount").arg(self.0));
-    }
 }

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
 mod assemble;
+mod clone;
 mod corpus;
-mod folder;
+mod ext4;
 mod hostile;
 mod images;
 mod merge_model;

@@ -3,29 +3,32 @@
 use std::{fs, path::Path, process::Command};
 
 use bencher_oci::{
-    Layout, Limits, Platform,
+    DiskSize, Layout, Limits, Platform,
     merge::{self, LayerInput},
     sink::{
         TreeSink as _,
-        folder::{FolderSink, Ownership},
+        ext4::{Ext4Options, Ext4Sink},
     },
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{gzip, have_root, have_tool, input, merge_inputs, run};
+use crate::support::{gzip, have_root, have_tool, input, merge_inputs, mounted::Mounted, run};
 
-/// Everything the kernel says of a folder's content, one line per name.
+/// Everything the kernel says of a folder's content, one line per name. Sizes and links of folders are the file system's
+/// business, and so is its own `lost+found`.
 fn listing(root: &Path) -> String {
-    let script = r#"find . -printf '%p %y %m %U:%G %s %T@ %n %l\n' | sed 's/^\(.* d [^ ]* [^ ]*\) [0-9]* \(.*\)$/\1 \2/' | sort
+    let script = r#"find . -path ./lost+found -prune -o -printf '%p %y %m %U:%G %s %T@ %n %l\n' |
+            sed 's/^\(.* d [^ ]* [^ ]*\) [0-9]* \([^ ]*\) [0-9]* \(.*\)$/\1 \2 \3/' | sort
         find . -type f -links +1 -printf '%i %p\n' | sort | awk '{ if ($1 == last) printf " %s", $2; else printf "\n%s", $2; last = $1 }' | sort
         find . -type f -print0 | sort -z | xargs -0 sha256sum"#;
     run(Command::new("sh").arg("-c").arg(script).current_dir(root))
 }
 
-fn unpack(inputs: &[LayerInput], target: &Path) {
+/// What the kernel makes of the disk that is made of layers.
+fn mounted(inputs: &[LayerInput], disk: &Path) -> Mounted {
     let tree = merge_inputs(inputs, &Limits::default()).unwrap();
-    fs::create_dir_all(target).unwrap();
-    FolderSink::new(target, Ownership::Exact).write(&tree, &CancellationToken::new()).unwrap();
+    Ext4Sink::new(disk, Ext4Options::of_size(DiskSize::Fitted)).write(&tree, &CancellationToken::new()).unwrap();
+    Mounted::image(disk)
 }
 
 fn make_content(root: &Path) {
@@ -64,10 +67,10 @@ fn what_gnu_tar_writes_in_any_format_comes_back_the_same() {
         run(Command::new("tar").args(format).arg("-cf").arg(&archive).arg("-C").arg(&source).arg("."));
         let tar = fs::read(&archive).unwrap();
         let (ours, theirs) = (dir.path().join(format!("ours{n}")), dir.path().join(format!("theirs{n}")));
-        unpack(&[input(&gzip(&tar), &tar)], &ours);
+        let ours = mounted(&[input(&gzip(&tar), &tar)], &ours);
         fs::create_dir(&theirs).unwrap();
         run(Command::new("tar").args(["-xpf"]).arg(&archive).arg("-C").arg(&theirs));
-        assert_eq!(listing(&ours), listing(&theirs), "{format:?}");
+        assert_eq!(listing(ours.root()), listing(&theirs), "{format:?}");
     }
 }
 
@@ -119,12 +122,11 @@ fn an_image_that_buildah_made_in_layers_is_what_buildah_mounts() {
         .iter()
         .map(|layer| LayerInput { layer: layer.clone(), file: layout.open_blob(&layer.blob.digest).unwrap().into() })
         .collect();
-    let ours = path.join("ours");
-    unpack(&inputs, &ours);
+    let ours = mounted(&inputs, &path.join("ours"));
 
     let container = buildah(path, &["from", "--pull-never", "localhost/three"]);
     let mount = buildah(path, &["mount", &container]);
-    assert_eq!(listing_without_root(&ours), listing_without_root(Path::new(&mount)));
+    assert_eq!(listing_without_root(ours.root()), listing_without_root(Path::new(&mount)));
     buildah(path, &["umount", &container]);
     buildah(path, &["rm", &container]);
 }

@@ -10,6 +10,7 @@ use bencher_oci::{
 use bencher_types::Digest;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) mod mounted;
 pub(crate) mod registry;
 
 /// A tar archive that is being written, with any bytes as names.
@@ -87,6 +88,31 @@ impl Layer {
 
     pub(crate) fn device(self, name: &str, major: u32, minor: u32) -> Self {
         let mut header = Self::header(tar::EntryType::Char, 0o666, 0);
+        header.set_device_major(major).unwrap();
+        header.set_device_minor(minor).unwrap();
+        self.raw(header, name.as_bytes(), None, b"")
+    }
+
+    /// A file with holes, as the POSIX format 1.0 has it. Pieces are offsets and bytes, in order.
+    pub(crate) fn sparse(self, name: &str, size: u64, pieces: &[(u64, &[u8])]) -> Self {
+        let mut content = format!("{}\n", pieces.len()).into_bytes();
+        content.extend(pieces.iter().flat_map(|(at, bytes)| format!("{at}\n{}\n", bytes.len()).into_bytes()));
+        content.resize(content.len().next_multiple_of(512), 0);
+        content.extend(pieces.iter().flat_map(|(_, bytes)| *bytes));
+        let size = size.to_string();
+        let mut header = Self::header(tar::EntryType::Regular, 0o644, content.len() as u64);
+        header.set_cksum();
+        let records = [
+            ("GNU.sparse.major", b"1".as_slice()),
+            ("GNU.sparse.minor", b"0"),
+            ("GNU.sparse.name", name.as_bytes()),
+            ("GNU.sparse.realsize", size.as_bytes()),
+        ];
+        self.pax(&records).block(&header, &content)
+    }
+
+    pub(crate) fn block_device(self, name: &str, major: u32, minor: u32) -> Self {
+        let mut header = Self::header(tar::EntryType::Block, 0o660, 0);
         header.set_device_major(major).unwrap();
         header.set_device_minor(minor).unwrap();
         self.raw(header, name.as_bytes(), None, b"")

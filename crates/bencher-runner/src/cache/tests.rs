@@ -1,7 +1,8 @@
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use bencher_oci::{BlobRef, BlobStore, StoreLimits};
+use bencher_oci::{BlobRef, BlobStore, CacheLimits, DiskSize, ImageCache, ImageKey, StoreLimits, cache::Acquired};
 use bencher_types::Digest;
+use oci_spec::image::ImageConfiguration;
 
 use super::{Cleared, Keeper, Remove, Usage};
 
@@ -58,4 +59,27 @@ fn damage_is_found_and_removed_only_on_request() {
     assert_eq!(verified.damaged[0].name, name);
     assert!(keeper.verify(Remove::Damaged).expect("it is read").damaged[0].removed);
     assert!(keeper.verify(Remove::Nothing).expect("it is read").damaged.is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_image_is_named_with_its_disk() {
+    let dir = images(&[]);
+    let cache = ImageCache::open(&dir.path().join("cache"), CacheLimits::default()).expect("a cache");
+    let key = ImageKey::new(Digest::sha256(b"image"), DiskSize::Bytes(1 << 30));
+    let Acquired::Missing(building) = cache.acquire(&key).await.expect("a place") else { panic!("it is there already") };
+    fs::write(building.rootfs(), "whole").expect("it is written");
+    let image = building.publish(1, ImageConfiguration::default()).expect("it is put in place").expect("it stays");
+    let path = image.rootfs();
+    drop(image);
+    let keeper = Keeper::open(dir.path()).expect("it opens");
+    assert!(keeper.verify(Remove::Damaged).expect("it is read").damaged.is_empty());
+    let listed = keeper.list().expect("it is listed").images;
+    assert_eq!((listed.len(), listed[0].disk_bytes, listed[0].files), (1, Some(1 << 30), 1));
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
+    fs::write(&path, "other").expect("damage");
+    let damaged = keeper.verify(Remove::Damaged).expect("it is read").damaged;
+    assert_eq!((damaged.len(), damaged[0].removed), (1, true));
+    assert_eq!(damaged[0].name, format!("{} on a disk of 1073741824 bytes", key.digest));
+    assert!(keeper.list().expect("it is listed").images.is_empty());
 }

@@ -6,10 +6,13 @@ use std::{
 };
 
 use bencher_oci::{
-    CacheLimits, CachedImage, Credentials, Images, IoError, Layout, LayoutError, Platform, PullError, RegistryClient,
+    CacheLimits, CachedImage, Credentials, DiskSize, Images, IoError, Layout, LayoutError, Platform, PullError, RegistryClient,
     RegistryError, StoreLimits, TransferLimits, client::http_client, images::ImagesOptions,
 };
-use bencher_types::{ImageRef, Jwt, Secret, wire::job::JobConfig};
+use bencher_types::{
+    ImageRef, Jwt, Secret,
+    wire::{job::JobConfig, spec::Sandbox},
+};
 use oci_spec::image::ImageConfiguration;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -66,7 +69,7 @@ pub struct ImageSource {
     http: reqwest::Client,
 }
 
-/// An unpacked image, which stays where it is for as long as this lives.
+/// An image on disk, which stays where it is for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Image {
     rootfs: PathBuf,
@@ -75,6 +78,7 @@ pub(crate) struct Image {
 }
 
 impl Image {
+    /// The file with its file system.
     pub(crate) fn rootfs(&self) -> &Path {
         &self.rootfs
     }
@@ -83,9 +87,9 @@ impl Image {
         &self.config
     }
 
-    /// A folder that is no cache's.
+    /// A file that is no cache's.
     #[cfg(test)]
-    pub(crate) fn unpacked(rootfs: PathBuf, config: ImageConfiguration) -> Self {
+    pub(crate) fn without_lease(rootfs: PathBuf, config: ImageConfiguration) -> Self {
         Self { rootfs, config, _lease: None }
     }
 }
@@ -97,13 +101,13 @@ impl From<CachedImage> for Image {
 }
 
 impl ImageSource {
-    /// Opens the cache; `bytes` bounds what is downloaded, and again what is unpacked.
+    /// Opens the cache; `bytes` bounds the images, and what is downloaded for them where that default is larger.
     ///
     /// # Errors
     /// The folder cannot be used.
     pub fn open(dir: &Path, bytes: u64) -> Result<Self, OpenError> {
         let options = ImagesOptions {
-            store: StoreLimits { bytes },
+            store: StoreLimits { bytes: bytes.min(StoreLimits::default().bytes) },
             cache: CacheLimits { bytes, ..CacheLimits::default() },
             ..ImagesOptions::default()
         };
@@ -117,6 +121,7 @@ impl ImageSource {
         &self,
         job: &JobConfig,
         token: &Jwt,
+        disk: DiskSize,
         within: Duration,
         cancel: &CancellationToken,
     ) -> Result<Image, FetchError> {
@@ -125,7 +130,7 @@ impl ImageSource {
         // The token is for the repository of this name.
         let repository = job.project.to_string();
         info!(registry = %job.registry, repository, digest = %job.digest, "getting the image");
-        let ensure = self.images.ensure(&client, &repository, &job.digest, cancel);
+        let ensure = self.images.ensure(&client, &repository, &job.digest, disk, cancel);
         let ensured = tokio::time::timeout(within, ensure).await;
         Ok(ensured.map_err(|_| FetchError::Timeout(within))??.into())
     }
@@ -135,6 +140,7 @@ impl ImageSource {
         &self,
         image: &ImageRef,
         token: Option<Secret>,
+        disk: DiskSize,
         cancel: &CancellationToken,
     ) -> Result<Image, FetchError> {
         let registry = registry_url(image.host().unwrap_or_default())?;
@@ -144,13 +150,22 @@ impl ImageSource {
         let resolve = client.resolve(image.repository(), &reference, &platform);
         let resolved = cancel.run_until_cancelled(resolve).await.ok_or(FetchError::Canceled)?;
         let resolved = resolved.map_err(|source| FetchError::Resolve { image: image.to_string(), source })?;
-        Ok(self.images.ensure(&client, image.repository(), &resolved.digest, cancel).await?.into())
+        Ok(self.images.ensure(&client, image.repository(), &resolved.digest, disk, cancel).await?.into())
     }
 
     /// The image in a folder with an OCI image layout.
-    pub(crate) async fn of_layout(&self, dir: &Path, cancel: &CancellationToken) -> Result<Image, FetchError> {
+    pub(crate) async fn of_layout(&self, dir: &Path, disk: DiskSize, cancel: &CancellationToken) -> Result<Image, FetchError> {
         let layout = Layout::open(dir).map_err(FetchError::Layout)?;
-        Ok(self.images.ensure_from_layout(&layout, None, cancel).await?.into())
+        Ok(self.images.ensure_from_layout(&layout, None, disk, cancel).await?.into())
+    }
+}
+
+/// The disk that an image is put on: a virtual machine's is as large as its spec says, while execution on the host never
+/// writes to it.
+pub(crate) fn disk_for(sandbox: Option<&Sandbox>, bytes: u64) -> DiskSize {
+    match sandbox {
+        Some(_) => DiskSize::Bytes(bytes),
+        None => DiskSize::Fitted,
     }
 }
 

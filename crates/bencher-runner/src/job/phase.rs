@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use super::{
     admit::{Abilities, Refusal, admit},
-    image::{FetchError, Image, ImageSource},
+    image::{FetchError, Image, ImageSource, disk_for},
     metrics::metrics,
     outcome::{IterationResult, JobOutcome},
     plan::{Failures, Order},
@@ -23,7 +23,7 @@ pub(crate) struct Claimed {
     job: ClaimedJob,
 }
 
-/// A job whose image is unpacked. The image stays where it is for as long as this lives.
+/// A job whose image is on disk. The image stays where it is for as long as this lives.
 pub(crate) struct Prepared {
     order: Order,
     plan: ExecutionPlan,
@@ -51,7 +51,7 @@ impl Claimed {
         Ok(Self { job })
     }
 
-    /// Fetches and unpacks the image and makes the plan, within the bound for that.
+    /// Gets the image onto disk and makes the plan, within the bound for that.
     pub(crate) async fn prepare(
         self,
         images: &ImageSource,
@@ -59,7 +59,8 @@ impl Claimed {
         cancel: &CancellationToken,
     ) -> Result<Prepared, JobOutcome> {
         let order = Order::of_job(&self.job, policy.bounds);
-        let fetched = images.of_job(&self.job.config, &self.job.oci_token, policy.fetch_timeout, cancel).await;
+        let disk = disk_for(self.job.spec.sandbox.as_ref(), self.job.spec.disk.get());
+        let fetched = images.of_job(&self.job.config, &self.job.oci_token, disk, policy.fetch_timeout, cancel).await;
         let image = fetched.map_err(|error| match error {
             FetchError::Canceled => JobOutcome::Canceled,
             error => JobOutcome::failed(chain(&error)),

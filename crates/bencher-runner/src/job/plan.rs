@@ -80,7 +80,7 @@ impl Order {
         }
     }
 
-    /// What a sandbox executes for this order, with an image that is unpacked at `rootfs`.
+    /// What a sandbox executes for this order, with an image whose file system is the file `rootfs`.
     ///
     /// # Errors
     /// Image and order together make no command.

@@ -166,11 +166,10 @@ impl MachineSession {
             Some(machine) => machine.destroy().await,
             None => {}
         }
-        let mut machine = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Ok(None),
-            started = Machine::start(&self.host, &self.plan) => started?,
-        };
+        if cancel.is_cancelled() {
+            return Ok(None);
+        }
+        let Some(mut machine) = Machine::start(&self.host, &self.plan, cancel).await? else { return Ok(None) };
         let up = tokio::select! {
             biased;
             () = cancel.cancelled() => None,

@@ -5,12 +5,14 @@
 //!
 //! ```text
 //! prepare (a thread of its own)                    execute                              close
-//! folder ─ warden ─ config ─ mounts ─ create  ──▶  cgroup ─ start ─ wait ─ (TERM) ─ ──▶ KILL ─ reap ─ files ─ remove
+//! folder ─ image ─ warden ─ config ─ create    ──▶  cgroup ─ start ─ wait ─ (TERM) ─ ──▶ KILL ─ reap ─ files ─ remove
 //! ```
 
+mod base;
 mod bundle;
 mod collect;
 mod container;
+mod loop_device;
 mod mounts;
 mod program;
 mod stream;
@@ -31,6 +33,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    base::Base,
     bundle::Surroundings,
     collect::FileView,
     container::{Init, Running, Runtime},
@@ -103,7 +106,7 @@ impl HostSandbox {
     /// Takes the state folder, removes what a killed runner left in it, and looks what the host can do.
     ///
     /// # Errors
-    /// Not root, the folder belongs to a living runner, the runtime is missing, or leftovers cannot be removed.
+    /// Not root, no loop devices, the folder belongs to a living runner, the runtime is missing, or leftovers cannot be removed.
     pub async fn open(config: HostConfig) -> Result<Self, InfrastructureError> {
         if !rustix::process::geteuid().is_root() {
             return Err(InfrastructureError::NotRoot);
@@ -115,6 +118,7 @@ impl HostSandbox {
         let mountinfo = "/proc/self/mountinfo";
         let mounts = fs::read_to_string(mountinfo).map_err(InfrastructureError::io("read", mountinfo))?;
         let cgroups = CgroupHost::detect(&mounts, &config.cgroup_parent);
+        loop_device::check()?;
         sweep::sweep(dir, &cgroups).await?;
         let mut version = std::process::Command::new(&config.runtime);
         version.arg("--version");
@@ -260,12 +264,15 @@ async fn kill(running: &Running, warden: &mut Warden, ended: Ended, started: Ins
 impl Prepared {
     /// Everything up to the container's creation. Blocking.
     fn new(config: &HostConfig, plan: &ExecutionPlan) -> Result<Self, SandboxError> {
-        let image = AnchoredRoot::open(&plan.rootfs).map_err(InfrastructureError::io("open the image's tree", &plan.rootfs))?;
-        let account = account(&image, plan)?;
-        find_command(&image, plan)?;
         let id = format!("{}{}", sweep::PREFIX, uuid::Uuid::new_v4().simple());
         let state_dir = fs::canonicalize(&config.state_dir).map_err(InfrastructureError::io("find", &config.state_dir))?;
         let folder = IterationFolder::create(state_dir.join(&id))?;
+        sweep::note_base(&folder.0, &plan.rootfs)?;
+        let base = Base::mount(&plan.rootfs, &folder.0)?;
+        let image = base.tree()?;
+        let account = account(&image, plan)?;
+        find_command(&image, plan)?;
+        drop(image);
         let warden = Warden::start()?;
         pidns::note_warden(&folder.0, warden.pid())?;
         let around = Surroundings { account: &account, pid_namespace: &warden.namespace_path() };
@@ -277,7 +284,7 @@ impl Prepared {
         let (init, warnings) = std::thread::scope(|scope| {
             let in_namespace = || {
                 mounts::enter_private_namespace()?;
-                let warnings = mounts::mount_image(&folder.0, &plan.rootfs, plan.resources.disk_bytes)?;
+                let warnings = mounts::mount_image(&folder.0, &base, plan.resources.disk_bytes)?;
                 Ok::<_, InfrastructureError>((runtime.create(stdout_writer, stderr_writer)?, warnings))
             };
             let thread = std::thread::Builder::new().name("sandbox-mounts".to_owned()).spawn_scoped(scope, in_namespace);

@@ -43,6 +43,13 @@ impl LocateError {
     }
 }
 
+impl From<OwnedFd> for AnchoredRoot {
+    /// `root` is an open folder.
+    fn from(root: OwnedFd) -> Self {
+        Self(root)
+    }
+}
+
 impl AnchoredRoot {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

@@ -13,17 +13,18 @@ pub(super) fn list(list: &List) -> String {
     if list.images.is_empty() {
         return format!("no images are kept; {}\n", downloads(&list.usage));
     }
-    let mut table = plain(&["IMAGE", "SIZE", "FILES", "LAST USED", "IN USE"]);
+    let mut table = plain(&["IMAGE", "DISK", "SIZE", "FILES", "LAST USED", "IN USE"]);
     for image in &list.images {
         table.add_row([
             image.digest.to_string(),
+            image.disk_bytes.map_or_else(|| "fitted".to_owned(), size),
             size(image.bytes),
             image.files.to_string(),
             image.last_used.map_or_else(String::new, time),
             if image.in_use { "yes" } else { "no" }.to_owned(),
         ]);
     }
-    for column in [1, 2] {
+    for column in [1, 2, 3] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }

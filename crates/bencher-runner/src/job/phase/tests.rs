@@ -77,7 +77,7 @@ fn prepared(iterations: u32, failures: Failures, measures: Measures) -> Prepared
     let config = serde_json::from_value(serde_json::json!({
         "architecture": "amd64", "os": "linux", "rootfs": { "type": "layers", "diff_ids": [] },
     }));
-    let image = Image::unpacked(PathBuf::from("/image"), config.expect("an image's configuration"));
+    let image = Image::without_lease(PathBuf::from("/image"), config.expect("an image's configuration"));
     Prepared::new(order, image).expect("there is a command")
 }
 

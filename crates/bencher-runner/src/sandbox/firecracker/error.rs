@@ -36,6 +36,8 @@ pub enum MachineError {
         "{needed} huge pages are needed and {free} are free; raise /proc/sys/vm/nr_hugepages, or turn off `huge_pages` of the runner"
     )]
     HugePages { needed: u64, free: u64 },
+    #[error("a microVM cannot have a disk of its own")]
+    Disk(#[source] bencher_oci::CloneError),
     #[error("the benchmark's configuration cannot be written to its drive")]
     Config(#[source] bencher_init::drive::DriveError),
     #[error("Firecracker did not do as it was asked")]

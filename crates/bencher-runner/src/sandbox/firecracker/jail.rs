@@ -25,7 +25,10 @@ use std::{
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use super::disk;
+use bencher_oci::{CloneError, clone_disk};
+use tokio_util::sync::CancellationToken;
+
+use super::error::MachineError;
 use crate::{
     clock,
     sandbox::{InfrastructureError, host::sweep::unmount_below},
@@ -70,8 +73,13 @@ pub(super) struct Jail {
 }
 
 impl Jail {
-    /// Makes the folder `name` below `parent`. Blocking.
-    pub(super) fn make(parent: &Path, name: &str, equipment: &Equipment) -> Result<Self, InfrastructureError> {
+    /// Makes the folder `name` below `parent`. `None` where `cancel` fired while the disk was copied. Blocking.
+    pub(super) fn make(
+        parent: &Path,
+        name: &str,
+        equipment: &Equipment,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Self>, InfrastructureError> {
         let io = InfrastructureError::io;
         let folder = parent.join(name);
         let root = folder.join("root");
@@ -85,7 +93,12 @@ impl Jail {
         provide(&equipment.initramfs, &root.join(name::INITRAMFS))?;
         let began = clock::now();
         let path = root.join(name::DISK);
-        let disk = disk::clone(&equipment.disk, &path)?;
+        match clone_disk(&equipment.disk, &path, cancel) {
+            Ok(kind) => tracing::debug!(?kind, "made a microVM's disk"),
+            Err(CloneError::Canceled) => return Ok(None),
+            Err(error) => return Err(MachineError::Disk(error).into()),
+        }
+        let disk = File::open(&path).map_err(io("open", &path))?;
         let clone_time = clock::now().duration_since(began);
         let owned = |file: &File, mode: u32| {
             file.set_permissions(Permissions::from_mode(mode))?;
@@ -106,7 +119,7 @@ impl Jail {
         }
         let root = File::open(&root).map_err(io("open", &root))?;
         undo.armed = false;
-        Ok(Self { folder, root, clone_time, disk_size })
+        Ok(Some(Self { folder, root, clone_time, disk_size }))
     }
 
     /// The folder beside the jail, which the machine's process does not see.

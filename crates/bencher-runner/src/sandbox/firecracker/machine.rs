@@ -8,7 +8,12 @@
 //! Whatever goes wrong after `start`, [`Machine::destroy`] removes all of it and waits for that; dropping a machine does the
 //! same, but blocks.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bencher_init::{config::Token, control::ToGuest, drive, frame};
 use rand::RngCore as _;
@@ -84,8 +89,12 @@ pub(super) struct Run {
 }
 
 impl Machine {
-    /// Starts the process of a machine. Nothing of the guest runs yet.
-    pub(super) async fn start(host: &Arc<Host>, plan: &ExecutionPlan) -> Result<Self, SandboxError> {
+    /// Starts the process of a machine. Nothing of the guest runs yet. `None` where it was canceled.
+    pub(super) async fn start(
+        host: &Arc<Host>,
+        plan: &ExecutionPlan,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Self>, SandboxError> {
         if plan.network != Network::None {
             return Err(of_machine(MachineError::NoNetwork));
         }
@@ -100,14 +109,13 @@ impl Machine {
         let lease = host.config.jailer.is_some().then(|| host.ids.lease()).transpose()?;
         let id = ids::new_name();
         let began = Instant::now();
-        let (task_host, task_id, disk) = (Arc::clone(host), id.clone(), plan.rootfs.clone());
-        let memory = hardware.mem_size_mib;
-        let making = tokio::task::spawn_blocking(move || Parts::make(&task_host, &task_id, lease, disk, config, memory));
-        // Where nobody waits any more, the finished parts are dropped, which undoes them.
-        let after = limits::PREPARE_TIMEOUT;
-        let made = timeout(after, making).await;
-        let late = |_| InfrastructureError::TimedOut { step: "making the disk of a microVM", after };
-        let (parts, console) = made.map_err(late)?.map_err(|_| InfrastructureError::SetUpLost)??;
+        let making = Making { host: Arc::clone(host), id: id.clone(), lease, disk: plan.rootfs.clone(), config, hardware };
+        let Some((parts, console)) = making.within_bound(cancel).await? else { return Ok(None) };
+        let receiver = pipe::Receiver::from_owned_fd(console.into());
+        let console = Tail::of(receiver.map_err(InfrastructureError::kernel("read a microVM's console"))?);
+        let (log, metrics) = (open_pipe(&parts.jail, name::LOG)?, open_pipe(&parts.jail, name::METRICS)?);
+        let channel = Channel::open(parts.jail.root(), parts.owner(), token, Wanted::of(plan))?;
+        // Last, as nothing can fail any more: a group cannot be removed before the process in it is gone.
         let mut cgroup = host.cgroups.create(&id, &guest::host_limits(&hardware), host.cpus);
         if let Some(limit) = host.io_limit {
             host.cgroups.limit_io(&mut cgroup, &id, limit);
@@ -115,13 +123,9 @@ impl Machine {
         cgroup.add(parts.process.pid);
         let mut warnings = std::mem::take(&mut cgroup.warnings);
         warnings.extend(parts.jail.warning());
-        let receiver = pipe::Receiver::from_owned_fd(console.into());
-        let console = Tail::of(receiver.map_err(InfrastructureError::kernel("read a microVM's console"))?);
-        let (log, metrics) = (open_pipe(&parts.jail, name::LOG)?, open_pipe(&parts.jail, name::METRICS)?);
-        let channel = Channel::open(parts.jail.root(), parts.owner(), token, Wanted::of(plan))?;
         let patience = Patience { boot: host.config.boot_timeout, timeout: plan.timeout, grace: plan.grace_period };
         let phases = Phases { clone: parts.jail.clone_time, ..Phases::default() };
-        Ok(Self {
+        Ok(Some(Self {
             channel,
             control: None,
             api: None,
@@ -136,7 +140,7 @@ impl Machine {
             phases,
             began,
             warnings,
-        })
+        }))
     }
 
     /// From a started process to a guest that is ready.
@@ -361,19 +365,49 @@ impl Machine {
     }
 }
 
-impl Parts {
-    fn make(
-        host: &Host,
-        id: &str,
-        lease: Option<Lease>,
-        disk: std::path::PathBuf,
-        config: Vec<u8>,
-        memory_mib: u64,
-    ) -> Result<(Self, io::PipeReader), SandboxError> {
+/// The making of [`Parts`].
+struct Making {
+    host: Arc<Host>,
+    id: String,
+    lease: Option<Lease>,
+    disk: PathBuf,
+    config: Vec<u8>,
+    hardware: MachineConfig,
+}
+
+impl Making {
+    /// Waits for it, also where it is canceled or takes too long: then it soon undoes what it did.
+    async fn within_bound(self, cancel: &CancellationToken) -> Result<Option<(Parts, io::PipeReader)>, SandboxError> {
+        let stop = cancel.child_token();
+        // Where nobody waits any more, it stops by itself, and what is finished is dropped, which undoes it.
+        let _guard = stop.clone().drop_guard();
+        let mut making = tokio::task::spawn_blocking({
+            let stop = stop.clone();
+            move || self.make(&stop)
+        });
+        let after = limits::PREPARE_TIMEOUT;
+        let made = match timeout(after, &mut making).await {
+            Ok(made) => made,
+            Err(_) => {
+                stop.cancel();
+                making.await
+            }
+        };
+        let made = made.map_err(|_| InfrastructureError::SetUpLost)??;
+        if made.is_none() && !cancel.is_cancelled() {
+            return Err(InfrastructureError::TimedOut { step: "making the disk of a microVM", after }.into());
+        }
+        Ok(made)
+    }
+
+    /// Blocking.
+    fn make(self, stop: &CancellationToken) -> Result<Option<(Parts, io::PipeReader)>, InfrastructureError> {
+        let Self { host, id, lease, disk, config, hardware } = self;
         let owner = lease.as_ref().map(|lease| lease.uid);
         let (kernel, initramfs) = (host.kernel.clone(), host.initramfs.clone());
         let equipment = Equipment { kernel, initramfs, disk, config, owner };
-        let jail = Jail::make(&host.jails.join(&host.program_name), id, &equipment)?;
+        let made = Jail::make(&host.jails.join(&host.program_name), &id, &equipment, stop)?;
+        let Some(jail) = made else { return Ok(None) };
         let warden = Warden::start()?;
         note_warden(jail.folder(), warden.pid())?;
         let jailer = host.config.jailer.clone().zip(owner).map(|(program, uid)| Jailer {
@@ -381,14 +415,16 @@ impl Parts {
             uid,
             base: host.jails.clone(),
             // Its disk, and its memory with what is around it, where that is a file of the kernel's.
-            max_file_size: jail.disk_size.max(memory_mib * 1024 * 1024 + limits::MEMORY_OVERHEAD),
+            max_file_size: jail.disk_size.max(hardware.mem_size_mib * 1024 * 1024 + limits::MEMORY_OVERHEAD),
         });
         let firecracker = host.config.firecracker.clone();
-        let launch = Launch { firecracker, jailer, id: id.to_owned(), root: jail.root_path(), network: None };
+        let launch = Launch { firecracker, jailer, id, root: jail.root_path(), network: None };
         let (process, console) = Process::start(&launch, &warden)?;
-        Ok((Self { process, warden, jail, lease }, console))
+        Ok(Some((Parts { process, warden, jail, lease }, console)))
     }
+}
 
+impl Parts {
     fn owner(&self) -> Option<u32> {
         self.lease.as_ref().map(|lease| lease.uid)
     }

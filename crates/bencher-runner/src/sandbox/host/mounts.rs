@@ -20,13 +20,17 @@ use rustix::{
     fs::{CWD, Mode, OFlags, openat},
     io::Errno,
     mount::{
-        MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_change,
-        mount_remount, move_mount, open_tree, unmount,
+        MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, move_mount,
+        open_tree, unmount,
     },
     process::{chroot, fchdir},
 };
 
-use super::program;
+use super::{
+    base::Base,
+    loop_device::{Access, LoopDevice},
+    program,
+};
 use crate::sandbox::InfrastructureError;
 
 /// Where the runtime looks for cgroups.
@@ -91,17 +95,14 @@ fn rebase_chroot(private: MountPropagationFlags) -> io::Result<()> {
 /// Mounts the image with a writable layer over it at [`MERGED`] in `dir`, and says what could not be as asked.
 ///
 /// To be called in a private namespace; changes the working directory of the calling thread.
-pub(super) fn mount_image(dir: &Path, rootfs: &Path, disk_bytes: Option<u64>) -> Result<Vec<String>, InfrastructureError> {
-    let rootfs = fs::canonicalize(rootfs).map_err(InfrastructureError::io("find the image's tree", rootfs))?;
+pub(super) fn mount_image(dir: &Path, base: &Base, disk_bytes: Option<u64>) -> Result<Vec<String>, InfrastructureError> {
     std::env::set_current_dir(dir).map_err(InfrastructureError::io("enter", dir))?;
-    let image = fs::metadata(&rootfs).map_err(InfrastructureError::io("read", &rootfs))?;
     for name in [MERGED, "lower", "scratch"] {
         fs::create_dir(name).map_err(InfrastructureError::io("create", dir.join(name)))?;
     }
     // Short relative names: overlay options have their own syntax, and no room for long paths.
-    mount_bind(&rootfs, "lower")
-        .and_then(|()| mount_remount("lower", MountFlags::BIND | MountFlags::RDONLY | MountFlags::NODEV, ""))
-        .map_err(|errno| InfrastructureError::io("mount", &rootfs)(errno.into()))?;
+    base.move_to("lower")?;
+    let image = fs::metadata("lower").map_err(InfrastructureError::io("read", dir.join("lower")))?;
     let mut warnings = Vec::new();
     let kinds = disk_bytes.map(|bytes| Scratch::Loop { bytes }).into_iter();
     let kinds = kinds.chain([Scratch::Folder, Scratch::Memory { bytes: disk_bytes }]);
@@ -169,11 +170,13 @@ fn mount_loop(dir: &Path, bytes: u64) -> Result<(), InfrastructureError> {
     // No journal: nothing survives the iteration, and its commits would be noise in the measurement.
     let mut format = Command::new("mke2fs");
     format.args(["-q", "-F", "-t", "ext4", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard"]).arg(&path);
-    let mut attach = Command::new("mount");
-    // `noinit_itable` keeps the kernel from writing inode tables in the background while the benchmark runs.
-    attach.args(["-t", "ext4", "-o", "loop,noatime,nodev,noinit_itable"]).arg(&path).arg("scratch");
-    let mounted = program::run(format, "format").and_then(|()| program::run(attach, "loop"));
+    program::run(format, "format")?;
+    let file = File::options().read(true).write(true).open(&path).map_err(failed("open"))?;
     // The loop device holds the file; without a name it is gone with the mount, whatever happens to us.
     fs::remove_file(&path).map_err(failed("remove"))?;
-    mounted
+    let device = LoopDevice::attach(&file, Access::ReadWrite, dir)?;
+    // `noinit_itable` keeps the kernel from writing inode tables in the background while the benchmark runs.
+    let flags = MountFlags::NOATIME | MountFlags::NODEV;
+    mount(device.path(), "scratch", "ext4", flags, c"noinit_itable")
+        .map_err(|errno| InfrastructureError::io("mount a file system at", dir.join("scratch"))(errno.into()))
 }

@@ -1,19 +1,32 @@
 //! What a runner that was killed left in its state folder, and its removal.
 //!
-//! Little can be left: the processes die with the runner and the mounts with the processes. Folders and empty
-//! control groups stay, and a process that hangs in the kernel may take its time.
+//! Little can be left: the processes die with the runner, the mounts with the processes and the loop devices with the
+//! mounts. Folders and empty control groups stay, and a process that hangs in the kernel may take its time.
 
 use std::{
+    ffi::OsString,
     fs,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
 use rustix::mount::{UnmountFlags, unmount};
 
+use super::loop_device;
 use crate::sandbox::{InfrastructureError, cgroup::CgroupHost, pidns::end_noted_warden};
 
 /// How the folders of iterations begin.
 pub(super) const PREFIX: &str = "iteration-";
+
+/// The file in an iteration's folder that says which image is attached for it.
+const BASE_FILE: &str = "base";
+
+/// Notes which image is about to be attached, for the case that this process does not live to detach it.
+pub(super) fn note_base(dir: &Path, image: &Path) -> Result<(), InfrastructureError> {
+    let path = dir.join(BASE_FILE);
+    let image = fs::canonicalize(image).map_err(InfrastructureError::io("find the image", image))?;
+    fs::write(&path, image.as_os_str().as_bytes()).map_err(InfrastructureError::io("write", path))
+}
 
 /// Ends and removes what earlier owners of `state_dir` left, and returns the number of iterations found.
 ///
@@ -28,10 +41,18 @@ pub(super) async fn sweep(state_dir: &Path, cgroups: &CgroupHost) -> Result<usiz
         end_noted_warden(&dir).await?;
         // Deleting through a mount would delete the image: first there must be none.
         unmount_below(&dir)?;
+        detach(&dir)?;
         cgroups.remove_leftover(name).await;
         fs::remove_dir_all(&dir).map_err(InfrastructureError::io("remove", &dir))?;
     }
     Ok(leftovers.len())
+}
+
+/// Loop devices end with their users; this is for users that ended in no orderly way.
+fn detach(dir: &Path) -> Result<(), InfrastructureError> {
+    let dir = fs::canonicalize(dir).map_err(InfrastructureError::io("find", dir))?;
+    let base = fs::read(dir.join(BASE_FILE)).ok().map(|path| PathBuf::from(OsString::from_vec(path)));
+    loop_device::release(|file| file.starts_with(&dir) || base.as_deref() == Some(file))
 }
 
 /// Detaches every mount in the folder that the calling thread can see.

@@ -41,10 +41,10 @@ async fn no_link_leads_to_the_host() {
     let Some(harness) = Harness::new().await else { return };
     let secret = harness.dir.path().join("secret");
     std::fs::write(&secret, "of the host").unwrap();
-    symlink(&secret, harness.image().join("data/absolute")).unwrap();
+    symlink(&secret, harness.tree().join("data/absolute")).unwrap();
     let up = format!("{}{}", "../".repeat(30), secret.display());
-    symlink(&up, harness.image().join("data/relative")).unwrap();
-    symlink("/proc/1/root", harness.image().join("data/magic")).unwrap();
+    symlink(&up, harness.tree().join("data/relative")).unwrap();
+    symlink("/proc/1/root", harness.tree().join("data/magic")).unwrap();
     let through_magic = format!("/data/magic{}", secret.display());
     let kernel = "/sys/kernel/uevent_seqnum";
     let paths =

@@ -4,6 +4,8 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -16,6 +18,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 const BUSYBOX: &str = "/bin/busybox";
+const MKE2FS: &str = "/sbin/mke2fs";
 
 /// Long enough for any machine; a test that needs it has failed.
 pub(super) const LONG: Duration = Duration::from_secs(60);
@@ -24,6 +27,7 @@ pub(super) struct Harness {
     pub(super) dir: TempDir,
     pub(super) sandbox: HostSandbox,
     pub(super) cgroup_parent: String,
+    image: OnceLock<PathBuf>,
 }
 
 /// What host execution needs and this machine lacks.
@@ -34,6 +38,9 @@ fn missing_requirement() -> Option<String> {
     }
     if !Path::new(BUSYBOX).exists() {
         return Some(format!("{BUSYBOX} is missing: install the Debian package busybox-static"));
+    }
+    if !Path::new(MKE2FS).exists() {
+        return Some(format!("{MKE2FS} is missing: install the Debian package e2fsprogs"));
     }
     if !crun.iter().any(|path| Path::new(path).exists()) {
         return Some("crun is missing: install the Debian package crun".to_owned());
@@ -51,14 +58,19 @@ impl Harness {
             return None;
         }
         let dir = tempfile::Builder::new().prefix("sandbox-test-").tempdir().unwrap();
-        make_image(&dir.path().join("image"));
+        make_tree(&dir.path().join("tree"));
         let cgroup_parent = dir.path().file_name().unwrap().to_str().unwrap().to_owned();
         let sandbox = HostSandbox::open(config(dir.path(), &cgroup_parent)).await.unwrap();
-        Some(Self { dir, sandbox, cgroup_parent })
+        Some(Self { dir, sandbox, cgroup_parent, image: OnceLock::new() })
+    }
+
+    /// What the image is made of. Changes count until the image is asked for.
+    pub(super) fn tree(&self) -> PathBuf {
+        self.dir.path().join("tree")
     }
 
     pub(super) fn image(&self) -> PathBuf {
-        self.dir.path().join("image")
+        self.image.get_or_init(|| make_image(&self.tree(), &self.dir.path().join("image.ext4"), &[])).clone()
     }
 
     pub(super) fn state_dir(&self) -> PathBuf {
@@ -71,7 +83,7 @@ impl Harness {
 
     pub(super) async fn run(&self, plan: &ExecutionPlan) -> Result<IterationOutcome, SandboxError> {
         let outcome = self.sandbox.run(plan, CancellationToken::new()).await;
-        self.assert_clean();
+        self.assert_clean().await;
         outcome
     }
 
@@ -79,12 +91,14 @@ impl Harness {
         self.run(&self.shell(script)).await.unwrap()
     }
 
-    /// No folder, mount or cgroup of an iteration is left.
-    pub(super) fn assert_clean(&self) {
+    /// No folder, mount, loop device or cgroup of an iteration is left.
+    pub(super) async fn assert_clean(&self) {
         let folders: Vec<_> = fs::read_dir(self.state_dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(folders, ["lock"], "in the state folder");
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(self.dir.path().to_str().unwrap()), "mounts left: {mounts}");
+        // The kernel unmounts what a namespace held after the last process in it is gone.
+        eventually("the loop devices are free again", || loop_devices_of(self.dir.path()).is_empty()).await;
         for parent in self.cgroup_parents() {
             let groups = fs::read_dir(&parent).unwrap().filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_dir());
             assert_eq!(groups.count(), 0, "cgroups left in {}", parent.display());
@@ -144,7 +158,24 @@ pub(super) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) 
     tokio::time::timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("still waiting: {what}"));
 }
 
-fn make_image(root: &Path) {
+/// Loop devices with a file below `dir`, and that file.
+pub(super) fn loop_devices_of(dir: &Path) -> Vec<String> {
+    let devices = fs::read_dir("/sys/block").unwrap().flatten().filter_map(|entry| {
+        let file = fs::read_to_string(entry.path().join("loop/backing_file")).ok()?;
+        file.starts_with(dir.to_str().unwrap()).then(|| format!("{}: {file}", entry.file_name().display()))
+    });
+    devices.collect()
+}
+
+/// An image by another program than the one that makes the runner's.
+pub(super) fn make_image(tree: &Path, image: &Path, options: &[&str]) -> PathBuf {
+    let mut command = Command::new(MKE2FS);
+    command.args(["-q", "-F", "-t", "ext4", "-O", "^has_journal"]).args(options).arg("-d").arg(tree).arg(image).arg("16M");
+    assert!(command.status().unwrap().success(), "{command:?}");
+    image.to_owned()
+}
+
+fn make_tree(root: &Path) {
     for folder in ["bin", "etc", "data"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }

@@ -63,7 +63,7 @@ async fn a_cancel_stops_a_running_benchmark() {
     assert_eq!((outcome.ended, outcome.exit), (Ended::Canceled, Exit::Signal(15)));
     assert_eq!(text(&outcome.stdout.bytes), "before\n");
     assert_eq!(processes_with(marker), Vec::<String>::new());
-    harness.assert_clean();
+    harness.assert_clean().await;
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_cancel_before_the_start_runs_nothing() {
     cancel.cancel();
     let outcome = harness.sandbox.run(&harness.shell("echo ran"), cancel).await.unwrap();
     assert_eq!((outcome.ended, outcome.stdout.total), (Ended::Canceled, 0));
-    harness.assert_clean();
+    harness.assert_clean().await;
 }
 
 #[tokio::test]
@@ -87,5 +87,5 @@ async fn dropping_the_future_kills_the_benchmark() {
         () = eventually("the benchmark runs", || processes_with(marker).iter().any(|line| line.starts_with("sleep"))) => {}
     }
     assert_eq!(processes_with(marker), Vec::<String>::new());
-    harness.assert_clean();
+    harness.assert_clean().await;
 }

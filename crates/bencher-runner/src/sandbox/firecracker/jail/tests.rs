@@ -18,7 +18,8 @@ fn a_jail_holds_what_the_machine_needs_and_is_removed_whole() {
     let dir = tempfile::tempdir().unwrap();
     let owner = rustix::process::geteuid().is_root().then_some(7654);
     let parent = dir.path().join("jails/firecracker");
-    let jail = Jail::make(&parent, "vm-1", &equipment(dir.path(), owner)).unwrap();
+    let make = || Jail::make(&parent, "vm-1", &equipment(dir.path(), owner), &CancellationToken::new());
+    let jail = make().unwrap().unwrap();
     let look = |name: &str| fs::symlink_metadata(jail.within(name)).unwrap();
     let uid = owner.unwrap_or(rustix::process::geteuid().as_raw());
     for (name, mode) in [("disk", 0o600), ("config", 0o400), ("log", 0o600), ("metrics", 0o600)] {
@@ -31,7 +32,7 @@ fn a_jail_holds_what_the_machine_needs_and_is_removed_whole() {
     assert_eq!(look("kernel").ino(), fs::metadata(dir.path().join("copy")).unwrap().ino());
     assert_eq!((look("kernel").mode() & 0o7777, look("kernel").uid()), (0o444, rustix::process::geteuid().as_raw()));
     assert_eq!(jail.disk_size, 4);
-    assert!(Jail::make(&parent, "vm-1", &equipment(dir.path(), owner)).is_err());
+    assert!(make().is_err());
     assert!(look("disk").is_file(), "a second one of the same name took the first one's folder with it");
     drop(jail);
     assert_eq!(fs::read_dir(&parent).unwrap().count(), 0);
@@ -41,8 +42,9 @@ fn a_jail_holds_what_the_machine_needs_and_is_removed_whole() {
 #[test]
 fn a_jail_that_cannot_be_finished_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
+    let jails = dir.path().join("jails");
     let missing = Equipment { disk: dir.path().join("none"), ..equipment(dir.path(), None) };
-    let error = Jail::make(&dir.path().join("jails"), "vm-1", &missing).unwrap_err().to_string();
-    assert!(error.contains("could not open the image's disk"), "{error}");
-    assert_eq!(fs::read_dir(dir.path().join("jails")).unwrap().count(), 0);
+    let error = Jail::make(&jails, "vm-1", &missing, &CancellationToken::new()).unwrap_err().to_string();
+    assert_eq!(error, "a microVM cannot have a disk of its own");
+    assert_eq!(fs::read_dir(&jails).unwrap().count(), 0);
 }

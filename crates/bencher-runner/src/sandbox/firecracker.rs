@@ -175,13 +175,11 @@ impl MachineSession {
             () = cancel.cancelled() => None,
             up = machine.bring_up(&self.host) => Some(up),
         };
-        match up {
-            Some(Ok(())) => return Ok(Some(machine)),
-            up => {
-                machine.destroy().await;
-                up.transpose().map(|_| None)
-            }
+        if let Some(Ok(())) = up {
+            return Ok(Some(machine));
         }
+        machine.destroy().await;
+        up.transpose().map(|_| None)
     }
 
     /// Ends the machine, if there is one. How long that took.
@@ -192,22 +190,20 @@ impl MachineSession {
 }
 
 impl Session for MachineSession {
-    fn run(&mut self, cancel: CancellationToken) -> impl Future<Output = Result<IterationOutcome, SandboxError>> + Send {
-        async move {
-            let Some(machine) = self.ready(&cancel).await? else {
-                let run = Run { end: RunEnd::canceled(), phases: Phases::default(), oom_killed: false, warnings: Vec::new() };
-                return Ok(outcome(run));
-            };
-            // It stays in the session while it runs, so that one who stops waiting leaves it to the session's end.
-            let machine = self.machine.insert(machine);
-            let ran = machine.run(&cancel).await;
-            let teardown = if ran.is_ok() && machine.is_ready() { None } else { self.end().await };
-            let mut outcome = outcome(ran?);
-            if let (Some(teardown), Some(phases)) = (teardown, &mut outcome.phases) {
-                phases.teardown = teardown;
-            }
-            Ok(outcome)
+    async fn run(&mut self, cancel: CancellationToken) -> Result<IterationOutcome, SandboxError> {
+        let Some(machine) = self.ready(&cancel).await? else {
+            let run = Run { end: RunEnd::canceled(), phases: Phases::default(), oom_killed: false, warnings: Vec::new() };
+            return Ok(outcome(run));
+        };
+        // It stays in the session while it runs, so that one who stops waiting leaves it to the session's end.
+        let machine = self.machine.insert(machine);
+        let ran = machine.run(&cancel).await;
+        let teardown = if ran.is_ok() && machine.is_ready() { None } else { self.end().await };
+        let mut outcome = outcome(ran?);
+        if let (Some(teardown), Some(phases)) = (teardown, &mut outcome.phases) {
+            phases.teardown = teardown;
         }
+        Ok(outcome)
     }
 
     async fn close(mut self) {

@@ -1,10 +1,11 @@
 //! Guests that mean harm, or do it.
 
-use std::time::Duration;
+use std::{fs, process::Command, time::Duration};
 
-use bencher_runner::sandbox::{Blame, Ended, Exit};
+use bencher_runner::sandbox::{Blame, Ended, Exit, Sandbox as _};
+use tokio_util::sync::CancellationToken;
 
-use super::harness::Harness;
+use super::harness::{Harness, eventually};
 
 #[tokio::test]
 async fn a_benchmark_that_reboots_its_machine_has_no_result_and_the_blame() {
@@ -80,13 +81,41 @@ async fn a_full_disk_of_the_guest_is_the_benchmarks_own_affair() {
 }
 
 #[tokio::test]
-async fn a_full_disk_of_the_host_is_told_before_the_start() {
-    let Some(harness) = Harness::new().await else { return };
-    let missing = harness.dir.path().join("missing.ext4");
-    let mut plan = harness.shell("true");
-    plan.rootfs = missing;
-    let error = harness.run(&plan).await.unwrap_err();
+async fn a_full_disk_of_the_host_is_told_and_leaves_nothing() {
+    let small = tempfile::Builder::new().prefix("vm-test-small-").tempdir().unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m", "tmpfs"]).arg(small.path()).status();
+    let Some(harness) = Harness::with(|config| config.state_dir = small.path().join("state")).await else { return };
+    assert!(mounted.unwrap().success());
+    let filled = fs::write(small.path().join("fill"), vec![1; 64 << 20]).unwrap_err();
+    assert_eq!(filled.kind(), std::io::ErrorKind::StorageFull);
+    let error = harness.run(&harness.shell("true")).await.unwrap_err();
     assert_eq!(error.blame(), Blame::Infrastructure);
+    fs::remove_file(small.path().join("fill")).unwrap();
+    assert_eq!(harness.run_shell("true").await.exit, Exit::Code(0));
+    drop(harness);
+    assert!(Command::new("umount").arg(small.path()).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_firecracker_that_dies_is_not_the_benchmarks_fault() {
+    let Some(harness) = Harness::new().await else { return };
+    let plan = harness.shell("sleep 600");
+    let running = harness.sandbox.run(&plan, CancellationToken::new());
+    let config = &harness.config;
+    let users: Vec<String> = (config.uid_base..config.uid_base + config.uid_count).map(|uid| uid.to_string()).collect();
+    let users = users.join(",");
+    let killing = async {
+        let machines = || Command::new("pgrep").args(["-f", "api-sock", "-u", &users]).output().unwrap();
+        eventually("the machine runs", || machines().status.success()).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let pids = String::from_utf8(machines().stdout).unwrap();
+        for pid in pids.lines() {
+            let _ = Command::new("kill").args(["-9", pid]).status();
+        }
+    };
+    let (outcome, ()) = tokio::join!(running, killing);
+    assert_eq!(outcome.unwrap_err().blame(), Blame::Infrastructure);
+    harness.assert_clean();
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ const EDGES: &[Edges] = &[
     Edges { package: "bencher-runner", normal: &["bencher-types", "bencher-oci", "bencher-init"], dev: &[] },
     Edges { package: "bencher-cli", normal: &["bencher-types", "bencher-analysis", "bencher-oci"], dev: &[] },
     Edges { package: "bencher-it", normal: &[], dev: &["bencher-types", "bencher-analysis", "bencher-oci", "bencher-init", "bencher-api", "bencher-runner", "bencher-cli"] },
+    Edges { package: "uml-shim", normal: &[], dev: &[] },
+    Edges { package: "firecracker-stand-in", normal: &[], dev: &[] },
     Edges { package: "xtask", normal: &[], dev: &[] },
 ];
 

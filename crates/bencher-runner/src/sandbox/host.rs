@@ -10,16 +10,13 @@
 
 mod base;
 mod bundle;
-mod cgroup;
 mod collect;
 mod container;
 mod loop_device;
 mod mounts;
-mod pidns;
-mod process;
 pub(super) mod program;
 mod stream;
-mod sweep;
+pub(super) mod sweep;
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -38,15 +35,15 @@ use tokio_util::sync::CancellationToken;
 use self::{
     base::Base,
     bundle::Surroundings,
-    cgroup::CgroupHost,
     collect::FileView,
     container::{Init, Running, Runtime},
-    pidns::Warden,
     stream::Capture,
 };
 use super::{
     Ended, ExecutionPlan, Exit, ImageError, InfrastructureError, IterationOutcome, Sandbox, SandboxError,
+    cgroup::CgroupHost,
     command::DEFAULT_PATH,
+    pidns::{self, Warden},
     rootfs::{AnchoredRoot, read_bounded},
     user::{self, Account},
 };
@@ -190,6 +187,7 @@ impl HostSandbox {
             skipped_files: collection.skipped,
             wall: end.wall,
             oom_killed,
+            phases: None,
             warnings,
         })
     }
@@ -276,7 +274,7 @@ impl Prepared {
         find_command(&image, plan)?;
         drop(image);
         let warden = Warden::start()?;
-        sweep::note_warden(&folder.0, warden.pid())?;
+        pidns::note_warden(&folder.0, warden.pid())?;
         let around = Surroundings { account: &account, pid_namespace: &warden.namespace_path() };
         bundle::write(&folder.0, plan, around)?;
         let pipe = || io::pipe().map_err(InfrastructureError::kernel("make a pipe"));
@@ -315,7 +313,7 @@ impl Drop for IterationFolder {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, InfrastructureError> {
+pub(super) fn lock(dir: &Path) -> Result<File, InfrastructureError> {
     let path = dir.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(InfrastructureError::io("open", &path))?;

@@ -11,4 +11,5 @@ mod sandbox;
 mod systemd;
 mod transcripts;
 mod verbs;
+mod vm;
 mod world;

@@ -17,7 +17,7 @@ use crate::limits::MAX_GUEST_FILE_SIZE;
 
 /// Why there is no initial file system.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InitramfsError {
+pub enum InitramfsError {
     #[error("could not read {path}")]
     Read {
         path: PathBuf,
@@ -46,7 +46,7 @@ pub(crate) enum InitramfsError {
 
 /// The archive of this first process and these modules, which are loaded in their order. It is in `folder`, which is this
 /// sandbox's alone; older ones there are removed. Blocking.
-pub(crate) fn keep(folder: &Path, init: &Path, modules: &[PathBuf]) -> Result<PathBuf, InitramfsError> {
+pub(super) fn keep(folder: &Path, init: &Path, modules: &[PathBuf]) -> Result<PathBuf, InitramfsError> {
     let bytes = archive(init, modules)?;
     let name = format!("{PREFIX}{}{SUFFIX}", hex::encode(Sha256::digest(&bytes)));
     let path = folder.join(&name);

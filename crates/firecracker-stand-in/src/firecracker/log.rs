@@ -46,6 +46,11 @@ impl Log {
         Ok(())
     }
 
+    /// Whether somebody looks for a fault.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.inner.borrow().level >= Level::Debug
+    }
+
     pub(crate) fn error(&self, text: &str) {
         self.line(Level::Error, "ERROR", text);
     }

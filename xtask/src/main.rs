@@ -8,6 +8,7 @@ mod chroot_test;
 mod ci;
 mod demo;
 mod fuzz;
+mod guest;
 mod nextest;
 mod postgres;
 mod process;
@@ -40,6 +41,8 @@ enum Command {
     Bench(bench::Args),
     /// Call a real server with made-up requests and check its answers against its OpenAPI document
     Schemathesis(schemathesis::Args),
+    /// Build the first process of microVMs, static, as target/guest/bencher-init
+    Guest(guest::Args),
     /// Feed one reader of foreign bytes with what a fuzzer makes up, for a while
     Fuzz(fuzz::Args),
     /// Run the tests and accept what they print now: snapshots and openapi.json
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(args) => bench::run(&args),
         Command::Schemathesis(args) => schemathesis::run(&args),
+        Command::Guest(args) => guest::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Bless(args) => bless::run(&args),
         Command::ChrootTest(args) => chroot_test::run(&args),

@@ -130,7 +130,7 @@ fn is_there(requirement: &Requirement) -> bool {
 }
 
 /// Whether an ELF program names no interpreter. Reads the 64-bit program headers; anything else is not ours to run.
-fn is_static(program: &Path) -> bool {
+pub(crate) fn is_static(program: &Path) -> bool {
     const PT_INTERP: u32 = 3;
     let Ok(elf) = fs::read(program) else { return false };
     let u64_at = |at: usize| elf.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_le_bytes);

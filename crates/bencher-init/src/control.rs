@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Token;
+use crate::{config::Token, limits::MAX_MESSAGE};
 
 /// What the guest says. Times are nanoseconds since its kernel started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +89,33 @@ pub enum GuestFailure {
 }
 
 impl GuestFailure {
+    /// With every text cut to what fits a message.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        match &mut self {
+            Self::NoCommand | Self::Version { .. } => {}
+            Self::CommandNotFound { command, looked_in } => {
+                cut(command);
+                let mut left = MAX_MESSAGE;
+                looked_in.retain(|folder| {
+                    left = left.saturating_sub(folder.len() + 1);
+                    left > 0
+                });
+            }
+            Self::UnknownUser { user: text } | Self::UnknownGroup { group: text } | Self::Config { reason: text } => cut(text),
+            Self::NotExecutable { command: one, path: other }
+            | Self::ExecFailed { command: one, reason: other }
+            | Self::ImageUnreadable { path: one, reason: other }
+            | Self::Module { module: one, reason: other }
+            | Self::Mount { what: one, reason: other }
+            | Self::System { action: one, reason: other } => {
+                cut(one);
+                cut(other);
+            }
+        }
+        self
+    }
+
     /// Whether the image or the job's settings are at fault: the same again fails again, on any machine.
     #[must_use]
     pub fn is_of_image(&self) -> bool {
@@ -104,3 +131,15 @@ impl GuestFailure {
         }
     }
 }
+
+/// Cuts at a character, and says so.
+fn cut(text: &mut String) {
+    const MARK: char = '…';
+    if text.len() > MAX_MESSAGE {
+        text.truncate(text.floor_char_boundary(MAX_MESSAGE - MARK.len_utf8()));
+        text.push(MARK);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,9 @@
 
 use std::io::{self, Read};
 
-use crate::{config::GuestConfig, delivery::Sha256, limits::MAX_CONFIG};
+use serde::Deserialize;
+
+use crate::{PROTOCOL_VERSION, config::GuestConfig, delivery::Sha256, limits::MAX_CONFIG};
 
 const MARK: [u8; 8] = *b"BENCHCFG";
 const SECTOR: usize = 512;
@@ -22,12 +24,20 @@ pub enum DriveError {
     NoMark,
     #[error("it announces {length} bytes of configuration, at most {MAX_CONFIG} are read")]
     TooLarge { length: u64 },
+    #[error("it is for version {version} of the protocol, not {}", crate::PROTOCOL_VERSION)]
+    Version { version: u16 },
     #[error("the configuration does not have the digest it is announced with")]
     Damaged,
     #[error("the configuration is not what this version knows")]
     Text(#[source] serde_json::Error),
     #[error("it could not be read")]
     Io(#[source] io::Error),
+}
+
+/// What every version of the configuration has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u16,
 }
 
 /// The whole content of a drive with this configuration.
@@ -68,6 +78,11 @@ pub fn read(from: &mut impl Read) -> Result<GuestConfig, DriveError> {
     from.read_exact(&mut text).map_err(DriveError::Io)?;
     if Sha256::of(&text) != Sha256(digest) {
         return Err(DriveError::Damaged);
+    }
+    // Asked first: a text of another version may well be one that this one cannot read.
+    let Versioned { version } = serde_json::from_slice(&text).map_err(DriveError::Text)?;
+    if version != PROTOCOL_VERSION {
+        return Err(DriveError::Version { version });
     }
     serde_json::from_slice(&text).map_err(DriveError::Text)
 }

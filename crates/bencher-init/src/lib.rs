@@ -18,6 +18,9 @@
 //!         (reboot)
 //! ```
 //!
+//! A guest that cannot go on says `Failed`, in the place of whatever it would have said next, be it `Hello`; it waits a
+//! moment for the host to close the connection, and reboots.
+//!
 //! Everything here is pure: bytes in, messages out, within bounds. Neither side believes the other; the host gives
 //! everything a bound and a deadline, for a guest may say anything.
 

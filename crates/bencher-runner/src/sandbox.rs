@@ -2,9 +2,14 @@
 //!
 //! A sandbox is given a root file system and a command and knows nothing of jobs, the server or the network.
 
+mod cgroup;
 pub mod command;
+pub mod firecracker;
 pub mod host;
+mod pidns;
+mod process;
 mod rootfs;
+mod session;
 mod user;
 
 use std::{collections::BTreeMap, fmt, future::Future, io, path::PathBuf, time::Duration};
@@ -13,6 +18,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use self::command::{ImageCommand, Names};
+pub use self::session::{EachFresh, Session};
 use crate::limits;
 
 /// Where a benchmark runs.
@@ -26,6 +32,16 @@ pub trait Sandbox: Send + Sync {
         plan: &ExecutionPlan,
         cancel: CancellationToken,
     ) -> impl Future<Output = Result<IterationOutcome, SandboxError>> + Send;
+
+    /// Several iterations in one place, where the sandbox can. Nothing is started before the session's first iteration.
+    ///
+    /// A sandbox that has nothing to keep gives every iteration a fresh one.
+    fn session(&self, plan: &ExecutionPlan) -> impl Session
+    where
+        Self: Sized,
+    {
+        EachFresh::new(self, plan)
+    }
 }
 
 /// Everything one iteration needs.
@@ -157,6 +173,8 @@ pub struct IterationOutcome {
     pub wall: Duration,
     /// Whether the kernel killed a process of the benchmark for want of memory. `false` also where it cannot be known.
     pub oom_killed: bool,
+    /// What the iteration spent its time on, where the sandbox is a microVM.
+    pub phases: Option<Phases>,
     /// What was asked for and could not be applied, in sentences for the operator.
     pub warnings: Vec<String>,
 }
@@ -167,6 +185,23 @@ impl IterationOutcome {
     pub fn is_partial(&self) -> bool {
         self.ended != Ended::Exited
     }
+}
+
+/// How long the parts of an iteration in a microVM took. Zero is what a guest that was up already did not need again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Making the iteration's own disk from the image's.
+    pub clone: Duration,
+    /// From the start of the machine's process to the guest's first process.
+    pub boot: Duration,
+    /// From there until the guest was ready to run the benchmark.
+    pub init_ready: Duration,
+    /// The benchmark, as the guest measured it.
+    pub run: Duration,
+    /// From the benchmark's end until its output and files were here.
+    pub collect: Duration,
+    /// From there until nothing of the machine was left. Zero where the machine is kept for the next iteration.
+    pub teardown: Duration,
 }
 
 /// How the benchmark's process ended.
@@ -312,6 +347,8 @@ pub enum ImageError {
     },
     #[error("{path} of the image has more than {max} bytes")]
     AccountFileTooLarge { path: String, max: u64 },
+    #[error("the benchmark ended its own microVM (a reboot, or its kernel gave up), so there is no result")]
+    MachineEnded,
 }
 
 /// What this machine could not do.
@@ -319,6 +356,10 @@ pub enum ImageError {
 pub enum InfrastructureError {
     #[error("host execution needs root; start the runner as root or use a sandbox")]
     NotRoot,
+    #[error("starting microVMs needs root, to give each a user, a jail and limits of its own; start the runner as root")]
+    MachinesNeedRoot,
+    #[error(transparent)]
+    Machine(#[from] firecracker::MachineError),
     #[error("another runner uses the state folder {path}; give each its own")]
     StateDirInUse { path: PathBuf },
     #[error("could not {action} {path}")]
@@ -354,7 +395,11 @@ impl InfrastructureError {
     /// Whether it stays until a person changes the machine or starts the runner otherwise.
     #[must_use]
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::NotRoot | Self::ProgramMissing { .. })
+        match self {
+            Self::NotRoot | Self::MachinesNeedRoot | Self::ProgramMissing { .. } => true,
+            Self::Machine(error) => error.is_lasting(),
+            _ => false,
+        }
     }
 
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

@@ -9,15 +9,12 @@
 //! ```
 
 mod bundle;
-mod cgroup;
 mod collect;
 mod container;
 mod mounts;
-mod pidns;
-mod process;
 mod program;
 mod stream;
-mod sweep;
+pub(super) mod sweep;
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -35,15 +32,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     bundle::Surroundings,
-    cgroup::CgroupHost,
     collect::FileView,
     container::{Init, Running, Runtime},
-    pidns::Warden,
     stream::Capture,
 };
 use super::{
     Ended, ExecutionPlan, Exit, ImageError, InfrastructureError, IterationOutcome, Sandbox, SandboxError,
+    cgroup::CgroupHost,
     command::DEFAULT_PATH,
+    pidns::{self, Warden},
     rootfs::{AnchoredRoot, read_bounded},
     user::{self, Account},
 };
@@ -186,6 +183,7 @@ impl HostSandbox {
             skipped_files: collection.skipped,
             wall: end.wall,
             oom_killed,
+            phases: None,
             warnings,
         })
     }
@@ -269,7 +267,7 @@ impl Prepared {
         let state_dir = fs::canonicalize(&config.state_dir).map_err(InfrastructureError::io("find", &config.state_dir))?;
         let folder = IterationFolder::create(state_dir.join(&id))?;
         let warden = Warden::start()?;
-        sweep::note_warden(&folder.0, warden.pid())?;
+        pidns::note_warden(&folder.0, warden.pid())?;
         let around = Surroundings { account: &account, pid_namespace: &warden.namespace_path() };
         bundle::write(&folder.0, plan, around)?;
         let pipe = || io::pipe().map_err(InfrastructureError::kernel("make a pipe"));
@@ -308,7 +306,7 @@ impl Drop for IterationFolder {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, InfrastructureError> {
+pub(super) fn lock(dir: &Path) -> Result<File, InfrastructureError> {
     let path = dir.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(InfrastructureError::io("open", &path))?;

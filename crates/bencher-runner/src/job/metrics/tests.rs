@@ -18,6 +18,7 @@ fn outcome() -> IterationOutcome {
         skipped_files: Vec::new(),
         wall: Duration::from_millis(2500),
         oom_killed: false,
+        phases: None,
         warnings: Vec::new(),
     }
 }

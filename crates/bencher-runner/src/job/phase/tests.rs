@@ -57,6 +57,7 @@ fn ended(exit: Exit, stdout: &str) -> IterationOutcome {
         skipped_files: Vec::new(),
         wall: Duration::from_secs(1),
         oom_killed: false,
+        phases: None,
         warnings: Vec::new(),
     }
 }

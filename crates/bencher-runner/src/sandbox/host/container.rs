@@ -15,10 +15,10 @@ use std::{
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Deserialize;
 
-use super::{HOST_PATH, process::WatchedProcess, program};
+use super::{HOST_PATH, program};
 use crate::{
     limits,
-    sandbox::{Exit, ImageError, InfrastructureError, SandboxError},
+    sandbox::{Exit, ImageError, InfrastructureError, SandboxError, process::WatchedProcess},
 };
 
 /// What the runtime says when the kernel refuses to execute the command.

@@ -8,30 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    mount::{UnmountFlags, unmount},
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
-};
-use tokio::time::Instant;
+use rustix::mount::{UnmountFlags, unmount};
 
-use super::{
-    cgroup::CgroupHost,
-    pidns::{self, PidNamespace},
-};
-use crate::{limits, sandbox::InfrastructureError};
+use crate::sandbox::{InfrastructureError, cgroup::CgroupHost, pidns::end_noted_warden};
 
 /// How the folders of iterations begin.
 pub(super) const PREFIX: &str = "iteration-";
-
-/// The file in an iteration's folder that says which process is the warden.
-const WARDEN_FILE: &str = "warden";
-
-/// Notes who the warden is, for the case that this process does not live to end it.
-pub(super) fn note_warden(dir: &Path, pid: i32) -> Result<(), InfrastructureError> {
-    let path = dir.join(WARDEN_FILE);
-    let ticks = pidns::start_ticks(pid).unwrap_or_default();
-    fs::write(&path, format!("{pid} {ticks}\n")).map_err(InfrastructureError::io("write", path))
-}
 
 /// Ends and removes what earlier owners of `state_dir` left, and returns the number of iterations found.
 ///
@@ -43,7 +25,7 @@ pub(super) async fn sweep(state_dir: &Path, cgroups: &CgroupHost) -> Result<usiz
     for name in &leftovers {
         let dir = state_dir.join(name);
         tracing::warn!(folder = %dir.display(), "removing what an earlier runner left");
-        end_warden(&dir).await?;
+        end_noted_warden(&dir).await?;
         // Deleting through a mount would delete the image: first there must be none.
         unmount_below(&dir)?;
         cgroups.remove_leftover(name).await;
@@ -52,34 +34,8 @@ pub(super) async fn sweep(state_dir: &Path, cgroups: &CgroupHost) -> Result<usiz
     Ok(leftovers.len())
 }
 
-async fn end_warden(dir: &Path) -> Result<(), InfrastructureError> {
-    let Ok(text) = fs::read_to_string(dir.join(WARDEN_FILE)) else { return Ok(()) };
-    let mut words = text.split_whitespace();
-    let (pid, ticks) = (words.next().and_then(|word| word.parse().ok()), words.next().and_then(|word| word.parse().ok()));
-    let (Some(pid), Some(ticks)) = (pid, ticks) else { return Ok(()) };
-    let Some(handle) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return Ok(()) };
-    // The handle is open, so from here on the number cannot change its owner unnoticed.
-    if pidns::start_ticks(pid) != Some(ticks) {
-        return Ok(());
-    }
-    let Ok(namespace) = PidNamespace::of(pid) else { return Ok(()) };
-    let _ = pidfd_send_signal(&handle, Signal::KILL);
-    // Not the warden's own end: it waits for zombies, and their new parent may be one that never reaps.
-    let deadline = Instant::now() + limits::KILL_TIMEOUT;
-    while !namespace.is_dead_but_for(pid) {
-        if Instant::now() >= deadline {
-            return Err(InfrastructureError::TimedOut {
-                step: "the end of an earlier runner's benchmark",
-                after: limits::KILL_TIMEOUT,
-            });
-        }
-        tokio::time::sleep(pidns::REAP_PAUSE).await;
-    }
-    Ok(())
-}
-
 /// Detaches every mount in the folder that the calling thread can see.
-pub(super) fn unmount_below(dir: &Path) -> Result<(), InfrastructureError> {
+pub(in crate::sandbox) fn unmount_below(dir: &Path) -> Result<(), InfrastructureError> {
     let dir = fs::canonicalize(dir).map_err(InfrastructureError::io("find", dir))?;
     let mountinfo = "/proc/thread-self/mountinfo";
     let text = fs::read_to_string(mountinfo).map_err(InfrastructureError::io("read", mountinfo))?;

@@ -10,6 +10,7 @@ use std::{
     ffi::OsString,
     fs, io,
     os::fd::OwnedFd,
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -21,11 +22,14 @@ use rustix::{
 };
 use tokio::time::Instant;
 
-use super::process::WatchedProcess;
-use crate::{limits, sandbox::InfrastructureError};
+use super::{InfrastructureError, command::DEFAULT_PATH, process::WatchedProcess};
+use crate::limits;
 
 /// Pause between two looks at processes that have been killed and not yet reaped.
-pub(super) const REAP_PAUSE: Duration = Duration::from_millis(2);
+const REAP_PAUSE: Duration = Duration::from_millis(2);
+
+/// The file in an iteration's folder that says which process is the warden.
+const WARDEN_FILE: &str = "warden";
 
 /// The first process of a PID namespace, and with it the namespace.
 #[derive(Debug)]
@@ -39,7 +43,7 @@ pub(super) struct Warden {
 
 /// A PID namespace, by what `/proc/<pid>/ns/pid` reads as for every process in it.
 #[derive(Debug)]
-pub(super) struct PidNamespace(OsString);
+struct PidNamespace(OsString);
 
 /// A process of a namespace.
 #[derive(Clone, Copy, Debug)]
@@ -143,14 +147,14 @@ impl Warden {
 
 impl PidNamespace {
     /// The namespace that a process is in.
-    pub(super) fn of(pid: i32) -> Result<Self, InfrastructureError> {
+    fn of(pid: i32) -> Result<Self, InfrastructureError> {
         let link = format!("/proc/{pid}/ns/pid");
         let target = fs::read_link(&link).map_err(InfrastructureError::io("read", &link))?;
         Ok(Self(target.into_os_string()))
     }
 
     /// Reaps what is dead and ours; whether nothing alive is left besides `warden`.
-    pub(super) fn is_dead_but_for(&self, warden: i32) -> bool {
+    fn is_dead_but_for(&self, warden: i32) -> bool {
         let members = self.members();
         reap_orphans(&members);
         members.iter().all(|member| member.is_zombie || member.pid.as_raw_nonzero().get() == warden)
@@ -181,8 +185,42 @@ impl Drop for Warden {
     }
 }
 
+/// Notes in `dir` who the warden is, for the case that this process does not live to end it.
+pub(super) fn note_warden(dir: &Path, pid: i32) -> Result<(), InfrastructureError> {
+    let path = dir.join(WARDEN_FILE);
+    let ticks = start_ticks(pid).unwrap_or_default();
+    fs::write(&path, format!("{pid} {ticks}\n")).map_err(InfrastructureError::io("write", path))
+}
+
+/// Ends the namespace whose warden an earlier runner noted in `dir`, if it still lives.
+pub(super) async fn end_noted_warden(dir: &Path) -> Result<(), InfrastructureError> {
+    let Ok(text) = fs::read_to_string(dir.join(WARDEN_FILE)) else { return Ok(()) };
+    let mut words = text.split_whitespace();
+    let (pid, ticks) = (words.next().and_then(|word| word.parse().ok()), words.next().and_then(|word| word.parse().ok()));
+    let (Some(pid), Some(ticks)) = (pid, ticks) else { return Ok(()) };
+    let Some(handle) = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return Ok(()) };
+    // The handle is open, so from here on the number cannot change its owner unnoticed.
+    if start_ticks(pid) != Some(ticks) {
+        return Ok(());
+    }
+    let Ok(namespace) = PidNamespace::of(pid) else { return Ok(()) };
+    let _ = pidfd_send_signal(&handle, Signal::KILL);
+    // Not the warden's own end: it waits for zombies, and their new parent may be one that never reaps.
+    let deadline = Instant::now() + limits::KILL_TIMEOUT;
+    while !namespace.is_dead_but_for(pid) {
+        if Instant::now() >= deadline {
+            return Err(InfrastructureError::TimedOut {
+                step: "the end of an earlier runner's benchmark",
+                after: limits::KILL_TIMEOUT,
+            });
+        }
+        tokio::time::sleep(REAP_PAUSE).await;
+    }
+    Ok(())
+}
+
 /// The time a process started, in clock ticks since boot: with its number, what tells it from a later one.
-pub(super) fn start_ticks(pid: i32) -> Option<u64> {
+fn start_ticks(pid: i32) -> Option<u64> {
     // The name in the second field may hold anything; what follows its closing parenthesis is well-formed.
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
@@ -195,7 +233,7 @@ fn spawn_in_new_namespace() -> Result<Child, InfrastructureError> {
     Command::new("env")
         .args(["--ignore-signal=CHLD", "cat"])
         .env_clear()
-        .env("PATH", super::HOST_PATH)
+        .env("PATH", DEFAULT_PATH)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sandbox::Resources;
+use super::Resources;
 
 /// Microseconds over which CPU time is counted; the kernel's own default.
 const CPU_PERIOD_MICROS: u64 = 100_000;
@@ -22,6 +22,7 @@ enum Controller {
     Cpu,
     Memory,
     Pids,
+    Io,
 }
 
 /// Which hierarchy a controller is in.
@@ -37,6 +38,15 @@ struct Hierarchy {
     mount: PathBuf,
 }
 
+/// A bound on reading from, and on writing to, one disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct IoLimit {
+    /// Numbers of the whole disk: the kernel refuses those of a partition.
+    pub(super) major: u32,
+    pub(super) minor: u32,
+    pub(super) bytes_per_second: u64,
+}
+
 /// The controllers this host has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CgroupHost {
@@ -46,13 +56,24 @@ pub(super) struct CgroupHost {
 }
 
 impl Controller {
-    const ALL: [Self; 3] = [Self::Cpu, Self::Memory, Self::Pids];
+    /// Those of which every host should have one.
+    const EXPECTED: [Self; 3] = [Self::Cpu, Self::Memory, Self::Pids];
+    const ALL: [Self; 4] = [Self::Cpu, Self::Memory, Self::Pids, Self::Io];
 
     fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
             Self::Memory => "memory",
             Self::Pids => "pids",
+            Self::Io => "io",
+        }
+    }
+
+    /// What the kernel calls it where it lists what a hierarchy has.
+    fn listed_as(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Self::Io, Version::V1) => "blkio",
+            (controller, _) => controller.name(),
         }
     }
 }
@@ -69,7 +90,7 @@ impl CgroupHost {
             };
             let version = if kind == "cgroup" { Version::V1 } else { Version::V2 };
             for controller in Controller::ALL {
-                if available.iter().any(|name| name == controller.name()) {
+                if available.iter().any(|name| name == controller.listed_as(version)) {
                     hierarchies.insert(controller, Hierarchy { version, mount: mount.clone() });
                 }
             }
@@ -79,7 +100,7 @@ impl CgroupHost {
 
     /// What limits cannot be applied on this host, in sentences.
     pub(super) fn shortcomings(&self) -> Vec<String> {
-        let missing = Controller::ALL.into_iter().filter(|controller| !self.hierarchies.contains_key(controller));
+        let missing = Controller::EXPECTED.into_iter().filter(|controller| !self.hierarchies.contains_key(controller));
         missing
             .map(|controller| format!("the host has no {} cgroup controller: that limit is not applied", controller.name()))
             .collect()
@@ -88,11 +109,12 @@ impl CgroupHost {
     /// Makes the group of one iteration and sets its limits. Never fails; what did not take is in the group's warnings.
     pub(super) fn create(&self, name: &str, resources: &Resources, host_cpus: usize) -> JobCgroup {
         let mut group = JobCgroup { folders: BTreeMap::new(), warnings: Vec::new() };
-        for controller in Controller::ALL {
+        for controller in Controller::EXPECTED {
             let wanted = match controller {
                 Controller::Cpu => resources.cpus.is_some_and(|cpus| (cpus as usize) < host_cpus),
                 Controller::Memory => resources.memory_bytes.is_some(),
                 Controller::Pids => resources.pids.is_some(),
+                Controller::Io => false,
             };
             if !wanted {
                 continue;
@@ -110,6 +132,27 @@ impl CgroupHost {
             }
         }
         group
+    }
+
+    /// Bounds what the group reads from the disk, and what it writes to it, in bytes a second. As [`Self::create`], never fails.
+    pub(super) fn limit_io(&self, group: &mut JobCgroup, name: &str, limit: IoLimit) {
+        let Some(hierarchy) = self.hierarchies.get(&Controller::Io) else {
+            group.warnings.push("no io limit: the host has no such cgroup controller".to_owned());
+            return;
+        };
+        let IoLimit { major, minor, bytes_per_second: bound } = limit;
+        let applied = self.folder(hierarchy, Controller::Io, name).and_then(|folder| {
+            group.folders.insert(Controller::Io, (hierarchy.version, folder.clone()));
+            match hierarchy.version {
+                Version::V1 => ["blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device"]
+                    .into_iter()
+                    .try_for_each(|file| write(&folder.join(file), &format!("{major}:{minor} {bound}"))),
+                Version::V2 => write(&folder.join("io.max"), &format!("{major}:{minor} rbps={bound} wbps={bound}")),
+            }
+        });
+        if let Err(error) = applied {
+            group.warnings.push(format!("no io limit: {error}"));
+        }
     }
 
     /// Removes the group of an iteration whose processes have been killed, if it is there.
@@ -205,6 +248,7 @@ fn apply(controller: Controller, version: Version, folder: &Path, resources: &Re
                 Version::V2 => set("cpu.max", format!("{quota} {CPU_PERIOD_MICROS}")),
             }
         }
+        (Controller::Io, _) => Ok(()),
         (Controller::Pids, _) => set("pids.max", resources.pids.unwrap_or(u64::MAX).to_string()),
         (Controller::Memory, Version::V1) => {
             let bytes = resources.memory_bytes.unwrap_or(u64::MAX).to_string();
@@ -231,7 +275,7 @@ fn enable(level: &Path, controller: Controller) -> io::Result<()> {
     if read_words(&file).iter().any(|name| name == controller.name()) {
         return Ok(());
     }
-    write(&file, &format!("+{}", controller.name()))
+    write(&file, &format!("+{}", controller.listed_as(Version::V2)))
 }
 
 fn write(path: &Path, value: &str) -> io::Result<()> {

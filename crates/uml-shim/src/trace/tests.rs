@@ -42,3 +42,16 @@ fn the_whole_state_keeps_what_was_given_and_drops_unknown_components() {
     assert_eq!(whole[COMPONENTS_AT + 8..2696], part[COMPONENTS_AT + 8..]);
     assert!(whole[2696..].iter().all(|byte| *byte == 0));
 }
+
+#[test]
+fn only_what_runs_guest_code_counts_as_driving() {
+    assert!(is_resume(libc::PTRACE_SYSEMU) && is_resume(libc::PTRACE_SYSCALL));
+    assert!(!is_resume(libc::PTRACE_GETREGS));
+}
+
+#[test]
+fn only_the_extended_state_is_ever_too_small() {
+    assert!(is_set_state(libc::PTRACE_SETREGSET, EXTENDED_STATE));
+    assert!(!is_set_state(libc::PTRACE_SETREGSET, 1));
+    assert!(!is_set_state(libc::PTRACE_GETREGSET, EXTENDED_STATE));
+}

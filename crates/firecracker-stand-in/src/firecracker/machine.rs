@@ -14,6 +14,7 @@ use std::{
 
 use firecracker_stand_in::tools::REBOOT_EXIT_CODE;
 use nix::{
+    errno::Errno,
     libc,
     sys::{
         resource::{Resource, getrlimit, setrlimit},
@@ -106,11 +107,19 @@ impl Machine {
     }
 
     pub(crate) fn pause(&self) -> io::Result<()> {
-        Ok(killpg(self.group, Signal::SIGSTOP)?)
+        self.signal(Signal::SIGSTOP)
     }
 
     pub(crate) fn resume(&self) -> io::Result<()> {
-        Ok(killpg(self.group, Signal::SIGCONT)?)
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// A guest that came to its end stands still as it is.
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        match killpg(self.group, signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// The socket of the management console.

@@ -9,6 +9,7 @@ fn stopped_by(signal: c_int) -> c_int {
 fn a_driven_process_that_was_stopped_from_outside_is_sent_on_as_before() {
     resumed(1001, libc::PTRACE_SYSEMU);
     assert_eq!(after_stop(1001, stopped_by(libc::SIGSTOP)), Some(libc::PTRACE_SYSEMU));
+    assert_eq!(after_stop(1001, stopped_by(libc::SIGCONT)), Some(libc::PTRACE_SYSEMU));
 }
 
 #[test]

@@ -220,6 +220,12 @@ pub struct RunArgs {
     /// How many times to run the benchmark.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     pub iter: u32,
+    /// How many times to run it before that, without printing what comes of it.
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    pub warmup: u32,
+    /// Run everything in one microVM, instead of each run in a fresh one.
+    #[arg(long, requires = "sandbox")]
+    pub reuse_vm: bool,
     /// Go on, and succeed, where the benchmark exits with another code than 0.
     #[arg(long)]
     pub allow_failure: bool,

@@ -19,8 +19,8 @@ use crate::{
     job::{
         image::{FetchError, ImageSource, OpenError},
         outcome::IterationResult,
-        phase::{Prepared, Verdict},
-        plan::{Failures, Measures, Order},
+        phase::{self, Prepared, Verdict},
+        plan::{Failures, Measures, Order, Reuse},
     },
     limits::MAX_PIDS,
     sandbox::{
@@ -97,6 +97,22 @@ pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit,
         fetched => fetched.map_err(|error| LocalError::Fetch(Box::new(error)))?,
     };
     let prepared = Prepared::new(order, image).map_err(LocalError::Image)?;
+    for warmup in 1..=prepared.warmups() {
+        let (result, verdict) = prepared.iterate(&sandbox, &cancel).await;
+        info!(warmup, of = args.warmup, exit_code = result.as_ref().map(|result| result.exit_code), "warm-up run ended");
+        match phase::of_warmup(verdict, warmup, args.warmup) {
+            Verdict::GoOn if !cancel.is_cancelled() => {}
+            Verdict::GoOn | Verdict::Canceled => return Ok(Exit::Interrupted),
+            Verdict::Failed(problem) => {
+                // What it printed is of use now, and no result.
+                if let Some(result) = &result {
+                    print_aside(result)?;
+                }
+                error!("{problem}");
+                return Ok(if result.is_some() { Exit::Benchmark } else { Exit::Failure });
+            }
+        }
+    }
     for iteration in 1..=prepared.iterations() {
         let (result, verdict) = prepared.iterate(&sandbox, &cancel).await;
         if let Some(result) = &result {
@@ -151,6 +167,8 @@ fn order(args: &RunArgs) -> Result<Order, LocalError> {
         file_paths: args.output.clone(),
         measures: Measures::default(),
         iterations: args.iter,
+        warmups: args.warmup,
+        reuse: Reuse::wanted(args.reuse_vm),
         failures: Failures::allowed(args.allow_failure),
     })
 }
@@ -160,6 +178,14 @@ fn print(result: &IterationResult) -> Result<(), LocalError> {
     write(&mut io::stderr().lock(), "stderr", &result.stderr)?;
     for note in &result.notes {
         warn!("{note}");
+    }
+    Ok(())
+}
+
+/// Prints everything to stderr.
+fn print_aside(result: &IterationResult) -> Result<(), LocalError> {
+    for stream in [&result.stdout, &result.stderr] {
+        write(&mut io::stderr().lock(), "stderr", stream)?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    cli::{RunArgs, SandboxKind, TuningArgs},
+    cli::{RunArgs, TuningArgs},
     config::{self, Bounds, ConfigError},
     daemon::Stop,
     exit::Exit,
@@ -21,20 +21,15 @@ use crate::{
         outcome::IterationResult,
         phase::{self, Prepared, Verdict},
         plan::{Failures, Measures, Order, Reuse},
+        sandboxes::{self, SandboxesError},
     },
     limits::MAX_PIDS,
-    sandbox::{
-        ImageError, InfrastructureError, Network, Resources,
-        command::Overrides,
-        host::{HostConfig, HostSandbox},
-    },
+    sandbox::{ImageError, Network, Resources, command::Overrides},
 };
 
 /// Why an image could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    #[error("this runner cannot run microVMs yet; leave --sandbox out to run the image directly on this machine")]
-    NoMicroVm,
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("--image is neither a folder with an OCI image layout nor an image reference")]
@@ -47,8 +42,8 @@ pub enum LocalError {
     Fetch(#[source] Box<FetchError>),
     #[error("the image cannot be run")]
     Image(#[source] ImageError),
-    #[error("could not set up execution on this machine")]
-    Sandbox(#[source] InfrastructureError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxesError),
     #[error("could not write {what}")]
     Write {
         what: String,
@@ -64,9 +59,6 @@ pub enum LocalError {
 /// # Errors
 /// The image or this machine is not up to it. A benchmark that fails is no error but an exit code.
 pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit, LocalError> {
-    if args.sandbox == Some(SandboxKind::Firecracker) {
-        return Err(LocalError::NoMicroVm);
-    }
     say_not_tuned(&args.tuning);
     let order = order(args)?;
     let data = config::data_dir(args.storage.data_dir.as_deref())?;
@@ -79,10 +71,7 @@ pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit,
     });
 
     let images = ImageSource::open(&data.join("images"), args.storage.image_cache_size.0)?;
-    let sandbox = HostSandbox::open(HostConfig::new(data.join("sandbox-run"))).await.map_err(LocalError::Sandbox)?;
-    for shortcoming in sandbox.shortcomings() {
-        warn!(shortcoming, "not every limit can be applied on this machine");
-    }
+    let sandbox = sandboxes::open_host(&data.join("sandbox-run")).await?;
     let fetched = if config::is_layout(&args.image) {
         images.of_layout(Path::new(&args.image), &cancel).await
     } else {
@@ -232,7 +221,7 @@ impl LocalError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NoMicroVm | Self::Config(_) | Self::Reference(_) | Self::NoRegistry(_) => Exit::Usage,
+            Self::Config(_) | Self::Reference(_) | Self::NoRegistry(_) => Exit::Usage,
             Self::Sandbox(problem) if problem.is_lasting() => Exit::Unable,
             _ => Exit::Failure,
         }

@@ -95,9 +95,11 @@ async fn fill(server: &TestServer, user: &TestUser, project: &str, runner: &Runn
     }
     let output =
         |stdout: &str| vec![IterationOutput { exit_code: 0, stdout: Some(stdout.to_owned()), ..IterationOutput::default() }];
-    for terminal in
-        [Terminal::Completed(output(&results).into()), Terminal::Failed(output("nothing").into(), "it failed".to_owned()), Terminal::Canceled]
-    {
+    for terminal in [
+        Terminal::Completed(output(&results).into()),
+        Terminal::Failed(output("nothing").into(), "it failed".to_owned()),
+        Terminal::Canceled,
+    ] {
         run_job(server, user, project).await;
         work(server, runner, terminal).await;
     }

@@ -18,8 +18,7 @@ use bencher_types::{
 use super::{
     Human, Out,
     table::{Cell, Listed, Tone, fields},
-    timings,
-    units,
+    timings, units,
 };
 
 /// A time to the second, in UTC.

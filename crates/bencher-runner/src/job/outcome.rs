@@ -47,7 +47,8 @@ impl IterationResult {
 
     /// What remains of a result that there is no room for.
     pub(crate) fn without_output(self) -> Self {
-        let note = format!("its {} bytes of output and files were not kept: with them the result would be too large", self.size());
+        let note =
+            format!("its {} bytes of output and files were not kept: with them the result would be too large", self.size());
         Self { stdout: Bytes::new(), stderr: Bytes::new(), files: BTreeMap::new(), notes: vec![note], ..self }
     }
 }

@@ -108,7 +108,10 @@ impl Runner {
 }
 
 pub(crate) fn printed(text: &str) -> JobOutcome {
-    JobOutcome::Completed { results: vec![IterationResult { stdout: text.to_owned().into(), ..IterationResult::default() }], warmups: Vec::new() }
+    JobOutcome::Completed {
+        results: vec![IterationResult { stdout: text.to_owned().into(), ..IterationResult::default() }],
+        warmups: Vec::new(),
+    }
 }
 
 /// The job and the first stdout of a completed result.
@@ -143,7 +146,10 @@ async fn goes_the_whole_way(kind: Kind) {
     assert_eq!(world.message().await, FromRunner::Running { job: Some(second) });
     assert_eq!(runner.started().await, second);
     runner.finish(JobOutcome::Failed { results: Vec::new(), warmups: Vec::new(), error: "broken".to_owned() });
-    assert_eq!(world.message().await, FromRunner::Failed { job: second, results: Vec::new(), warmups: None, error: "broken".to_owned() });
+    assert_eq!(
+        world.message().await,
+        FromRunner::Failed { job: second, results: Vec::new(), warmups: None, error: "broken".to_owned() }
+    );
     assert!(matches!(world.message().await, FromRunner::Ready { .. }));
     runner.stop().await;
     runner.ended().await;

@@ -78,7 +78,8 @@ fn a_result_larger_than_the_message_fails_the_job_and_says_both_sizes() {
 
 #[test]
 fn a_failure_that_is_too_large_keeps_its_own_reason_first() {
-    let outcome = JobOutcome::Failed { results: vec![printed(vec![b'x'; 100_000])], warmups: Vec::new(), error: "exit code 7".to_owned() };
+    let outcome =
+        JobOutcome::Failed { results: vec![printed(vec![b'x'; 100_000])], warmups: Vec::new(), error: "exit code 7".to_owned() };
     let FromRunner::Failed { error, .. } = parse(&message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE)) else {
         panic!("it is failed")
     };

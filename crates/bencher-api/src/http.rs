@@ -12,7 +12,7 @@ pub mod deletion;
 pub mod dimension;
 pub mod extract;
 pub mod images;
-mod invitations;
+pub mod invitations;
 pub mod jobs;
 pub mod measures;
 pub mod members;

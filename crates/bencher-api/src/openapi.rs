@@ -16,7 +16,8 @@ use utoipa::{
 use crate::{
     chart::Format,
     http::{
-        alerts::AlertSort, images::ImageSort, jobs::JobSort, plots::PlotsSort, reports::ReportSort, thresholds::ThresholdSort,
+        alerts::AlertSort, images::ImageSort, invitations::InvitationSort, jobs::JobSort, plots::PlotsSort, reports::ReportSort,
+        thresholds::ThresholdSort,
     },
     store::{Direction, NameSort},
 };
@@ -41,6 +42,7 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<ImageSort>()
                 .schema_from::<ThresholdSort>()
                 .schema_from::<AlertSort>()
+                .schema_from::<InvitationSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<PlotsSort>()
                 .schema_from::<Format>()

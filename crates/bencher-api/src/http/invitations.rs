@@ -17,9 +17,17 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(invitations_list)).routes(routes!(invitation_withdraw))
 }
 
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum InvitationSort {
+    Created,
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct InvitationsQuery {
+    #[expect(dead_code, reason = "there is one order; the parameter is only checked")]
+    sort: Option<InvitationSort>,
     /// Newest first when absent.
     direction: Option<Direction>,
     /// Items on a page, at most 255; 8 when absent.

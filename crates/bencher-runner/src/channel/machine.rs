@@ -318,7 +318,9 @@ impl Machine {
             session.doing = Doing::Polling { since: now };
             let seconds = u32::try_from(self.settings.poll_timeout.as_secs()).unwrap_or(u32::MAX);
             // A v0.6 server would offer updates to whoever says what it is.
-            let runner = (session.acks == AckPolicy::TerminalOnly).then(RunnerMetadata::this);
+            let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+            let ours = || RunnerMetadata::ours(os, arch, env!("CARGO_PKG_VERSION"));
+            let runner = (session.acks == AckPolicy::TerminalOnly).then(ours);
             out.push(Output::Send(FromRunner::Ready { poll_timeout: Some(seconds), runner }));
         }
     }

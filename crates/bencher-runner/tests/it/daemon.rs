@@ -132,7 +132,8 @@ async fn goes_the_whole_way(kind: Kind) {
     let mut runner = Runner::start(world.addr, data.path());
     assert_eq!(world.next().await, Seen::Connected);
     // Whoever says what it is to a v0.6 server is offered updates.
-    let metadata = (kind == Kind::Ours).then(RunnerMetadata::this);
+    let ours = || RunnerMetadata::ours(std::env::consts::OS, std::env::consts::ARCH, env!("CARGO_PKG_VERSION"));
+    let metadata = (kind == Kind::Ours).then(ours);
     assert_eq!(world.message().await, FromRunner::Ready { poll_timeout: Some(55), runner: metadata });
     assert_eq!(world.message().await, FromRunner::Running { job: Some(first) });
     assert_eq!(runner.started().await, first);

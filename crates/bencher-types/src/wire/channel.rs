@@ -74,13 +74,13 @@ pub struct RunnerMetadata {
 }
 
 impl RunnerMetadata {
-    /// What a runner of this build is: its version is that of the workspace.
+    /// What a runner of this product is, on such a machine.
     #[must_use]
-    pub fn this() -> Self {
+    pub fn ours(os: &str, arch: &str, version: &str) -> Self {
         Self {
-            os: std::env::consts::OS.to_owned(),
-            arch: std::env::consts::ARCH.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            os: os.to_owned(),
+            arch: arch.to_owned(),
+            version: version.to_owned(),
             channel: None,
             checksum: None,
             product: Some("bencher".to_owned()),

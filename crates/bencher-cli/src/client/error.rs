@@ -161,10 +161,7 @@ pub(super) fn unreachable(url: Url, source: reqwest::Error) -> ApiError {
 
 /// What TLS has against the connection, where that does not pass by itself.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let found = chain(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>() {
-        None => cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref(),
-        found => found,
-    })?;
+    let found = chain(error).find_map(within)?;
     use rustls::Error::{
         InvalidCertificate, InvalidMessage, NoCertificatesPresented, PeerIncompatible, PeerMisbehaved, UnsupportedNameType,
     };
@@ -178,6 +175,14 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
             | UnsupportedNameType
     )
     .then_some(found)
+}
+
+/// The error of TLS that an error is, or that it was wrapped around: an I/O error does not count what is in it as its source.
+fn within<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    match error.downcast_ref::<io::Error>() {
+        Some(io) => within(io.get_ref()?),
+        None => error.downcast_ref(),
+    }
 }
 
 /// Whether the resolver says for certain that there is no such host. It has no other way to say it than in words.

@@ -49,9 +49,9 @@ fn every_iteration_is_a_result_and_the_report_is_shown() {
     gzip -6    12.35 ms (11.11 ms … 13.58 ms)  2 KiB
     zstd       999 ns (899.1 ns … 1.099 µs)    2 KiB
     == stderr
-    iteration 0 of 2
-    results
     iteration 1 of 2
+    results
+    iteration 2 of 2
     results
 
     report http://SERVER/v0/projects/shop/reports/00000000-0000-4000-8000-000000000020
@@ -99,7 +99,7 @@ fn a_command_that_does_not_exist_is_a_failure() {
     exit 1
     == stdout
     == stderr
-    error: `no-such-program 2>/dev/null` failed in iteration 0: exit status: 127
+    error: `no-such-program 2>/dev/null` failed in iteration 1: exit status: 127
       hint: --allow-failure takes its results all the same
     ");
     assert!(world.asked().is_empty());
@@ -110,7 +110,7 @@ fn a_command_that_fails_fails_the_run_unless_that_is_allowed() {
     let world = world();
     let ended = world.bencher(&["run", "echo partial; exit 3"]);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("`echo partial; exit 3` failed in iteration 0: exit status: 3"), "{ended:?}");
+    assert!(ended.stderr.contains("`echo partial; exit 3` failed in iteration 1: exit status: 3"), "{ended:?}");
     assert!(world.asked().is_empty());
 
     let allowed = world.bencher(&["run", "--allow-failure", "echo partial; exit 3"]);

@@ -250,6 +250,6 @@ fn warm_up_runs_come_first_and_are_no_results() {
 
     let failing = World::always(201, shapes::report(1));
     let ended = failing.bencher(&["run", "--project", "shop", "--warmup", "1", "exit 3"]);
-    assert!(ended.stderr.contains("failed in warm-up 0: exit status: 3"), "{ended:?}");
+    assert!(ended.stderr.contains("failed in warm-up 1: exit status: 3"), "{ended:?}");
     assert!(failing.asked().is_empty());
 }

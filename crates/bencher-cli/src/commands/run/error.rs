@@ -7,7 +7,7 @@ use bencher_types::{JobUuid, ReportUuid};
 
 use crate::{client::ApiError, exit::Exit};
 
-/// One run of the command, counted from 0.
+/// One run of the command, counted from 0; people are told of the first, the second, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Warmup(u32),
@@ -17,8 +17,8 @@ pub(crate) enum Part {
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Warmup(number) => write!(f, "warm-up {number}"),
-            Self::Iteration(number) => write!(f, "iteration {number}"),
+            Self::Warmup(number) => write!(f, "warm-up {}", number + 1),
+            Self::Iteration(number) => write!(f, "iteration {}", number + 1),
         }
     }
 }

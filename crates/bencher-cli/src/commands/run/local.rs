@@ -22,7 +22,7 @@ pub(super) async fn measure(out: Out, args: &Run) -> Result<Measured, RunError> 
     let argv = request::argv(args);
     if let Some(argv) = &argv {
         for warmup in 0..args.warmup {
-            out.talk(&format!("warm-up {warmup} of {}", args.warmup));
+            out.talk(&format!("warm-up {} of {}", warmup + 1, args.warmup));
             run(out, args, argv, Part::Warmup(warmup)).await?;
         }
     }

@@ -3,9 +3,8 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -77,18 +76,13 @@ const PASSES: &[Pass] = &[
             "--include-path-regex",
             "^/v0/(users|organizations|projects)/\\{[a-z]+\\}$",
             "--phases",
-            // Its coverage phase fails by itself here, see PYTHON_FAILURE; the other passes have it for all other operations.
+            // Without coverage, in which Python 3.11 fails by itself here ("AST constructor recursion depth mismatch",
+            // github.com/python/cpython/issues/106905); the other passes have that phase for all other operations.
             "examples,fuzzing",
         ],
     },
 ];
 
-/// What Python 3.11 says now and then where several threads parse Python (github.com/python/cpython/issues/106905): no word of the API.
-const PYTHON_FAILURE: &str = "AST constructor recursion depth mismatch";
-/// How often that is put up with.
-const MAX_PYTHON_FAILURES: u32 = 3;
-/// A traceback of Python repeats whole files in one line.
-const MAX_LINE_BYTES: usize = 2000;
 const ALL_PHASES: &str = "examples,coverage,fuzzing,stateful";
 
 /// Calls everything that the programs, which are built already, describe.
@@ -114,36 +108,13 @@ pub(crate) fn call_everything(args: &Args) -> Result<()> {
         command.args(["--seed", &args.seed, "--max-examples", &args.examples.to_string()]).args(&args.arguments);
         clear_settings(&mut command);
         command.env("BENCHER_API_TOKEN", &prepared.token).current_dir(folder.path());
-        run_pass(&mut command).with_context(|| {
+        process::run(&mut command).with_context(|| {
             format!("the API is not what it says of itself (as {}); the server's log is {}", pass.name, log.display())
         })?;
         server.check()?;
     }
     server.stop()?;
     no_defects(&log)
-}
-
-/// Runs one pass; again where it was Python that failed.
-fn run_pass(command: &mut Command) -> Result<()> {
-    for _ in 0..MAX_PYTHON_FAILURES {
-        let mut child = command.stdout(Stdio::piped()).spawn().context("could not start schemathesis")?;
-        let output = child.stdout.take().context("schemathesis was started without an output")?;
-        let mut python_failed = false;
-        for line in BufReader::new(output).lines() {
-            let line = line.context("could not read what schemathesis says")?;
-            python_failed |= line.contains(PYTHON_FAILURE);
-            println!("{}", line.get(..MAX_LINE_BYTES).unwrap_or(&line));
-        }
-        let status = child.wait().context("could not wait for schemathesis")?;
-        if status.success() {
-            return Ok(());
-        }
-        if !python_failed {
-            bail!("schemathesis ended with {status}");
-        }
-        println!("Python lost count of itself; once more");
-    }
-    bail!("Python failed {MAX_PYTHON_FAILURES} times")
 }
 
 /// The server's limits are for people; here it is called as fast as it answers.

@@ -69,6 +69,8 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "busybox-static", provides: Provides::StaticProgram("busybox"), needs: TEST, why: "small images with a shell" },
     Requirement { package: "python3-aiosmtpd", provides: Provides::File("/usr/lib/python3/dist-packages/aiosmtpd/__init__.py"), needs: TEST, why: "a real mail server" },
     Requirement { package: "openssl", provides: Provides::Program("openssl"), needs: TEST, why: "the mail server's certificate" },
+    Requirement { package: "iproute2", provides: Provides::Program("ip"), needs: TEST, why: "the network of guests" },
+    Requirement { package: "nftables", provides: Provides::Program("nft"), needs: TEST, why: "the network of guests" },
     Requirement { package: "e2fsprogs", provides: Provides::Program("mkfs.ext4"), needs: TEST, why: "disk images of a bounded size" },
     Requirement { package: "xfsprogs", provides: Provides::Program("mkfs.xfs"), needs: TEST, why: "a file system that shares blocks, to clone disks on" },
     Requirement { package: "python3-venv", provides: Provides::PythonModule("ensurepip"), needs: TEST, why: "schemathesis, which calls the API with made-up requests" },

@@ -9,6 +9,7 @@ use bencher_types::{
         key::{NewProjectKey, NewToken, ProjectKeyCreated, Token},
     },
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     app::App,
@@ -53,6 +54,8 @@ pub enum SignupError {
 pub enum ConfirmError {
     #[error(transparent)]
     Token(#[from] TokenError),
+    #[error("this confirmation was used already, and is good for one log-in; log in again for another")]
+    Used,
     #[error("the account of this confirmation does not exist, or not under this address any more; log in again")]
     NoUser,
     #[error("this account is locked; ask an admin of this server")]
@@ -167,18 +170,23 @@ async fn greet_again(
     Ok(())
 }
 
-/// Turns a confirmation into a session.
+/// Turns a confirmation into a session, once: what was read over somebody's shoulder or left in a log is worth nothing.
 ///
 /// # Errors
-/// The confirmation is not valid any more, or its account is gone or locked.
+/// The confirmation is not valid any more or was used, or its account is gone or locked.
 pub async fn confirm(app: &App, token: &Jwt) -> Result<AuthUser, ConfirmError> {
     let now = app.clock.now();
     let claims = app.tokens.check(token.expose(), &[Audience::Auth], now)?;
+    let hash = hex::encode(Sha256::digest(token.expose().as_bytes()));
+    let expires = DateTime::from_micros(claims.exp.saturating_mul(1_000_000)).map_err(|_| TokenError::Invalid)?;
     let email = Email::new(claims.sub).map_err(|_| ConfirmError::NoUser)?;
     let user = app.store.user_by_email(&email).await?;
     let user = user.filter(|user| claims.iat >= user.tokens_from.0.timestamp().as_second()).ok_or(ConfirmError::NoUser)?;
     if user.locked != 0 {
         return Err(ConfirmError::Locked);
+    }
+    if !app.store.use_confirmation(&hash, expires, now).await? {
+        return Err(ConfirmError::Used);
     }
     let (token, expiration) = app.tokens.issue(Audience::Client, email.as_str(), None, now, limits::SESSION_TTL);
     Ok(AuthUser { user: user.into(), token, creation: now, expiration })

@@ -52,6 +52,17 @@ pub struct App {
 pub enum StartError {
     #[error("the configuration is not usable")]
     Config(#[from] ConfigError),
+    #[error(
+        "another server uses the database {} already, and SQLite serves one: stop the other, or let both use PostgreSQL \
+         (`database.url`)", path.display()
+    )]
+    InUse { path: std::path::PathBuf },
+    #[error("could not take the lock {}", path.display())]
+    Lock {
+        path: std::path::PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("could not set up TLS (`server.tls`)")]
     Tls(#[source] TlsError),
     #[error("could not create the folder {}", path.display())]
@@ -107,6 +118,28 @@ impl App {
             sealer,
             server,
         }))
+    }
+}
+
+/// Makes sure that no other server works with the same SQLite file, for as long as the returned file is open. Jobs that one of two took
+/// in would not wake the runners of the other, and each would take up what the other has in its hands. Nothing for PostgreSQL, which is
+/// there for several servers.
+///
+/// # Errors
+/// There is another server, or the lock cannot be taken.
+pub fn claim_database(config: &Config) -> Result<Option<std::fs::File>, StartError> {
+    let crate::store::DatabaseLocation::Sqlite(path) = config.database()? else { return Ok(None) };
+    make_parent(&path)?;
+    // Not the database itself: SQLite has locks of its own on that.
+    let mut lock = path.clone().into_os_string();
+    lock.push(".lock");
+    let lock = std::path::PathBuf::from(lock);
+    let failed = |source| StartError::Lock { path: lock.clone(), source };
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse { path }),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Who is asking: tokens and keys to users and projects.
 
-use bencher_types::{Email, ProjectKey, ProjectKeyUuid, ProjectUuid, TokenUuid, UserKey, UserUuid};
+use bencher_types::{
+    Email, ProjectKey, ProjectKeyUuid, ProjectUuid, Slug, TokenUuid, UserKey, UserName, UserUuid, wire::auth::PubUser,
+};
 
 use crate::{
     app::App,
@@ -22,8 +24,16 @@ pub enum Principal {
 pub struct User {
     pub id: i64,
     pub uuid: UserUuid,
+    pub name: UserName,
+    pub slug: Slug,
     pub email: Email,
     pub admin: bool,
+}
+
+impl From<&User> for PubUser {
+    fn from(user: &User) -> Self {
+        Self { uuid: user.uuid, name: user.name.clone(), slug: user.slug.clone() }
+    }
 }
 
 /// Somebody who has shown a valid key of a project, and is no user.
@@ -140,5 +150,12 @@ fn accept(user: Option<UserRow>) -> Result<User, AuthError> {
     if user.locked != 0 {
         return Err(AuthError::Locked);
     }
-    Ok(User { id: user.id, uuid: user.uuid.0, email: user.email.0, admin: user.admin != 0 })
+    Ok(User {
+        id: user.id,
+        uuid: user.uuid.0,
+        name: user.name.0,
+        slug: user.slug.0,
+        email: user.email.0,
+        admin: user.admin != 0,
+    })
 }

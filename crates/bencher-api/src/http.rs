@@ -12,6 +12,7 @@ pub mod deletion;
 pub mod dimension;
 pub mod extract;
 pub mod images;
+mod invitations;
 pub mod jobs;
 pub mod measures;
 pub mod members;
@@ -63,6 +64,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(organizations::routes())
         .merge(usage::routes())
         .merge(members::routes())
+        .merge(invitations::routes())
         .merge(projects::routes())
         .merge(project_keys::routes())
         .merge(specs::routes())

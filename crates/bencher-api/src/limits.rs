@@ -83,6 +83,8 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a frame to a runner may take to leave before the connection counts as gone.
 pub const CHANNEL_SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most characters of what a runner says its version is that are kept: a version, a commit and a date fit.
+pub const MAX_RUNNER_VERSION_CHARS: usize = 64;
 
 /// The largest blob of the registry, in bytes; an admin may change it.
 pub const DEFAULT_MAX_BLOB_BYTES: u64 = 10 << 30;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use bencher_api::{
-    app::App,
+    app::{self, App},
     clock::Clock,
     config::{Config, Loaded},
     http, log, notify,
@@ -62,6 +62,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let address = config.server.bind_address;
+    let _only_one = app::claim_database(&config)?;
     let app = App::open(config, Clock::System).await?;
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))?;
     let address = listener.local_addr()?;

@@ -16,7 +16,8 @@ use crate::{
     mail::{Letter, letters},
     permission::{self, AccessError},
     store::{
-        StoreError,
+        Direction, Page, StoreError,
+        invitation::PendingRow,
         member::{InvitationRow, MemberChange, MemberRow, NewInvitation},
         organization::OrganizationRow,
     },
@@ -34,6 +35,8 @@ pub enum MemberError {
     Member(Email),
     #[error("Member ({0}) not found")]
     Unknown(ResourceId),
+    #[error("Invitation ({0}) not found; name it by its UUID or the address it was sent to")]
+    NoInvitation(String),
     #[error("{0} is the last leader of this organization; make another member a leader first, or delete the organization")]
     LastLeader(Email),
     #[error(transparent)]
@@ -174,6 +177,38 @@ pub async fn remove(app: &App, caller: &User, organization: &ResourceId, user: &
     }
     let member = done(app.store.remove_member(found.id, member.id).await?, user, member)?;
     tracing::info!(organization.uuid = %found.uuid.0, user.uuid = %member.uuid.0, "a member left or was removed");
+    Ok(())
+}
+
+/// One page of the invitations that wait for an answer, for who may invite; and how many there are.
+///
+/// # Errors
+/// The caller may not, or the database failed.
+pub async fn invitations(
+    app: &App,
+    caller: &User,
+    organization: &ResourceId,
+    direction: Direction,
+    page: Page,
+) -> Result<(Vec<PendingRow>, u64), MemberError> {
+    let organization = open(app, caller, organization, Permission::CreateRole).await?;
+    Ok(app.store.pending_invitations(organization.id, direction, page, app.clock.now()).await?)
+}
+
+/// Takes an invitation back, which is worth nothing from then on.
+///
+/// # Errors
+/// The caller may not, or not one with this role; or there is none.
+pub async fn withdraw(app: &App, caller: &User, organization: &ResourceId, uuid_or_email: &str) -> Result<(), MemberError> {
+    let organization = open(app, caller, organization, Permission::CreateRole).await?;
+    let wanted = uuid_or_email.to_lowercase();
+    let unknown = || MemberError::NoInvitation(wanted.clone());
+    let found = app.store.pending_invitation(organization.id, &wanted, app.clock.now()).await?.ok_or_else(unknown)?;
+    check_covers(caller, &organization, found.role.0)?;
+    if !app.store.delete_invitation(organization.id, found.id).await? {
+        return Err(unknown());
+    }
+    tracing::info!(organization.uuid = %organization.uuid.0, user.uuid = %caller.uuid, "an invitation was withdrawn");
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::{
     queue, report,
     store::{
         StoreError, Tx,
-        metric::RecordError,
+        metric::{self, RecordError},
         processing::{self, CompletedJob},
         project,
     },
@@ -119,7 +119,9 @@ async fn record(app: &App, job: &CompletedJob, measured: &report::Measured) -> R
     let project = project::by_id(&mut tx, job.project_id).await?;
     let start = job.config()?.backdate.or(job.started).unwrap_or(now);
     report::set_times(&mut tx, job.report_id, start, now.max(start)).await?;
-    report::record(&mut tx, job.project_id, job.report_id, measured, now).await?;
+    tx.lock_row("project", job.project_id).await?;
+    let filing = metric::filing(&mut tx, job.report_id).await?;
+    report::record(&mut tx, &filing, measured, now).await?;
     creation::Bound::of(app, &project).check(&mut tx, project.id, now).await?;
     tx.commit().await?;
     tracing::info!(job.uuid = %job.uuid, "results are in the report");

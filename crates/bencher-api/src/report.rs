@@ -9,7 +9,7 @@ use bencher_types::{
 use crate::{
     store::{
         StoreError, Tx,
-        metric::{self, RecordError},
+        metric::{self, Filing, RecordError, Recorded},
         report,
     },
     threshold,
@@ -98,16 +98,14 @@ pub fn texts_of_job(results: &[IterationOutput]) -> Vec<ResultText> {
 }
 
 /// Files what was measured under a report, makes the benchmarks and measures that are new, and checks every metric against the
-/// threshold of its measure. The report says already when it was measured.
+/// threshold of its measure. The report says already when it was measured. The caller has locked the project.
 ///
 /// # Errors
 /// A benchmark has one measure under two names, or the database failed. Nothing may be committed then.
-pub async fn record(tx: &mut Tx, project: i64, report: i64, measured: &Measured, now: DateTime) -> Result<(), RecordError> {
-    tx.lock_row("project", project).await?;
-    let filing = metric::filing(tx, report).await?;
-    let mut samples = metric::identify(tx, project, &measured.iterations, now).await?;
-    threshold::check(tx, &filing, &mut samples).await?;
-    Ok(metric::insert(tx, &filing, &samples, now).await?)
+pub(crate) async fn record(tx: &mut Tx, filing: &Filing, measured: &Measured, now: DateTime) -> Result<Recorded, RecordError> {
+    let mut identified = metric::identify(tx, filing.project_id, &measured.iterations, now).await?;
+    let thresholds = threshold::check(tx, filing, &mut identified.samples).await?;
+    Ok(metric::insert(tx, filing, identified, thresholds, now).await?)
 }
 
 /// Says when a job's results were measured.

@@ -10,10 +10,12 @@ mod unclaimed;
 use std::net::IpAddr;
 
 use bencher_types::{
-    BranchName, GitHash, InvalidName, JobUuid, NameId, Permission, ReportIdempotencyKey, ReportUuid, ResourceId, ResourceName,
+    BranchName, GitHash, InvalidName, JobUuid, NameId, Permission, ReportIdempotencyKey, ResourceId, ResourceName,
     wire::{
+        auth::PubUser,
         report::Report,
         run::{NewReport, NewRun, ReportSettings, UpdateStartPoint},
+        spec::Spec,
     },
 };
 
@@ -26,13 +28,13 @@ use crate::{
     permission::{self, AccessError},
     report::{self, Measured, ResultText, Unreadable},
     store::{
-        StoreError, Tx,
+        StoreError, Text, Tx, alert,
         branch::BranchRow,
         dimension, head,
         job::NewJobRow,
-        metric::RecordError,
-        project::ProjectRow,
-        report::NewReportRow,
+        metric::{Filing, RecordError},
+        project::{self, ProjectRow},
+        report::{Content as Shown, NewReportRow, Parts},
         testbed::{self, TestbedRow},
     },
     threshold::{self, ThresholdError},
@@ -158,18 +160,31 @@ pub async fn new_report(app: &App, principal: &Principal, project: &ProjectRow, 
     file(app, Sender { principal, source: None }, project.clone(), run, &Context::default()).await
 }
 
-async fn file(
+async fn file(app: &App, sender: Sender<'_>, project: ProjectRow, run: NewRun, context: &Context) -> Result<Report, RunError> {
+    let key = run.idempotency_key;
+    let filed = file_new(app, sender, project.clone(), run, context).await;
+    let may_be_known = match &filed {
+        Ok(report) => report.is_none(),
+        Err(RunError::Access(_) | RunError::Store(_)) => false,
+        Err(_) => true,
+    };
+    // What was filed before is shown as it is, whatever has become of its image or its start point since.
+    if let Some(key) = key.filter(|_| may_be_known)
+        && let Some(made) = app.store.report_by_key(project.id, key).await?
+    {
+        return Ok(app.store.report(&project, made).await?.ok_or(StoreError::corrupt("report.uuid"))?);
+    }
+    Ok(filed?.ok_or(StoreError::corrupt("report.idempotency_key"))?)
+}
+
+/// Files a run; `None` where there is one of its key already.
+async fn file_new(
     app: &App,
     sender: Sender<'_>,
     mut project: ProjectRow,
     mut run: NewRun,
     context: &Context,
-) -> Result<Report, RunError> {
-    if let Some(key) = run.idempotency_key
-        && let Some(made) = app.store.report_by_key(project.id, key).await?
-    {
-        return show(app, &project, made).await;
-    }
+) -> Result<Option<Report>, RunError> {
     // A user is about to claim what nobody has.
     if project.claimed.is_none()
         && !matches!(sender.principal, Principal::User(_))
@@ -180,14 +195,10 @@ async fn file(
     let prepared = prepare(app, &project, run, context).await?;
     let has_job = matches!(prepared.content, Content::Job(_));
     let report = store(app, sender, &mut project, prepared).await?;
-    if has_job {
+    if has_job && report.is_some() {
         app.hub.wake();
     }
-    show(app, &project, report).await
-}
-
-async fn show(app: &App, project: &ProjectRow, report: ReportUuid) -> Result<Report, RunError> {
-    Ok(app.store.report(project, report).await?.ok_or(StoreError::corrupt("report.uuid"))?)
+    Ok(report)
 }
 
 /// The project that is named, else that of the image, else the key's, else the one of the repository that the run is from.
@@ -267,27 +278,26 @@ async fn read_results(settings: ReportSettings, results: Vec<String>) -> Result<
     if measured.unreadable.is_empty() { Ok(measured) } else { Err(RunError::Unreadable(measured.unreadable)) }
 }
 
-/// Stores a run in one transaction; or finds the one that was stored under its key meanwhile.
-async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Prepared) -> Result<ReportUuid, RunError> {
+/// Stores a run in one transaction; or nothing, where there is a run of its key. What was stored is known: nothing is read again to
+/// show it.
+async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Prepared) -> Result<Option<Report>, RunError> {
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
     // Runs of one project follow each other: each finds what the one before made, and no version number is given twice.
-    tx.lock_row("project", project.id).await?;
-    if let Some(key) = run.idempotency_key
-        && let Some(made) = crate::store::report::by_key(&mut tx, project.id, key).await?
-    {
-        return Ok(made);
+    if !project::lock_present(&mut tx, project.id).await? {
+        return Err(AccessError::NotFound { kind: "Project", id: ResourceId::Slug(project.slug.0.clone()) }.into());
     }
     claim::settle(&mut tx, sender.principal, project, now).await?;
     let branch = branch(&mut tx, project.id, &run.branch, run.start_point.as_ref(), now).await?;
-    let testbed = testbed(&mut tx, project.id, &run.testbed, now).await?;
-    let version = head::version(&mut tx, project.id, branch.head_row, run.hash.as_ref()).await?;
+    let mut testbed = testbed(&mut tx, project.id, &run.testbed, now).await?;
+    let version = head::version(&mut tx, project.id, &branch, run.hash.as_ref()).await?;
     let spec = match &run.content {
-        Content::Job(job) => Some(job.spec.id),
+        Content::Job(job) => Some(&job.spec),
         Content::Results(_) => None,
     };
-    if testbed.spec_id != spec && (spec.is_some() || run.spec_reset) {
-        testbed::set_spec(&mut tx, testbed.id, spec, now).await?;
+    let spec_id = spec.map(|spec| spec.id);
+    if testbed.spec_id != spec_id && (spec_id.is_some() || run.spec_reset) {
+        testbed::set_spec(&mut tx, &mut testbed, spec_id, now).await?;
     }
     threshold::apply(&mut tx, project.id, (branch.id, testbed.id), &run.thresholds, now).await?;
     let new = NewReportRow {
@@ -295,23 +305,31 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
         project: project.id,
         idempotency_key: run.idempotency_key,
         head: branch.head_row,
-        version,
+        version: version.id,
         testbed: testbed.id,
-        spec,
+        spec: spec_id,
         adapter: run.settings.adapter.unwrap_or_default(),
         start_time: run.times.0,
         end_time: run.times.1,
         created: now,
     };
-    let (id, uuid) = crate::store::report::insert(&mut tx, &new).await?;
-    match &run.content {
-        Content::Results(measured) => report::record(&mut tx, project.id, id, measured, now).await?,
+    let Some(mut filed) = crate::store::report::insert(&mut tx, &new).await? else { return Ok(None) };
+    let (results, alerts) = match &run.content {
+        Content::Results(measured) => {
+            let filing = Filing::of(&filed, project.id, &branch, version);
+            let recorded = report::record(&mut tx, &filing, measured, now).await?;
+            let alerts = match recorded.has_alerts {
+                true => alert::of_reports(&mut tx, project, &[filed.id]).await?.remove(&filed.id).unwrap_or_default(),
+                false => Vec::new(),
+            };
+            (recorded.into_results(project)?, alerts)
+        }
         Content::Job(job) => {
             let job_uuid = JobUuid::random();
             let row = NewJobRow {
                 uuid: job_uuid,
                 project: project.id,
-                report: id,
+                report: filed.id,
                 spec: job.spec.id,
                 priority: project.priority,
                 config: &job.config,
@@ -321,11 +339,25 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
                 created: now,
             };
             crate::store::job::insert(&mut tx, row).await?;
+            filed.job_uuid = Some(Text(job_uuid));
+            (Vec::new(), Vec::new())
         }
-    }
+    };
     creation::Bound::of(app, project).check(&mut tx, project.id, now).await?;
+    let user = match sender.principal {
+        Principal::User(user) => Some(PubUser::from(user)),
+        Principal::Anonymous | Principal::ProjectKey(_) => None,
+    };
+    let parts = Parts {
+        user,
+        branch: branch.at(version, run.hash).into_json(project.uuid.0)?,
+        testbed,
+        spec: spec.cloned().map(Spec::try_from).transpose()?,
+        content: Shown::Full { results, alerts },
+    };
+    let report = filed.into_json(project, parts)?;
     tx.commit().await?;
-    Ok(uuid)
+    Ok(Some(report))
 }
 
 /// The branch of this name, made where there is none, with the head that its start point means. An archived one comes back.
@@ -337,7 +369,7 @@ async fn branch(
     now: bencher_types::DateTime,
 ) -> Result<BranchRow, RunError> {
     if let Some(row) = dimension::find::<BranchRow>(tx, project, id).await? {
-        dimension::unarchive(tx, &row, now).await?;
+        let row = dimension::unarchive(tx, row, now).await?;
         return Ok(branch::start(tx, project, row, start_point, now).await?);
     }
     let name = BranchName::new(new_name("Branch", id)?)?;
@@ -347,8 +379,7 @@ async fn branch(
 /// The testbed of this name, made where there is none. An archived one comes back.
 async fn testbed(tx: &mut Tx, project: i64, id: &NameId, now: bencher_types::DateTime) -> Result<TestbedRow, RunError> {
     if let Some(row) = dimension::find::<TestbedRow>(tx, project, id).await? {
-        dimension::unarchive(tx, &row, now).await?;
-        return Ok(row);
+        return Ok(dimension::unarchive(tx, row, now).await?);
     }
     let name = ResourceName::new(new_name("Testbed", id)?)?;
     let id = dimension::insert::<TestbedRow>(tx, project, (name.as_str(), None), None, now).await?;

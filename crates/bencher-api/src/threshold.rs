@@ -184,15 +184,14 @@ async fn set(tx: &mut Tx, guarded: Guarded, known: Option<ThresholdRow>, model: 
 /// The measure of this name, made where there is none. An archived one comes back.
 async fn measure_row(tx: &mut Tx, project: i64, id: &NameId, now: DateTime) -> Result<i64, ThresholdError> {
     if let Some(row) = dimension::find::<MeasureRow>(tx, project, id).await? {
-        dimension::unarchive(tx, &row, now).await?;
-        return Ok(row.id);
+        return Ok(dimension::unarchive(tx, row, now).await?.id);
     }
     if let NameId::Uuid(_) = id {
         return Err(ThresholdError::NotFound { kind: MeasureRow::KIND, id: id.clone() });
     }
     let name = ResourceName::new(id.to_string())?;
     let made = measure::get_or_create(tx, project, &[&name], metric::define, now).await?;
-    made.get(&name).copied().ok_or(ThresholdError::Store(StoreError::corrupt("measure.name")))
+    made.get(&name).map(|row| row.id).ok_or(ThresholdError::Store(StoreError::corrupt("measure.name")))
 }
 
 /// Gives one branch the models of another's thresholds.
@@ -214,11 +213,17 @@ pub(crate) async fn clone_models(tx: &mut Tx, project: i64, from: i64, to: i64, 
     Ok(())
 }
 
-/// Checks what is to be stored under a report against the thresholds of its branch and testbed.
+/// Checks what is to be stored under a report against the thresholds of its branch and testbed, and returns those by the row of their
+/// model.
 ///
 /// A metric sees the iterations of its own report that came before it.
-pub(crate) async fn check(tx: &mut Tx, filing: &Filing, samples: &mut [Sample]) -> Result<(), StoreError> {
+pub(crate) async fn check(
+    tx: &mut Tx,
+    filing: &Filing,
+    samples: &mut [Sample],
+) -> Result<HashMap<i64, ThresholdRow>, StoreError> {
     let thresholds = threshold::of_branch(tx, filing.branch_id, Some(filing.testbed_id)).await?;
+    let mut checked = HashMap::with_capacity(thresholds.len());
     let mut lineage = None;
     for row in thresholds {
         let Some((model_id, stored)) = row.model()? else { continue };
@@ -253,8 +258,9 @@ pub(crate) async fn check(tx: &mut Tx, filing: &Filing, samples: &mut [Sample]) 
                 check_series(samples, indexes, (model_id, &model), history);
             }
         }
+        checked.insert(model_id, row);
     }
-    Ok(())
+    Ok(checked)
 }
 
 fn check_series(samples: &mut [Sample], indexes: &[usize], (model_id, model): (i64, &Model), history: History) {

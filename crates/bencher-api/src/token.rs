@@ -41,7 +41,7 @@ pub struct Claims {
     /// Whose it is: an e-mail address, or the UUID of a runner or project.
     pub sub: String,
     /// The record of an API token or an invitation, or of the key that a registry token was issued for: who may revoke it finds it
-    /// there.
+    /// there. Of a confirmation, what makes it another one than the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jti: Option<Uuid>,
     /// What a registry token allows.
@@ -127,7 +127,9 @@ impl Tokens {
         ttl: Duration,
     ) -> (Jwt, DateTime) {
         let expires = now.saturating_add(ttl);
-        (self.sign(&Claims { oci, ..self.claims(audience, subject, now, expires) }), expires)
+        // Of two confirmations within one second, each is good for one log-in.
+        let jti = (audience == Audience::Auth).then(Uuid::new_v4);
+        (self.sign(&Claims { jti, oci, ..self.claims(audience, subject, now, expires) }), expires)
     }
 
     /// What a token of ours says at least.

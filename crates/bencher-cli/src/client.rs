@@ -213,7 +213,7 @@ impl Client {
             let Some(wait) = self.config.retry.wait_after(attempt, &error) else {
                 return Err(error.after(attempt));
             };
-            let of = self.config.retry.attempts;
+            let of = self.config.retry.attempts_on(&error);
             (self.config.on_retry)(&Attempt { number: attempt, of, error: &error, wait, is_news: news.is(wait) });
             tokio::time::sleep(wait).await;
             attempt += 1;
@@ -221,8 +221,7 @@ impl Client {
     }
 
     async fn attempt<T>(&self, call: &Call) -> Result<Answer<T>, ApiError> {
-        let unreachable =
-            |source: reqwest::Error| ApiError::Unreachable { url: call.url.clone(), attempts: 1, source: source.without_url() };
+        let unreachable = |source: reqwest::Error| error::unreachable(call.url.clone(), source.without_url());
 
         let mut request = self.http.request(call.method.clone(), call.url.clone());
         if let Some(body) = &call.body {

@@ -42,6 +42,10 @@ pub(crate) enum CliError {
     Usage(String),
     #[error("there is no `{name}` among the {kind}")]
     NoSuchName { kind: String, name: String },
+    #[error("there is no {kind} with the name or UUID `{name}` here; the `list` beside this command shows what there is")]
+    NoSuchCredential { kind: &'static str, name: String },
+    #[error("{} {kind}s are called `{name}`: say which one by its UUID, {}", .uuids.len(), .uuids.join(" or "))]
+    Ambiguous { kind: &'static str, name: String, uuids: Vec<String> },
     #[error("nothing was done: you did not say yes")]
     Declined,
 }
@@ -56,7 +60,7 @@ impl CliError {
             Self::Profile(error) => error.exit(),
             Self::Stdout(_) | Self::Folder { .. } | Self::Runner { .. } => Exit::Local,
             Self::Usage(_) => Exit::Usage,
-            Self::NoSuchName { .. } => Exit::Refused,
+            Self::NoSuchName { .. } | Self::NoSuchCredential { .. } | Self::Ambiguous { .. } => Exit::Refused,
             Self::Declined => Exit::Interrupted,
         }
     }
@@ -72,7 +76,14 @@ impl CliError {
                 "what is archived already is not looked through, and so the other way round; see `bencher {} list`",
                 singular(kind)
             )),
-            Self::Docker(_) | Self::Profile(_) | Self::Stdout(_) | Self::Folder { .. } | Self::Usage(_) | Self::Declined => None,
+            Self::Docker(_)
+            | Self::Profile(_)
+            | Self::Stdout(_)
+            | Self::Folder { .. }
+            | Self::Usage(_)
+            | Self::NoSuchCredential { .. }
+            | Self::Ambiguous { .. }
+            | Self::Declined => None,
         }
     }
 

@@ -9,6 +9,9 @@ pub(crate) const DEFAULT_HOST: &str = "http://localhost:6610";
 pub(crate) const DEFAULT_TIMEOUT_SECS: u32 = 15;
 /// How often a request is sent before giving up; with the waits below, about a quarter of an hour.
 pub(crate) const DEFAULT_ATTEMPTS: u32 = 35;
+/// How often a request is sent at most where another attempt hardly helps: a defect of the server, or a name that nobody knows, which
+/// may belong to a container that is just starting.
+pub(crate) const FEW_ATTEMPTS: u32 = 4;
 /// Seconds before the second attempt; doubles from then on.
 pub(crate) const DEFAULT_RETRY_AFTER_SECS: u32 = 1;
 /// The longest wait between two attempts, in seconds.

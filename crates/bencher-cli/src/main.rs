@@ -9,6 +9,7 @@ mod error;
 mod exit;
 mod limits;
 mod output;
+mod private_file;
 mod profile;
 
 use std::{

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml_edit::{DocumentMut, Item, Table, value};
 use url::Url;
 
-use crate::exit::Exit;
+use crate::{exit::Exit, private_file};
 
 /// What can be wrong with profiles.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +200,6 @@ impl ProfileFile {
         }
     }
 
-    /// The new file takes the old one's place at once: a crash leaves one of the two. Only its owner can read it.
     fn edit(&self, change: impl FnOnce(&mut DocumentMut, &Profiles) -> Result<(), ProfileError>) -> Result<(), ProfileError> {
         let path = self.path()?;
         let profiles = self.read()?;
@@ -210,17 +209,8 @@ impl ProfileFile {
             source: Box::new(error.into()),
         })?;
         change(&mut document, &profiles)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let write = || -> io::Result<()> {
-            fs::create_dir_all(folder)?;
-            // Of mode 0600 from its first byte on.
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            io::Write::write_all(&mut file, document.to_string().as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-            Ok(())
-        };
-        write().map_err(|source| ProfileError::Write { path: path.to_owned(), source })
+        private_file::replace(path, document.to_string().as_bytes())
+            .map_err(|source| ProfileError::Write { path: path.to_owned(), source })
     }
 }
 

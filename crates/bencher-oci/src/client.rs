@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::{
     auth::{self, Access, Challenge, Credentials, Scope, Session},
-    limits::{Limits, MAX_ERROR_BODY, MAX_TOKEN_BODY, TransferLimits},
+    limits::{ERROR_BODY_TIMEOUT, Limits, MAX_ERROR_BODY, MAX_TOKEN_BODY, TransferLimits},
     progress::{Progress, ProgressEvent, Silent},
     retry::Backoff,
 };
@@ -341,13 +341,17 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// The message of an error body in the specification's shape, or its beginning.
 async fn error_detail(mut response: Response) -> String {
     let mut body = Vec::new();
-    while let Ok(Ok(Some(chunk))) = tokio::time::timeout(Duration::from_secs(5), response.chunk()).await {
-        body.extend_from_slice(&chunk);
-        if body.len() >= MAX_ERROR_BODY {
-            body.truncate(MAX_ERROR_BODY);
-            break;
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= MAX_ERROR_BODY {
+                body.truncate(MAX_ERROR_BODY);
+                break;
+            }
         }
-    }
+    };
+    // What came until then will do: it is only a sentence for people.
+    let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, read).await;
     let text = String::from_utf8_lossy(&body);
     let detail = error_messages(&text).unwrap_or_else(|| text.chars().take(200).collect());
     detail.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

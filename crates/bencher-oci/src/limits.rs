@@ -13,6 +13,8 @@ pub(crate) const MAX_SYMLINKS: usize = 40;
 pub(crate) const MAX_INDEX_DEPTH: usize = 3;
 /// How much of a registry's error body is read, in bytes: enough for a sentence.
 pub(crate) const MAX_ERROR_BODY: usize = 8 * 1024;
+/// How long all of a registry's error body is waited for.
+pub(crate) const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of a token service's answer is read, in bytes. Tokens with many claims reach a few kilobytes.
 pub(crate) const MAX_TOKEN_BODY: usize = 256 * 1024;
 /// The unit in which content is read, hashed, decompressed and written, in bytes.

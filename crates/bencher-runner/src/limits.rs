@@ -36,3 +36,7 @@ pub const MAX_ACCOUNT_FILE_SIZE: u64 = 1024 * 1024;
 
 /// Bound of the container runtime's own log that is read for an error message, in bytes.
 pub const MAX_RUNTIME_LOG_SIZE: u64 = 64 * 1024;
+
+/// Bound of a guest's first process and of one of its kernel's modules, in bytes. Real ones have a tenth of that at most,
+/// and all of them are held in the guest's memory at its start.
+pub const MAX_GUEST_FILE_SIZE: u64 = 64 * 1024 * 1024;

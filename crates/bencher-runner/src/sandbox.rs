@@ -414,6 +414,8 @@ pub enum InfrastructureError {
     Bundle(#[source] oci_spec::OciSpecError),
     #[error("the thread that sets an iteration up ended without an answer")]
     SetUpLost,
+    #[error(transparent)]
+    Network(#[from] firecracker::network::NetworkError),
 }
 
 impl InfrastructureError {
@@ -421,7 +423,7 @@ impl InfrastructureError {
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::NotRoot | Self::MachinesNeedRoot | Self::ProgramMissing { .. } | Self::NoLoopDevices { .. } => true,
+            Self::NotRoot | Self::MachinesNeedRoot | Self::ProgramMissing { .. } | Self::NoLoopDevices { .. } | Self::Network(_) => true,
             Self::Machine(error) => error.is_lasting(),
             _ => false,
         }

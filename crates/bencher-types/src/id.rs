@@ -56,6 +56,8 @@ macro_rules! uuid_ids {
 }
 
 uuid_ids! {
+    /// An invitation to an organization.
+    InvitationUuid;
     /// This installation.
     ServerUuid;
     /// A person or a service account.

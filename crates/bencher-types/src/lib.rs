@@ -15,9 +15,9 @@ pub mod time;
 pub mod wire;
 
 pub use id::{
-    AlertUuid, BenchmarkUuid, BranchUuid, HeadUuid, JobUuid, MeasureUuid, MetricUuid, ModelUuid, OrganizationUuid, PlotUuid,
-    ProjectKeyUuid, ProjectUuid, ReportIdempotencyKey, ReportUuid, RunnerUuid, ServerUuid, SpecUuid, TestbedUuid, ThresholdUuid,
-    TokenUuid, UserKeyUuid, UserUuid,
+    AlertUuid, BenchmarkUuid, BranchUuid, HeadUuid, InvitationUuid, JobUuid, MeasureUuid, MetricUuid, ModelUuid,
+    OrganizationUuid, PlotUuid, ProjectKeyUuid, ProjectUuid, ReportIdempotencyKey, ReportUuid, RunnerUuid, ServerUuid, SpecUuid,
+    TestbedUuid, ThresholdUuid, TokenUuid, UserKeyUuid, UserUuid,
 };
 pub use job::{JobEvent, JobStatus, Transition, TransitionDenied};
 pub use name::{BenchmarkName, BranchName, Email, GitHash, InvalidName, NameId, ResourceId, ResourceName, Slug, UserName};

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bencher_types::{
     JobEvent,
-    wire::{channel::ToRunner, runner::RunnerState},
+    wire::{
+        channel::{FromRunner, ToRunner},
+        runner::RunnerState,
+    },
 };
 use tracing::Instrument as _;
 
@@ -16,6 +19,7 @@ use super::{
 use crate::{
     app::App,
     chain::chain,
+    limits::MAX_RUNNER_VERSION_CHARS,
     queue::{self, Held},
     store::queue::RunnerAuthRow,
 };
@@ -25,7 +29,7 @@ pub(crate) async fn serve(app: Arc<App>, runner: RunnerAuthRow, socket: WebSocke
     let span = tracing::info_span!("channel", runner.uuid = %runner.uuid.0);
     let registration = app.hub.register(runner.uuid.0);
     let session = Session::new(Bounds { heartbeat_timeout: app.config.heartbeat_timeout() }, app.clock.now());
-    let mut shell = Shell { app, runner, socket, registration, session, state: None };
+    let mut shell = Shell { app, runner, socket, registration, session, state: None, version: None };
     async move {
         tracing::info!("runner connected");
         shell.run().await;
@@ -44,6 +48,8 @@ struct Shell {
     session: Session,
     /// What was last written of the runner.
     state: Option<RunnerState>,
+    /// What the runner last said of its version on this connection.
+    version: Option<Option<String>>,
 }
 
 /// Why the connection cannot go on.
@@ -59,6 +65,10 @@ impl Shell {
     async fn run(&mut self) {
         while !self.session.is_closed() {
             let Some(input) = self.next_input().await else { break };
+            if let Input::Message(FromRunner::Ready { runner, .. }) = &input {
+                let version = runner.as_ref().map(|metadata| metadata.version.chars().take(MAX_RUNNER_VERSION_CHARS).collect());
+                self.note_version(version).await;
+            }
             if let Err(broken) = self.handle(input).await {
                 if let Broken::Storage(error) = broken {
                     tracing::error!(error, "the runner's message could not be stored");
@@ -194,6 +204,17 @@ impl Shell {
             self.state = Some(state);
             self.write_state(state).await;
         }
+    }
+
+    /// Writes which version the runner is, or that it does not say, when it first says so on this connection.
+    async fn note_version(&mut self, version: Option<String>) {
+        if self.version.as_ref() == Some(&version) {
+            return;
+        }
+        if let Err(error) = self.app.store.set_runner_version(self.runner.id, version.as_deref()).await {
+            tracing::warn!(error = chain(&error), "could not write the runner's version");
+        }
+        self.version = Some(version);
     }
 
     async fn write_state(&mut self, state: RunnerState) {

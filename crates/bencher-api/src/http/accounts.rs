@@ -92,7 +92,9 @@ impl From<SignupError> for ApiError {
 impl From<ConfirmError> for ApiError {
     fn from(error: ConfirmError) -> Self {
         match error {
-            ConfirmError::Token(_) | ConfirmError::NoUser | ConfirmError::Locked => Self::unauthorized(error.to_string()),
+            ConfirmError::Token(_) | ConfirmError::NoUser | ConfirmError::Used | ConfirmError::Locked => {
+                Self::unauthorized(error.to_string())
+            }
             ConfirmError::Store(store) => store.into(),
         }
     }

@@ -89,6 +89,7 @@ impl From<MemberError> for ApiError {
             MemberError::Access(access) => access.into(),
             MemberError::Above { .. } => Self::forbidden(error.to_string()),
             MemberError::Unknown(user) => Self::not_found("Member", user),
+            MemberError::NoInvitation(_) => Self::missing(error.to_string()),
             MemberError::Member(_) | MemberError::LastLeader(_) => Self::conflict(error.to_string()),
             MemberError::Store(store) => store.into(),
         }

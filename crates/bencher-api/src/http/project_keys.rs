@@ -13,7 +13,14 @@ use super::{
     extract::{Json, Path, Query},
     page::{KeysQuery, Listing},
 };
-use crate::{account, app::App, auth::User, error::ApiError, permission, store::project::ProjectRow};
+use crate::{
+    account,
+    app::App,
+    auth::User,
+    error::ApiError,
+    permission,
+    store::{project::ProjectRow, project_key::ProjectKeyRow},
+};
 
 /// Who looks at the records of keys. On a public project too these are not everybody's to see.
 const LOOK: Permission = Permission::ViewRole;
@@ -37,7 +44,7 @@ async fn project_keys_list(
     Query(query): Query<KeysQuery>,
 ) -> Result<Listing<ProjectKeyInfo>, ApiError> {
     let project = permission::project(&app, &caller.into(), &project, LOOK).await?;
-    Ok(Listing::of(app.store.project_keys(project.id, query.revoked.unwrap_or(false), &query.by()).await?))
+    Ok(Listing::of(app.store.credentials::<ProjectKeyRow>(project.id, query.revoked.unwrap_or(false), &query.by()).await?))
 }
 
 /// Makes a key. It is shown this once.
@@ -73,7 +80,7 @@ async fn project_key_update(
 ) -> Result<axum::Json<ProjectKeyInfo>, ApiError> {
     let project = permission::project(&app, &caller.into(), &project, CHANGE).await?;
     if let Some(name) = &update.name {
-        app.store.rename_project_key(project.id, key, name).await?;
+        app.store.rename_credential::<ProjectKeyRow>(project.id, key, name).await?;
     }
     Ok(axum::Json(view(&app, &project, key).await?))
 }
@@ -86,11 +93,11 @@ async fn project_key_revoke(
     Path((project, key)): Path<(ResourceId, ProjectKeyUuid)>,
 ) -> Result<StatusCode, ApiError> {
     let project = permission::project(&app, &caller.into(), &project, CHANGE).await?;
-    let found = app.store.revoke_project_key(project.id, key, app.clock.now()).await?;
+    let found = app.store.revoke_credential::<ProjectKeyRow>(project.id, key, app.clock.now()).await?;
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found("Project key", key)) }
 }
 
 async fn view(app: &App, project: &ProjectRow, key: ProjectKeyUuid) -> Result<ProjectKeyInfo, ApiError> {
-    let row = app.store.project_key(project.id, key).await?;
+    let row = app.store.credential::<ProjectKeyRow>(project.id, key).await?;
     row.map(ProjectKeyInfo::from).ok_or_else(|| ApiError::not_found("Project key", key))
 }

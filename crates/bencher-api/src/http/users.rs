@@ -21,7 +21,7 @@ use crate::{
     app::App,
     auth::{Admin, User},
     error::ApiError,
-    store::user::UserRow,
+    store::{user::UserRow, user_key::UserKeyRow, user_token::UserTokenRow},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -82,7 +82,7 @@ async fn user_keys_list(
     Query(query): Query<KeysQuery>,
 ) -> Result<Listing<UserKeyInfo>, ApiError> {
     let user = itself_or_admin(&app, &caller, &id).await?;
-    Ok(Listing::of(app.store.user_keys(user.id, query.revoked.unwrap_or(false), &query.by()).await?))
+    Ok(Listing::of(app.store.credentials::<UserKeyRow>(user.id, query.revoked.unwrap_or(false), &query.by()).await?))
 }
 
 /// Makes a key. It is shown this once.
@@ -118,7 +118,7 @@ async fn user_key_update(
 ) -> Result<axum::Json<UserKeyInfo>, ApiError> {
     let user = itself_or_admin(&app, &caller, &id).await?;
     if let Some(name) = &update.name {
-        app.store.rename_user_key(user.id, key, name).await?;
+        app.store.rename_credential::<UserKeyRow>(user.id, key, name).await?;
     }
     Ok(axum::Json(view_key(&app, &user, key).await?))
 }
@@ -131,7 +131,7 @@ async fn user_key_revoke(
     Path((id, key)): Path<(ResourceId, UserKeyUuid)>,
 ) -> Result<StatusCode, ApiError> {
     let user = itself_or_admin(&app, &caller, &id).await?;
-    let found = app.store.revoke_user_key(user.id, key, app.clock.now()).await?;
+    let found = app.store.revoke_credential::<UserKeyRow>(user.id, key, app.clock.now()).await?;
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found("User key", key)) }
 }
 
@@ -144,7 +144,7 @@ async fn user_tokens_list(
     Query(query): Query<KeysQuery>,
 ) -> Result<Listing<Token>, ApiError> {
     let user = itself_or_admin(&app, &caller, &id).await?;
-    let (rows, total) = app.store.user_tokens(user.id, query.revoked.unwrap_or(false), &query.by()).await?;
+    let (rows, total) = app.store.credentials::<UserTokenRow>(user.id, query.revoked.unwrap_or(false), &query.by()).await?;
     Ok(Listing { items: rows.into_iter().map(|row| account::show_token(&app, row)).collect(), total })
 }
 
@@ -181,7 +181,7 @@ async fn user_token_update(
 ) -> Result<axum::Json<Token>, ApiError> {
     let user = itself_or_admin(&app, &caller, &id).await?;
     if let Some(name) = &update.name {
-        app.store.rename_user_token(user.id, token, name).await?;
+        app.store.rename_credential::<UserTokenRow>(user.id, token, name).await?;
     }
     Ok(axum::Json(view_token(&app, &user, token).await?))
 }
@@ -194,17 +194,17 @@ async fn user_token_revoke(
     Path((id, token)): Path<(ResourceId, TokenUuid)>,
 ) -> Result<StatusCode, ApiError> {
     let user = itself_or_admin(&app, &caller, &id).await?;
-    let found = app.store.revoke_user_token(user.id, token, app.clock.now()).await?;
+    let found = app.store.revoke_credential::<UserTokenRow>(user.id, token, app.clock.now()).await?;
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::not_found("Token", token)) }
 }
 
 async fn view_token(app: &App, user: &UserRow, token: TokenUuid) -> Result<Token, ApiError> {
-    let row = app.store.user_token(user.id, token).await?;
+    let row = app.store.credential::<UserTokenRow>(user.id, token).await?;
     row.map(|row| account::show_token(app, row)).ok_or_else(|| ApiError::not_found("Token", token))
 }
 
 async fn view_key(app: &App, user: &UserRow, key: UserKeyUuid) -> Result<UserKeyInfo, ApiError> {
-    let row = app.store.user_key(user.id, key).await?;
+    let row = app.store.credential::<UserKeyRow>(user.id, key).await?;
     row.map(UserKeyInfo::from).ok_or_else(|| ApiError::not_found("User key", key))
 }
 

@@ -1,4 +1,4 @@
-use bencher_types::{Email, ProjectKeyUuid, ProjectUuid, UserUuid, wire::project::Visibility};
+use bencher_types::{Email, ProjectKeyUuid, ProjectUuid, Slug, UserName, UserUuid, wire::project::Visibility};
 
 use super::{Permission, Role, Standing, Verdict, decide};
 use crate::auth::{KeyHolder, Principal, User};
@@ -63,8 +63,14 @@ fn only_a_leader_manages_and_gives_roles() {
 
 #[test]
 fn an_admin_of_the_server_may_do_everything() {
-    let email = Email::new("admin@example.com").unwrap();
-    let admin = Principal::User(User { id: 1, uuid: UserUuid::random(), email, admin: true });
+    let admin = Principal::User(User {
+        id: 1,
+        uuid: UserUuid::random(),
+        name: UserName::new("Admin").unwrap(),
+        slug: Slug::new("admin").unwrap(),
+        email: Email::new("admin@example.com").unwrap(),
+        admin: true,
+    });
     let standing = Standing::of(&admin, None, Some(1));
     for permission in Permission::ALL {
         assert_eq!(decide(standing, Visibility::Private, permission), Verdict::Allowed);

@@ -104,7 +104,7 @@ impl Store {
     }
 }
 
-/// The rows of benchmarks that were measured, by name; made or taken out of the archive as needed.
+/// The benchmarks that were measured, by name; made or taken out of the archive as needed.
 ///
 /// The caller has locked the project, so that nobody else makes the same ones.
 pub(crate) async fn get_or_create(
@@ -112,30 +112,17 @@ pub(crate) async fn get_or_create(
     project: i64,
     names: &[&BenchmarkName],
     now: DateTime,
-) -> Result<BTreeMap<BenchmarkName, i64>, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Known {
-        id: i64,
-        name: Text<BenchmarkName>,
-        archived: Option<Micros>,
-    }
-
-    let (mut rows, mut archived) = (BTreeMap::new(), false);
+) -> Result<BTreeMap<BenchmarkName, BenchmarkRow>, StoreError> {
+    let mut rows: BTreeMap<BenchmarkName, BenchmarkRow> = BTreeMap::new();
     for chunk in names.chunks(limits::MAX_STATEMENT_VALUES - 1) {
         let sql = format!(
-            "SELECT id, name, archived FROM benchmark WHERE project_id = $1 AND name IN ({})",
+            "SELECT benchmark.* FROM benchmark WHERE project_id = $1 AND name IN ({})",
             placeholders(2, chunk.len())
         );
         let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|name| Value::from(*name))).collect();
-        for known in tx.all::<Known>(sql, values).await? {
-            archived |= known.archived.is_some();
-            rows.insert(known.name.0, known.id);
-        }
-    }
-    if archived {
-        for id in rows.values() {
-            let sql = "UPDATE benchmark SET archived = NULL, modified = $2 WHERE id = $1 AND archived IS NOT NULL";
-            tx.execute(sql, values![*id, now]).await?;
+        for known in tx.all::<BenchmarkRow>(sql, values).await? {
+            let known = dimension::unarchive(tx, known, now).await?;
+            rows.insert(known.name.0.clone(), known);
         }
     }
     let new: Vec<&BenchmarkName> = names.iter().copied().filter(|name| !rows.contains_key(*name)).collect();
@@ -144,8 +131,8 @@ pub(crate) async fn get_or_create(
     let inserts =
         new.iter().zip(slugs).map(|(name, slug)| values![BenchmarkUuid::random(), project, *name, &slug, now, now]).collect();
     let columns = ["uuid", "project_id", "name", "slug", "created", "modified"];
-    for made in tx.insert_all::<Known>("benchmark", &columns, inserts, "id, name, archived").await? {
-        rows.insert(made.name.0, made.id);
+    for made in tx.insert_all::<BenchmarkRow>("benchmark", &columns, inserts, "*").await? {
+        rows.insert(made.name.0.clone(), made);
     }
     Ok(rows)
 }

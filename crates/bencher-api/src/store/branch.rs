@@ -10,7 +10,7 @@ use bencher_types::{
 use super::{
     Micros, Queries, Store, StoreError, Text, Tx, Value,
     dimension::{self, Changes, Dimension},
-    head::{self, Beginning},
+    head::{self, Beginning, VersionRow},
     placeholders,
     project::ProjectRow,
 };
@@ -29,9 +29,10 @@ pub struct BranchRow {
     pub head_row: i64,
     head_uuid: Text<HeadUuid>,
     head_created: Micros,
-    head_replaced: Option<Micros>,
-    version_number: Option<i64>,
-    version_hash: Option<Text<GitHash>>,
+    pub(crate) head_replaced: Option<Micros>,
+    pub(crate) version_row: Option<i64>,
+    pub(crate) version_number: Option<i64>,
+    pub(crate) version_hash: Option<Text<GitHash>>,
     start_branch: Option<Text<BranchUuid>>,
     start_head: Option<Text<HeadUuid>>,
     start_number: Option<i64>,
@@ -39,7 +40,7 @@ pub struct BranchRow {
 }
 
 const COLUMNS: &str = "branch.*, head.id AS head_row, head.uuid AS head_uuid, head.created AS head_created, \
-    head.replaced AS head_replaced, version.number AS version_number, version.hash AS version_hash, \
+    head.replaced AS head_replaced, version.id AS version_row, version.number AS version_number, version.hash AS version_hash, \
     start_branch.uuid AS start_branch, start_head.uuid AS start_head, start_version.number AS start_number, \
     start_version.hash AS start_hash";
 
@@ -83,6 +84,11 @@ impl Dimension for BranchRow {
 }
 
 impl BranchRow {
+    /// The branch at another version of its head, which has this hash.
+    pub(crate) fn at(self, version: VersionRow, hash: Option<GitHash>) -> Self {
+        Self { version_row: Some(version.id), version_number: Some(version.number), version_hash: hash.map(Text), ..self }
+    }
+
     pub(crate) fn into_json(self, project: ProjectUuid) -> Result<Branch, StoreError> {
         let version = self.version_number.map(|number| version_of(number, self.version_hash)).transpose()?;
         let start_point = match (self.start_branch, self.start_head, self.start_number) {

@@ -109,6 +109,7 @@ pub trait Queries: Send {
         values: impl Into<Vec<Value>> + Send,
     ) -> impl Future<Output = Result<Vec<T>, StoreError>> + Send {
         let (sql, values) = (sql.into(), values.into());
+        tell(&sql);
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_all(connection).await?,
@@ -124,6 +125,7 @@ pub trait Queries: Send {
         values: impl Into<Vec<Value>> + Send,
     ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send {
         let (sql, values) = (sql.into(), values.into());
+        tell(&sql);
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_optional(connection).await?,
@@ -139,6 +141,7 @@ pub trait Queries: Send {
         values: impl Into<Vec<Value>> + Send,
     ) -> impl Future<Output = Result<T, StoreError>> + Send {
         let (sql, values) = (sql.into(), values.into());
+        tell(&sql);
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_one(connection).await?,
@@ -154,6 +157,7 @@ pub trait Queries: Send {
         values: impl Into<Vec<Value>> + Send,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send {
         let (sql, values) = (sql.into(), values.into());
+        tell(&sql);
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite(sql, values).execute(connection).await?.rows_affected(),
@@ -186,6 +190,11 @@ impl Queries for Tx {
             Self::Postgres(tx) => Connection::Postgres(tx),
         }
     }
+}
+
+/// Says what is about to be run. Values are not said: they may be secrets.
+fn tell(sql: &str) {
+    tracing::trace!(target: "bencher_api::sql", sql);
 }
 
 macro_rules! bound {

@@ -167,12 +167,13 @@ pub(crate) async fn update<D: Dimension>(tx: &mut Tx, id: i64, changes: &Changes
     Ok(())
 }
 
-/// Takes a row out of the archive, because something new is filed under it.
-pub(crate) async fn unarchive<D: Dimension>(tx: &mut Tx, row: &D, now: DateTime) -> Result<(), StoreError> {
-    if row.archived() {
-        update::<D>(tx, row.id(), &Changes { archived: Some(false), ..Changes::default() }, now).await?;
+/// Takes a row out of the archive, because something new is filed under it; the row as it is then.
+pub(crate) async fn unarchive<D: Dimension>(tx: &mut Tx, row: D, now: DateTime) -> Result<D, StoreError> {
+    if !row.archived() {
+        return Ok(row);
     }
-    Ok(())
+    update::<D>(tx, row.id(), &Changes { archived: Some(false), ..Changes::default() }, now).await?;
+    by_id(tx, row.id()).await
 }
 
 /// The project's rows of these UUIDs, by UUID.

@@ -6,7 +6,7 @@
 use bencher_types::{DateTime, GitHash, HeadUuid};
 use uuid::Uuid;
 
-use super::{Id, Queries, StoreError, Text, Tx};
+use super::{Id, Queries, StoreError, Text, Tx, branch::BranchRow};
 use crate::{limits, values};
 
 /// A version of a head, as something to begin at.
@@ -130,28 +130,40 @@ pub(crate) async fn lineage(conn: &mut impl Queries, head: i64) -> Result<Vec<Li
     Ok(lineage)
 }
 
-/// The head's version of this hash; the next one where it has none, or where there is no hash to know it by.
-///
-/// The caller has locked the project, so that no number is given twice.
-pub(crate) async fn version(tx: &mut Tx, project: i64, head: i64, hash: Option<&GitHash>) -> Result<i64, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Newest {
-        number: Option<i64>,
-    }
+/// A version that something is filed under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct VersionRow {
+    pub(crate) id: i64,
+    pub(crate) number: i64,
+}
 
-    if let Some(hash) = hash {
-        let sql = format!("SELECT version.id FROM {OF_HEAD} AND version.hash = $2 ORDER BY version.number DESC LIMIT 1");
-        if let Some(Id { id }) = tx.optional(sql, values![head, hash]).await? {
-            return Ok(id);
+/// The version of this hash of a branch's head; the next one where it has none, or where there is no hash to know it by.
+///
+/// The caller has locked the project, so that no number is given twice, and has read the branch since: its row says what is newest.
+pub(crate) async fn version(
+    tx: &mut Tx,
+    project: i64,
+    branch: &BranchRow,
+    hash: Option<&GitHash>,
+) -> Result<VersionRow, StoreError> {
+    let newest = branch.version_row.zip(branch.version_number).map(|(id, number)| VersionRow { id, number });
+    if let (Some(hash), Some(newest)) = (hash, newest) {
+        if branch.version_hash.as_ref().is_some_and(|of_newest| of_newest.0 == *hash) {
+            return Ok(newest);
+        }
+        let sql =
+            format!("SELECT version.id, version.number FROM {OF_HEAD} AND version.hash = $2 ORDER BY version.number DESC LIMIT 1");
+        if let Some(known) = tx.optional(sql, values![branch.head_row, hash]).await? {
+            return Ok(known);
         }
     }
-    let newest: Newest = tx.one(format!("SELECT MAX(version.number) AS number FROM {OF_HEAD}"), values![head]).await?;
-    let version: Id = tx
+    let number = newest.map_or(0, |newest| newest.number + 1);
+    let Id { id } = tx
         .one(
             "INSERT INTO version (uuid, project_id, number, hash) VALUES ($1, $2, $3, $4) RETURNING id",
-            values![Uuid::new_v4().to_string(), project, newest.number.map_or(0, |number| number + 1), hash],
+            values![Uuid::new_v4().to_string(), project, number, hash],
         )
         .await?;
-    tx.execute("INSERT INTO head_version (head_id, version_id) VALUES ($1, $2)", values![head, version.id]).await?;
-    Ok(version.id)
+    tx.execute("INSERT INTO head_version (head_id, version_id) VALUES ($1, $2)", values![branch.head_row, id]).await?;
+    Ok(VersionRow { id, number })
 }

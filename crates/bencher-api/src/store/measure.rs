@@ -10,9 +10,10 @@ use bencher_types::{
 use super::{
     Micros, Queries, Store, StoreError, Text, Tx, Value,
     dimension::{self, Changes, Dimension},
+    placeholders,
     project::ProjectRow,
 };
-use crate::values;
+use crate::{limits, values};
 
 /// A row of `measure`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -47,6 +48,19 @@ impl Dimension for MeasureRow {
 }
 
 impl MeasureRow {
+    /// As in [`dimension::find`], where a name goes before a slug.
+    fn is_named(&self, id: &NameId) -> bool {
+        !matches!(id, NameId::Uuid(_)) && self.name.0.as_str() == id.to_string()
+    }
+
+    fn matches(&self, id: &NameId) -> bool {
+        match id {
+            NameId::Uuid(uuid) => self.uuid.0.as_uuid() == *uuid,
+            NameId::Slug(slug) => self.slug.0 == *slug,
+            NameId::Name(_) => false,
+        }
+    }
+
     pub(crate) fn into_json(self, project: ProjectUuid) -> Measure {
         Measure {
             uuid: self.uuid.0,
@@ -115,7 +129,7 @@ async fn insert(tx: &mut Tx, project: i64, measure: &MeasureDefinition, now: Dat
     dimension::insert::<MeasureRow>(tx, project, (measure.name.as_str(), measure.slug.as_ref()), extra, now).await
 }
 
-/// The rows of measures, by what the results call them; made from `define` or taken out of the archive as needed.
+/// Measures, by what the results call them; made from `define` or taken out of the archive as needed.
 ///
 /// The caller has locked the project, so that nobody else makes the same ones. Two spellings of one measure share its row.
 pub(crate) async fn get_or_create(
@@ -124,19 +138,40 @@ pub(crate) async fn get_or_create(
     named: &[&ResourceName],
     define: fn(&ResourceName) -> MeasureDefinition,
     now: DateTime,
-) -> Result<BTreeMap<ResourceName, i64>, StoreError> {
+) -> Result<BTreeMap<ResourceName, MeasureRow>, StoreError> {
+    let id_of = |named: &ResourceName| named.as_str().parse::<NameId>().map_err(|_| StoreError::corrupt("measure.name"));
+    let ids = named.iter().map(|named| id_of(named)).collect::<Result<Vec<_>, _>>()?;
+    let mut known = candidates(tx, project, &ids).await?;
     let mut rows = BTreeMap::new();
-    for named in named {
-        let id: NameId = named.as_str().parse().map_err(|_| StoreError::corrupt("measure.name"))?;
-        let row: Option<MeasureRow> = dimension::find(tx, project, &id).await?;
-        let id = match row {
-            Some(row) => {
-                dimension::unarchive(tx, &row, now).await?;
-                row.id
+    for (named, id) in named.iter().zip(ids) {
+        let row = match known.iter().position(|row| row.is_named(&id)).or_else(|| known.iter().position(|row| row.matches(&id))) {
+            Some(at) if known[at].archived() => {
+                known[at] = dimension::unarchive(tx, known[at].clone(), now).await?;
+                known[at].clone()
             }
-            None => insert(tx, project, &define(named), now).await?,
+            Some(at) => known[at].clone(),
+            None => {
+                let id = insert(tx, project, &define(named), now).await?;
+                let row: MeasureRow = dimension::by_id(tx, id).await?;
+                // The next one may be another spelling of it.
+                known.push(row.clone());
+                row
+            }
         };
-        rows.insert((*named).clone(), id);
+        rows.insert((*named).clone(), row);
+    }
+    Ok(rows)
+}
+
+/// Every measure of a project that one of these names may mean.
+async fn candidates(tx: &mut Tx, project: i64, ids: &[NameId]) -> Result<Vec<MeasureRow>, StoreError> {
+    let mut rows = Vec::new();
+    for chunk in ids.chunks(limits::MAX_STATEMENT_VALUES - 1) {
+        let list = placeholders(2, chunk.len());
+        let sql =
+            format!("SELECT * FROM measure WHERE project_id = $1 AND (name IN ({list}) OR slug IN ({list}) OR uuid IN ({list}))");
+        let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|id| Value::from(id.to_string()))).collect();
+        rows.extend(tx.all::<MeasureRow>(sql, values).await?);
     }
     Ok(rows)
 }

@@ -16,12 +16,14 @@ use super::{
     Micros, Queries, Store, StoreError, Text, Tx, Value,
     alert::{self, NewAlert},
     benchmark::{self, BenchmarkRow},
+    branch::BranchRow,
     dimension,
+    head::VersionRow,
     measure::{self, MeasureDefinition, MeasureRow},
     placeholders,
     project::ProjectRow,
     report::{self, Detail, ReportRow},
-    threshold,
+    threshold::{self, ThresholdRow},
 };
 use crate::values;
 
@@ -47,6 +49,51 @@ pub(crate) struct Filing {
     pub(crate) testbed_id: i64,
     pub(crate) spec_id: Option<i64>,
     pub(crate) start_time: Micros,
+}
+
+impl Filing {
+    /// That of a report which was just inserted.
+    pub(crate) fn of(report: &ReportRow, project: i64, branch: &BranchRow, version: VersionRow) -> Self {
+        Self {
+            report_id: report.id,
+            project_id: project,
+            branch_id: branch.id,
+            head_id: branch.head_row,
+            head_replaced: branch.head_replaced,
+            version_number: version.number,
+            testbed_id: report.testbed_id,
+            spec_id: report.spec_id,
+            start_time: report.start_time,
+        }
+    }
+}
+
+/// What was measured, with the rows of everything that it is of.
+#[derive(Clone, Debug)]
+pub(crate) struct Identified {
+    /// In the order of iterations.
+    pub(crate) samples: Vec<Sample>,
+    benchmarks: HashMap<i64, BenchmarkRow>,
+    measures: HashMap<i64, MeasureRow>,
+}
+
+/// What was stored under one report: all that it takes to show it.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    rows: Vec<MetricRow>,
+    benchmarks: HashMap<i64, BenchmarkRow>,
+    measures: HashMap<i64, MeasureRow>,
+    /// By the rows of the models that metrics were checked with.
+    thresholds: HashMap<i64, ThresholdRow>,
+    pub(crate) has_alerts: bool,
+}
+
+impl Recorded {
+    /// A list per iteration, as [`results`] would read them.
+    pub(crate) fn into_results(self, project: &ProjectRow) -> Result<Vec<Vec<ReportResult>>, StoreError> {
+        let of_report = assemble(project, self.rows, (&self.benchmarks, &self.measures), &self.thresholds)?;
+        Ok(of_report.into_values().next().unwrap_or_default())
+    }
 }
 
 /// One metric that is to be stored, with the rows of its benchmark and measure.
@@ -115,7 +162,7 @@ pub(crate) async fn filing(tx: &mut Tx, report: i64) -> Result<Filing, StoreErro
     .await
 }
 
-/// What was measured, with the rows of benchmarks and measures, which are made as needed. In the order of iterations.
+/// What was measured, with the rows of benchmarks and measures, which are made as needed.
 ///
 /// The caller has locked the project.
 pub(crate) async fn identify(
@@ -123,7 +170,7 @@ pub(crate) async fn identify(
     project: i64,
     iterations: &[(u32, Metrics)],
     now: DateTime,
-) -> Result<Vec<Sample>, RecordError> {
+) -> Result<Identified, RecordError> {
     let all = || iterations.iter().flat_map(|(_, metrics)| metrics.iter());
     let names: BTreeSet<&BenchmarkName> = all().map(|(name, _)| name).collect();
     let measured: BTreeSet<&ResourceName> = all().flat_map(|(_, benchmark)| benchmark.measures.keys()).collect();
@@ -136,13 +183,13 @@ pub(crate) async fn identify(
         for (name, benchmark) in metrics.iter() {
             let mut seen = BTreeSet::new();
             for (measure, value) in &benchmark.measures {
-                if !seen.insert(measures[measure]) {
+                if !seen.insert(measures[measure].id) {
                     return Err(RecordError::SameMeasure { benchmark: name.clone(), measure: measure.clone() });
                 }
                 samples.push(Sample {
                     iteration: *iteration,
-                    benchmark: benchmarks[name],
-                    measure: measures[measure],
+                    benchmark: benchmarks[name].id,
+                    measure: measures[measure].id,
                     value: *value,
                     alerts: benchmark.alerts,
                     checked: None,
@@ -150,11 +197,22 @@ pub(crate) async fn identify(
             }
         }
     }
-    Ok(samples)
+    Ok(Identified {
+        samples,
+        benchmarks: benchmarks.into_values().map(|row| (row.id, row)).collect(),
+        measures: measures.into_values().map(|row| (row.id, row)).collect(),
+    })
 }
 
-/// Files metrics under a report, with the limits they were checked against and the alerts that they raise.
-pub(crate) async fn insert(tx: &mut Tx, filing: &Filing, samples: &[Sample], now: DateTime) -> Result<(), StoreError> {
+/// Files metrics under a report, with the limits they were checked against and the alerts that they raise. `thresholds` are those by
+/// the rows of their models.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    filing: &Filing,
+    Identified { samples, benchmarks, measures }: Identified,
+    thresholds: HashMap<i64, ThresholdRow>,
+    now: DateTime,
+) -> Result<Recorded, StoreError> {
     #[derive(sqlx::FromRow)]
     struct Made {
         id: i64,
@@ -178,8 +236,8 @@ pub(crate) async fn insert(tx: &mut Tx, filing: &Filing, samples: &[Sample], now
     let made: HashMap<(i64, i64), i64> = made.into_iter().map(|row| ((row.iteration, row.benchmark_id), row.id)).collect();
 
     let mut alerting: HashMap<MetricUuid, NewAlert> = HashMap::new();
-    let mut rows = Vec::with_capacity(samples.len());
-    for sample in samples {
+    let (mut rows, mut shown) = (Vec::with_capacity(samples.len()), Vec::with_capacity(samples.len()));
+    for sample in &samples {
         let uuid = MetricUuid::random();
         let (model, check) = sample.checked.unzip();
         if let (Some(model), Some(Check { limit: Some(limit), .. })) = (model, check) {
@@ -188,17 +246,32 @@ pub(crate) async fn insert(tx: &mut Tx, filing: &Filing, samples: &[Sample], now
             alerting.insert(uuid, NewAlert { metric: 0, model, limit, status });
         }
         let (value, boundary) = (sample.value, check.unwrap_or_default().boundary);
+        let row = MetricRow {
+            report_id: filing.report_id,
+            report_benchmark_id: made[&(i64::from(sample.iteration), sample.benchmark)],
+            iteration: i64::from(sample.iteration),
+            benchmark_id: sample.benchmark,
+            measure_id: sample.measure,
+            uuid: Text(uuid),
+            value: value.value,
+            lower_value: value.lower_value,
+            upper_value: value.upper_value,
+            model_id: model,
+            baseline: boundary.baseline,
+            lower_limit: boundary.lower_limit,
+            upper_limit: boundary.upper_limit,
+        };
         rows.push(values![
             uuid,
-            made[&(i64::from(sample.iteration), sample.benchmark)],
-            sample.measure,
-            value.value,
-            value.lower_value,
-            value.upper_value,
-            model,
-            boundary.baseline,
-            boundary.lower_limit,
-            boundary.upper_limit,
+            row.report_benchmark_id,
+            row.measure_id,
+            row.value,
+            row.lower_value,
+            row.upper_value,
+            row.model_id,
+            row.baseline,
+            row.lower_limit,
+            row.upper_limit,
             filing.head_id,
             filing.testbed_id,
             filing.spec_id,
@@ -207,12 +280,14 @@ pub(crate) async fn insert(tx: &mut Tx, filing: &Filing, samples: &[Sample], now
             filing.start_time.0,
             sample.iteration,
         ]);
+        shown.push(row);
     }
     let stored: Vec<Stored> = tx.insert_all("metric", &INSERTED, rows, "id, uuid").await?;
     let alerts = stored.into_iter().filter_map(|row| Some(NewAlert { metric: row.id, ..*alerting.get(&row.uuid.0)? }));
     let mut alerts: Vec<NewAlert> = alerts.collect();
     alerts.sort_by_key(|alert| alert.metric);
-    alert::insert(tx, (filing.project_id, filing.report_id), &alerts, now).await
+    alert::insert(tx, (filing.project_id, filing.report_id), &alerts, now).await?;
+    Ok(Recorded { rows: shown, benchmarks, measures, thresholds, has_alerts: !alerts.is_empty() })
 }
 
 /// The columns of a new metric. Those from `head_id` on repeat what its report says, for the index of series.
@@ -335,7 +410,16 @@ pub(super) async fn results(
     let benchmarks: HashMap<i64, BenchmarkRow> = dimension::by_ids(conn, rows.iter().map(|row| row.benchmark_id)).await?;
     let measures: HashMap<i64, MeasureRow> = dimension::by_ids(conn, rows.iter().map(|row| row.measure_id)).await?;
     let thresholds = threshold::of_models(conn, rows.iter().filter_map(|row| row.model_id)).await?;
+    assemble(project, rows, (&benchmarks, &measures), &thresholds)
+}
 
+/// The results that metrics are, by report. Metrics come in the order in which they are shown.
+fn assemble(
+    project: &ProjectRow,
+    rows: Vec<MetricRow>,
+    (benchmarks, measures): (&HashMap<i64, BenchmarkRow>, &HashMap<i64, MeasureRow>),
+    thresholds: &HashMap<i64, ThresholdRow>,
+) -> Result<HashMap<i64, Vec<Vec<ReportResult>>>, StoreError> {
     let mut results: HashMap<i64, Vec<Vec<ReportResult>>> = HashMap::new();
     let mut last = None;
     for row in rows {

@@ -1,6 +1,6 @@
 //! The history of metrics: one series per branch, testbed, benchmark and measure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bencher_types::{
     AlertUuid, BenchmarkUuid, BranchUuid, DateTime, GitHash, HeadUuid, MeasureUuid, MetricUuid, ReportUuid, SpecUuid,
@@ -20,6 +20,7 @@ use super::{
     benchmark::BenchmarkRow,
     branch::{BranchRow, EACH_HEAD},
     dimension::{self, Dimension},
+    head::{self, Link},
     measure::MeasureRow,
     placeholders,
     project::ProjectRow,
@@ -91,19 +92,57 @@ struct PointRow {
     modified: Option<Micros>,
 }
 
-const COLUMNS: &str = "head_version.head_id, report.testbed_id, report.spec_id, report_benchmark.benchmark_id, metric.measure_id, \
+const COLUMNS: &str = "metric.head_id, metric.testbed_id, metric.spec_id, metric.benchmark_id, metric.measure_id, \
     report.uuid AS report_uuid, report_benchmark.iteration, report.start_time, report.end_time, \
     version.number AS version_number, version.hash AS version_hash, \
     metric.uuid AS metric_uuid, metric.value, metric.lower_value, metric.upper_value, metric.model_id, metric.baseline, \
     metric.lower_limit, metric.upper_limit, alert.uuid AS alert_uuid, alert.boundary_limit, alert.status, alert.modified";
 
-/// A head's own versions lead to their reports, and those to the results of the benchmarks. SQLite, which knows nothing of how many
-/// rows there are, joins CROSS JOINs in this order; PostgreSQL in any. Versions that a head has from its start point bring their
-/// results with them.
-const FROM: &str = "head_version CROSS JOIN version CROSS JOIN report CROSS JOIN report_benchmark CROSS JOIN metric \
+/// A series is a range of an index of metrics, and each metric leads to its report. SQLite, which knows nothing of how many rows there
+/// are, joins CROSS JOINs in this order; PostgreSQL in any.
+const FROM: &str = "metric CROSS JOIN report_benchmark CROSS JOIN report CROSS JOIN version \
     LEFT JOIN alert ON alert.metric_id = metric.id";
-const JOINED: &str = "version.id = head_version.version_id AND report.version_id = version.id \
-    AND report_benchmark.report_id = report.id AND metric.report_benchmark_id = report_benchmark.id";
+const JOINED: &str = "report_benchmark.id = metric.report_benchmark_id AND report.id = report_benchmark.report_id \
+    AND version.id = report.version_id";
+
+/// Where the results are that the heads of a query show: their own, and of the heads that they began from those that they hold. They
+/// are the same that thresholds look back on.
+#[derive(Clone, Debug, Default)]
+struct Lineages {
+    /// By the head that a metric was measured for: the heads that show it, and of which versions.
+    shown_by: BTreeMap<i64, Vec<(i64, Link)>>,
+}
+
+impl Lineages {
+    async fn of(conn: &mut impl Queries, heads: &[Found<Branch>]) -> Result<Self, StoreError> {
+        let mut lineages = Self::default();
+        for head in heads.iter().map(|head| head.row).collect::<BTreeSet<_>>() {
+            for link in head::lineage(conn, head).await? {
+                lineages.shown_by.entry(link.head).or_default().push((head, link));
+            }
+        }
+        Ok(lineages)
+    }
+
+    /// A condition on the metrics that any of the heads shows.
+    fn condition(&self) -> String {
+        let links = self.shown_by.values().flatten().map(|(_, link)| match link.versions {
+            None => format!("metric.head_id = {}", link.head),
+            Some((oldest, newest)) => {
+                format!("(metric.head_id = {} AND metric.version_number BETWEEN {oldest} AND {newest})", link.head)
+            }
+        });
+        format!("({})", links.collect::<Vec<_>>().join(" OR "))
+    }
+
+    /// The heads that show a metric.
+    fn showing(&self, of: i64, version: i64) -> impl Iterator<Item = i64> {
+        let links = self.shown_by.get(&of).into_iter().flatten();
+        links
+            .filter(move |(_, link)| link.versions.is_none_or(|(oldest, newest)| (oldest..=newest).contains(&version)))
+            .map(|(head, _)| *head)
+    }
+}
 
 impl PointRow {
     /// The point. `thresholds` are those that guarded the metrics, by the model that they had.
@@ -183,12 +222,14 @@ impl Store {
             return Ok(Vec::new());
         }
 
+        let lineages = Lineages::of(&mut conn, &heads).await?;
         let rows = points(
             &mut conn,
+            &lineages,
             [
-                ("head_version.head_id", heads.iter().map(|head| head.row).collect()),
-                ("report.testbed_id", testbeds.iter().map(|testbed| testbed.row).collect()),
-                ("report_benchmark.benchmark_id", benchmarks.iter().map(|benchmark| benchmark.id).collect()),
+                ("metric.head_id", lineages.shown_by.keys().copied().collect()),
+                ("metric.testbed_id", testbeds.iter().map(|testbed| testbed.row).collect()),
+                ("metric.benchmark_id", benchmarks.iter().map(|benchmark| benchmark.id).collect()),
                 ("metric.measure_id", measures.iter().map(|measure| measure.id).collect()),
             ],
             (query.start_time, query.end_time),
@@ -197,7 +238,9 @@ impl Store {
         let thresholds = threshold::of_models(&mut conn, rows.iter().filter_map(|row| row.model_id)).await?;
         let mut points: HashMap<[i64; 4], Vec<PointRow>> = HashMap::new();
         for row in rows {
-            points.entry([row.head_id, row.testbed_id, row.benchmark_id, row.measure_id]).or_default().push(row);
+            for head in lineages.showing(row.head_id, row.version_number) {
+                points.entry([head, row.testbed_id, row.benchmark_id, row.measure_id]).or_default().push(row.clone());
+            }
         }
         Ok(series((project, &thresholds), (&heads, &testbeds), (&benchmarks, &measures), &points)?)
     }
@@ -238,10 +281,11 @@ fn series(
 /// The points of these rows, the oldest version first.
 async fn points(
     conn: &mut impl Queries,
+    lineages: &Lineages,
     of: [(&'static str, Vec<i64>); 4],
     (start, end): (Option<DateTime>, Option<DateTime>),
 ) -> Result<Vec<PointRow>, PerfError> {
-    let mut conditions = vec![JOINED.to_owned()];
+    let mut conditions = vec![JOINED.to_owned(), lineages.condition()];
     let mut values: Vec<Value> = Vec::new();
     for (column, ids) in of {
         conditions.push(format!("{column} IN ({})", placeholders(values.len() + 1, ids.len())));
@@ -257,7 +301,7 @@ async fn points(
     values.push(Value::from(i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)));
     let sql = format!(
         "SELECT {COLUMNS} FROM {FROM} WHERE {} \
-         ORDER BY version.number, report.start_time, report.id, report_benchmark.iteration LIMIT ${}",
+         ORDER BY metric.version_number, report.start_time, report.id, report_benchmark.iteration LIMIT ${}",
         conditions.join(" AND "),
         values.len()
     );

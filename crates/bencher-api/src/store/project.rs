@@ -216,6 +216,15 @@ async fn insert(tx: &mut Tx, organization: i64, new: &NewProject, now: DateTime)
     by_id(tx, row.id).await
 }
 
+/// Keeps a project as it is until the transaction ends; whether it is still there. Who waited for somebody that deleted it meanwhile
+/// learns of that here.
+pub(crate) async fn lock_present(tx: &mut Tx, id: i64) -> Result<bool, StoreError> {
+    // SQLite's one writer has the lock. As in `Tx::lock_row`, rows that refer to this one may still be written.
+    let lock = if matches!(tx, Tx::Postgres(_)) { "FOR NO KEY UPDATE" } else { "" };
+    let sql = format!("SELECT id FROM project WHERE id = $1 AND deleted IS NULL {lock}");
+    Ok(tx.optional::<super::Id>(sql, values![id]).await?.is_some())
+}
+
 /// A project by its row, without anybody's role.
 pub(crate) async fn by_id(conn: &mut impl Queries, id: i64) -> Result<ProjectRow, StoreError> {
     conn.one(format!("SELECT {COLUMNS} FROM {} WHERE project.id = $1", from("NULL")), values![id]).await

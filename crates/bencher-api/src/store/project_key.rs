@@ -2,7 +2,7 @@
 
 use bencher_types::{DateTime, KeyHash, ProjectKeyUuid, ProjectUuid, ResourceName, UserUuid, wire::key::ProjectKeyInfo};
 
-use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text};
+use super::{Micros, Queries, Store, StoreError, Text, credential::Credential};
 use crate::values;
 
 /// A row of `project_key` with its project and who made it.
@@ -22,6 +22,15 @@ pub struct ProjectKeyRow {
 const COLUMNS: &str = "project_key.*, project.uuid AS project_uuid, users.uuid AS creator_uuid";
 const FROM: &str = "project_key JOIN project ON project.id = project_key.project_id \
     LEFT JOIN users ON users.id = project_key.creator_id";
+
+impl Credential for ProjectKeyRow {
+    const TABLE: &'static str = "project_key";
+    const OWNER: &'static str = "project_id";
+    const FROM: &'static str = FROM;
+    const COLUMNS: &'static str = COLUMNS;
+    type Uuid = ProjectKeyUuid;
+}
+
 /// A key of a project that was deleted is none any more.
 const LIVE: &str = "project_key.revoked IS NULL AND project_key.expiration > $2 AND project.deleted IS NULL \
     AND (SELECT organization.deleted FROM organization WHERE organization.id = project.organization_id) IS NULL";
@@ -69,25 +78,6 @@ impl Store {
         Ok(uuid)
     }
 
-    /// One page of a project's keys, those that were revoked or those that were not; and how many there are.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn project_keys(&self, project: i64, revoked: bool, by: &ListBy) -> Result<(Vec<ProjectKeyRow>, u64), StoreError> {
-        let condition = if revoked { "project_key.revoked IS NOT NULL" } else { "project_key.revoked IS NULL" };
-        let query = ListQuery::new(COLUMNS, FROM).filter("project_key.project_id = ?", project).when(condition);
-        query.named_without_slug(&mut self.read().await?, "project_key", "creation", by).await
-    }
-
-    /// A project's key.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn project_key(&self, project: i64, key: ProjectKeyUuid) -> Result<Option<ProjectKeyRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE project_key.project_id = $1 AND project_key.uuid = $2");
-        self.read().await?.optional(sql, values![project, key]).await
-    }
-
     /// The record of a key that was shown, while it is neither expired nor revoked and its project is there.
     ///
     /// # Errors
@@ -104,29 +94,5 @@ impl Store {
     pub async fn live_project_key(&self, key: ProjectKeyUuid, now: DateTime) -> Result<Option<ProjectKeyRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE project_key.uuid = $1 AND {LIVE}");
         self.read().await?.optional(sql, values![key, now]).await
-    }
-
-    /// Gives a project's key another name; `false` where there is no such key.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn rename_project_key(&self, project: i64, key: ProjectKeyUuid, name: &ResourceName) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let sql = "UPDATE project_key SET name = $3 WHERE project_id = $1 AND uuid = $2";
-        let changed = tx.execute(sql, values![project, key, name]).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
-    }
-
-    /// Revokes a project's key, at the first time this is asked; `false` where there is no such key.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn revoke_project_key(&self, project: i64, key: ProjectKeyUuid, now: DateTime) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let sql = "UPDATE project_key SET revoked = COALESCE(revoked, $3) WHERE project_id = $1 AND uuid = $2";
-        let changed = tx.execute(sql, values![project, key, now]).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
     }
 }

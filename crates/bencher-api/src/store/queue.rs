@@ -463,4 +463,14 @@ impl Store {
             .await?;
         tx.commit().await
     }
+
+    /// What a runner says it is; `None` where it does not say.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn set_runner_version(&self, runner_id: i64, version: Option<&str>) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        tx.execute("UPDATE runner SET version = $2 WHERE id = $1", values![runner_id, version]).await?;
+        tx.commit().await
+    }
 }

@@ -6,8 +6,11 @@ use bencher_types::{
     DateTime, JobUuid, NameId, ReportIdempotencyKey, ReportUuid,
     wire::{
         adapter::Adapter,
+        alert::Alert,
         auth::PubUser,
-        report::{Report, ReportCounts},
+        dimension::Branch,
+        report::{Report, ReportCounts, ReportResult},
+        spec::Spec,
     },
 };
 
@@ -35,6 +38,54 @@ pub struct ReportRow {
     pub end_time: Micros,
     pub created: Micros,
     pub job_uuid: Option<Text<JobUuid>>,
+}
+
+/// What a report is shown with, beside its own row.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) user: Option<PubUser>,
+    /// With the head and the version of the report.
+    pub(crate) branch: Branch,
+    pub(crate) testbed: TestbedRow,
+    pub(crate) spec: Option<Spec>,
+    pub(crate) content: Content,
+}
+
+/// What of the content of a report is shown.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Counts(ReportCounts),
+    Full { results: Vec<Vec<ReportResult>>, alerts: Vec<Alert> },
+}
+
+impl ReportRow {
+    /// The report as clients see it.
+    pub(crate) fn into_json(self, project: &ProjectRow, parts: Parts) -> Result<Report, StoreError> {
+        let Parts { user, branch, testbed, spec, content } = parts;
+        let (counts, results, alerts) = match content {
+            Content::Counts(counts) => (counts, None, None),
+            // What is shown in full need not be counted by the database.
+            Content::Full { results, alerts } => {
+                let counts = ReportCounts { results: metric::counted(&results), alerts: alert::counted(&alerts) };
+                (counts, Some(results), Some(alerts))
+            }
+        };
+        Ok(Report {
+            uuid: self.uuid.0,
+            user,
+            project: project.clone().into(),
+            branch,
+            testbed: testbed.into_json(project.uuid.0, spec),
+            adapter: Adapter::from_number(self.adapter).ok_or(StoreError::corrupt("report.adapter"))?,
+            start_time: self.start_time.0,
+            end_time: self.end_time.0,
+            results,
+            alerts,
+            counts: Some(counts),
+            job: self.job_uuid.map(|uuid| uuid.0),
+            created: self.created.0,
+        })
+    }
 }
 
 pub(super) const COLUMNS: &str = "report.*, job.uuid AS job_uuid";
@@ -169,32 +220,24 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn report_by_key(&self, project: i64, key: ReportIdempotencyKey) -> Result<Option<ReportUuid>, StoreError> {
-        by_key(&mut self.read().await?, project, key).await
+        #[derive(sqlx::FromRow)]
+        struct Made {
+            uuid: Text<ReportUuid>,
+        }
+
+        let sql = "SELECT uuid FROM report WHERE project_id = $1 AND idempotency_key = $2";
+        Ok(self.read().await?.optional::<Made>(sql, values![project, key]).await?.map(|made| made.uuid.0))
     }
 }
 
-/// The report that a client made under this key.
-pub(crate) async fn by_key(
-    conn: &mut impl Queries,
-    project: i64,
-    key: ReportIdempotencyKey,
-) -> Result<Option<ReportUuid>, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Made {
-        uuid: Text<ReportUuid>,
-    }
-
-    let sql = "SELECT uuid FROM report WHERE project_id = $1 AND idempotency_key = $2".to_owned();
-    Ok(conn.optional::<Made>(sql, values![project, key]).await?.map(|made| made.uuid.0))
-}
-
-/// Inserts a report without results.
-pub(crate) async fn insert(tx: &mut Tx, new: &NewReportRow) -> Result<(i64, ReportUuid), StoreError> {
+/// Inserts a report without results. `None` where there is one of the same key: then nothing may be committed.
+pub(crate) async fn insert(tx: &mut Tx, new: &NewReportRow) -> Result<Option<ReportRow>, StoreError> {
     let uuid = ReportUuid::random();
-    let row: super::Id = tx
-        .one(
+    let inserted: Option<super::Id> = tx
+        .optional(
             "INSERT INTO report (uuid, user_id, project_id, idempotency_key, head_id, version_id, testbed_id, spec_id, adapter, \
-             start_time, end_time, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
+             start_time, end_time, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             ON CONFLICT (project_id, idempotency_key) DO NOTHING RETURNING id",
             values![
                 uuid,
                 new.user,
@@ -211,7 +254,18 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewReportRow) -> Result<(i64, Repo
             ],
         )
         .await?;
-    Ok((row.id, uuid))
+    Ok(inserted.map(|row| ReportRow {
+        id: row.id,
+        uuid: Text(uuid),
+        user_id: new.user,
+        testbed_id: new.testbed,
+        spec_id: new.spec,
+        adapter: new.adapter.number(),
+        start_time: Micros(new.start_time),
+        end_time: Micros(new.end_time),
+        created: Micros(new.created),
+        job_uuid: None,
+    }))
 }
 
 /// When a job's results were measured.
@@ -243,37 +297,31 @@ pub(super) async fn show(
         Detail::Results => alert::of_reports(conn, project, &ids).await?,
         Detail::Counts => HashMap::new(),
     };
-    // What is shown in full need not be counted by the database.
     let (mut counts, alert_counts) = match detail {
-        Detail::Results => (
-            results.iter().map(|(id, results)| (*id, metric::counted(results))).collect(),
-            alerts.iter().map(|(id, alerts)| (*id, alert::counted(alerts))).collect(),
-        ),
+        Detail::Results => (HashMap::new(), HashMap::new()),
         Detail::Counts => (metric::counts(conn, &ids).await?, alert::counts(conn, &ids).await?),
     };
     rows.into_iter()
         .map(|row| {
             let testbed = testbeds.get(&row.testbed_id).cloned().ok_or(StoreError::corrupt("report.testbed_id"))?;
-            let spec = row.spec_id.and_then(|id| specs.get(&id).cloned());
-            let counts = ReportCounts {
-                results: counts.remove(&row.id).unwrap_or_default(),
-                alerts: alert_counts.get(&row.id).copied().unwrap_or_default(),
+            let content = match detail {
+                Detail::Results => Content::Full {
+                    results: results.remove(&row.id).unwrap_or_default(),
+                    alerts: alerts.remove(&row.id).unwrap_or_default(),
+                },
+                Detail::Counts => Content::Counts(ReportCounts {
+                    results: counts.remove(&row.id).unwrap_or_default(),
+                    alerts: alert_counts.get(&row.id).copied().unwrap_or_default(),
+                }),
             };
-            Ok(Report {
-                uuid: row.uuid.0,
+            let parts = Parts {
                 user: row.user_id.and_then(|id| users.get(&id).cloned()),
-                project: project.clone().into(),
                 branch: branches.remove(&row.id).ok_or(StoreError::corrupt("report.head_id"))?,
-                testbed: testbed.into_json(project.uuid.0, spec),
-                adapter: Adapter::from_number(row.adapter).ok_or(StoreError::corrupt("report.adapter"))?,
-                start_time: row.start_time.0,
-                end_time: row.end_time.0,
-                results: (detail == Detail::Results).then(|| results.remove(&row.id).unwrap_or_default()),
-                alerts: (detail == Detail::Results).then(|| alerts.remove(&row.id).unwrap_or_default()),
-                counts: Some(counts),
-                job: row.job_uuid.map(|uuid| uuid.0),
-                created: row.created.0,
-            })
+                testbed,
+                spec: row.spec_id.and_then(|id| specs.get(&id).cloned()),
+                content,
+            };
+            row.into_json(project, parts)
         })
         .collect()
 }

@@ -125,10 +125,10 @@ impl Store {
             archived: update.archived,
         };
         dimension::update::<TestbedRow>(&mut tx, id, &changes, now).await?;
+        let mut row: TestbedRow = dimension::by_id(&mut tx, id).await?;
         if let Some(spec) = spec {
-            set_spec(&mut tx, id, spec, now).await?;
+            set_spec(&mut tx, &mut row, spec, now).await?;
         }
-        let row: TestbedRow = dimension::by_id(&mut tx, id).await?;
         let testbed = dimension::show(&mut tx, project.uuid.0, row).await?;
         tx.commit().await?;
         Ok(testbed)
@@ -136,7 +136,8 @@ impl Store {
 }
 
 /// Gives a testbed a spec, or takes it away.
-pub(crate) async fn set_spec(tx: &mut Tx, testbed: i64, spec: Option<i64>, now: DateTime) -> Result<(), StoreError> {
-    tx.execute("UPDATE testbed SET spec_id = $2, modified = $3 WHERE id = $1", values![testbed, spec, now]).await?;
+pub(crate) async fn set_spec(tx: &mut Tx, testbed: &mut TestbedRow, spec: Option<i64>, now: DateTime) -> Result<(), StoreError> {
+    tx.execute("UPDATE testbed SET spec_id = $2, modified = $3 WHERE id = $1", values![testbed.id, spec, now]).await?;
+    (testbed.spec_id, testbed.modified) = (spec, Micros(now));
     Ok(())
 }

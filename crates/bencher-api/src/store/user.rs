@@ -89,6 +89,19 @@ impl Store {
         self.read().await?.optional(sql, values![hash, now]).await
     }
 
+    /// Marks a confirmation as used; `false` where it was already.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn use_confirmation(&self, hash: &str, expires: DateTime, now: DateTime) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        tx.execute("DELETE FROM used_confirmation WHERE expires <= $1", values![now]).await?;
+        let sql = "INSERT INTO used_confirmation (hash, expires) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
+        let inserted = tx.execute(sql, values![hash, expires]).await?;
+        tx.commit().await?;
+        Ok(inserted > 0)
+    }
+
     /// The user of this id.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use bencher_types::{DateTime, Email, ResourceName, TokenUuid, UserUuid};
 
-use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, user::UserRow};
+use super::{Micros, Queries, Store, StoreError, Text, credential::Credential, user::UserRow};
 use crate::values;
 
 /// A row of `user_token` with its user.
@@ -23,6 +23,14 @@ pub struct UserTokenRow {
 
 const COLUMNS: &str = "user_token.*, users.uuid AS user_uuid";
 const FROM: &str = "user_token JOIN users ON users.id = user_token.user_id";
+
+impl Credential for UserTokenRow {
+    const TABLE: &'static str = "user_token";
+    const OWNER: &'static str = "user_id";
+    const FROM: &'static str = FROM;
+    const COLUMNS: &'static str = COLUMNS;
+    type Uuid = TokenUuid;
+}
 
 /// A token that is to be stored.
 #[derive(Clone, Debug)]
@@ -54,25 +62,6 @@ impl Store {
         Ok(row)
     }
 
-    /// One page of a user's tokens, those that were revoked or those that were not; and how many there are.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn user_tokens(&self, user: i64, revoked: bool, by: &ListBy) -> Result<(Vec<UserTokenRow>, u64), StoreError> {
-        let condition = if revoked { "user_token.revoked IS NOT NULL" } else { "user_token.revoked IS NULL" };
-        let query = ListQuery::new(COLUMNS, FROM).filter("user_token.user_id = ?", user).when(condition);
-        query.named_without_slug(&mut self.read().await?, "user_token", "creation", by).await
-    }
-
-    /// A user's token.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn user_token(&self, user: i64, token: TokenUuid) -> Result<Option<UserTokenRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE user_token.user_id = $1 AND user_token.uuid = $2");
-        self.read().await?.optional(sql, values![user, token]).await
-    }
-
     /// The user with this token, while the token is neither expired nor revoked.
     ///
     /// # Errors
@@ -81,29 +70,5 @@ impl Store {
         let sql = "SELECT users.* FROM user_token JOIN users ON users.id = user_token.user_id \
                    WHERE user_token.uuid = $1 AND user_token.revoked IS NULL AND user_token.expiration > $2";
         self.read().await?.optional(sql, values![token, now]).await
-    }
-
-    /// Gives a user's token another name; `false` where there is no such token.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn rename_user_token(&self, user: i64, token: TokenUuid, name: &ResourceName) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let sql = "UPDATE user_token SET name = $3 WHERE user_id = $1 AND uuid = $2";
-        let changed = tx.execute(sql, values![user, token, name]).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
-    }
-
-    /// Revokes a user's token, at the first time this is asked; `false` where there is no such token.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn revoke_user_token(&self, user: i64, token: TokenUuid, now: DateTime) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let sql = "UPDATE user_token SET revoked = COALESCE(revoked, $3) WHERE user_id = $1 AND uuid = $2";
-        let changed = tx.execute(sql, values![user, token, now]).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
     }
 }

@@ -35,6 +35,24 @@ async fn whoever_asks_learns_who_they_are() {
 }
 
 #[tokio::test]
+async fn a_confirmation_is_good_for_one_log_in_even_of_many_at_once() {
+    on_each_database(async |server| {
+        server.sign_up("Ada").await;
+        let confirm =
+            async |token: &str| server.send(Method::POST, "/v0/auth/confirm", None, Some(json!({ "token": token }))).await;
+        let (first, second) = (server.confirmation("ada@example.com"), server.confirmation("ada@example.com"));
+        let answers = join_all((0..6).map(|_| confirm(&first))).await;
+        let (good, bad): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, _)| *status == StatusCode::OK);
+        assert_eq!((good.len(), bad.len()), (1, 5));
+        for answer in bad {
+            refused(answer, 401, "was used already");
+        }
+        assert_eq!(confirm(&second).await.0, StatusCode::OK, "another one, of the same second");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn of_many_first_users_at_once_one_is_admin() {
     on_each_database(async |server| {
         let names: Vec<String> = (0..8).map(|number| format!("user{number}")).collect();

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bencher_types::{
     JobStatus, JobUuid,
-    wire::channel::{FromRunner, ToRunner},
+    wire::channel::{FromRunner, RunnerMetadata, ToRunner},
 };
 use futures::{SinkExt as _, StreamExt as _};
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
@@ -85,6 +86,31 @@ async fn until(server: &TestServer, job: JobUuid, expected: JobStatus) {
         }
     });
     waited.await.unwrap_or_else(|_| panic!("the job did not become {expected}"));
+}
+
+#[tokio::test]
+async fn a_runner_that_says_its_version_is_shown_with_it() {
+    let server = TestServer::start().await;
+    let ada = server.sign_up("Ada").await;
+    let store = &server.app.store;
+    let spec = rows::spec(store).await;
+    let runner = rows::runner(store, spec).await;
+    let path = format!("/v0/runners/{}", runner.uuid);
+    let metadata = |version: &str| {
+        let (os, arch, product) = ("linux".to_owned(), "x86_64".to_owned(), Some("bencher".to_owned()));
+        RunnerMetadata { os, arch, version: version.to_owned(), channel: None, checksum: None, product }
+    };
+    let long = "9".repeat(1000);
+    for (said, shown) in [(Some("1.2.3"), json!("1.2.3")), (Some(long.as_str()), json!("9".repeat(64))), (None, json!(null))] {
+        let mut connection = connect(&server, &runner).await;
+        connection.send(&FromRunner::Ready { poll_timeout: Some(900), runner: said.map(metadata) }).await;
+        let seen = async {
+            while server.get(&path, &ada).await.1["version"] != shown {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, seen).await.unwrap_or_else(|_| panic!("the version was not shown as {shown}"));
+    }
 }
 
 #[tokio::test]

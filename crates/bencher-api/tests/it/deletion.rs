@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bencher_api::{
+    auth::Principal,
     queue::{self, Terminal},
     registry::blob,
     store::{Dialect, Queries as _, queue::RunnerAuthRow},
@@ -260,6 +261,26 @@ async fn a_deleted_project_is_hidden_everywhere_and_an_admin_brings_it_back() {
         let uuid = other["uuid"].as_str().unwrap();
         assert_eq!(server.delete("/v0/projects/shop", &bob).await.0, StatusCode::NO_CONTENT);
         assert_eq!(server.create(&format!("/v0/projects/{uuid}/restore"), &admin, json!({})).await["slug"], "shop");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_let_in_before_its_project_was_deleted_is_not_filed_in_it() {
+    on_each_database(async |server| {
+        let ada = server.sign_up("Ada").await;
+        let uuid = server.project(&ada, "Shop", "public").await["uuid"].as_str().unwrap().to_owned();
+        let found = server.app.store.project(&"shop".parse().unwrap(), None).await.unwrap().unwrap();
+        assert_eq!(server.delete("/v0/projects/shop", &ada).await.0, StatusCode::NO_CONTENT);
+        let new = json!({
+            "branch": "main", "testbed": "box", "results": [r#"{ "sort": { "latency": { "value": 1 } } }"#],
+            "start_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:00Z",
+        });
+        let late = bencher_api::run::new_report(&server.app, &Principal::Anonymous, &found, serde_json::from_value(new).unwrap());
+        assert_eq!(late.await.unwrap_err().to_string(), "Project (shop) not found");
+        let (status, _) = server.post(&format!("/v0/projects/{uuid}/restore"), &ada, json!(null)).await;
+        assert!(status.is_success());
+        assert_eq!(server.list("/v0/projects/shop/reports", Some(&ada), "uuid").await.1, 0);
     })
     .await;
 }

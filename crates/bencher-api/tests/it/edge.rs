@@ -2,6 +2,7 @@
 
 mod bounds;
 mod browsers;
+mod neighbours;
 mod rates;
 mod secrets;
 mod tls;
@@ -77,7 +78,10 @@ struct Program {
 impl Program {
     /// Starts it with a configuration that the caller completes.
     fn start(folder: tempfile::TempDir, log: &str, change: impl FnOnce(&Path, &mut Value)) -> Self {
-        let data = folder.path();
+        Self { child: Self::spawn(folder.path(), log, change), folder }
+    }
+
+    fn spawn(data: &Path, log: &str, change: impl FnOnce(&Path, &mut Value)) -> Child {
         let mut config = json!({
             "console": { "url": "http://localhost" },
             "security": { "secret_key": Secret::new("a key").expose() },
@@ -88,7 +92,7 @@ impl Program {
         change(data, &mut config);
         std::fs::write(data.join("bencher.json"), config.to_string()).expect("the configuration is written");
         let stderr = std::fs::File::create(data.join("stderr")).expect("a file for the log");
-        let child = Command::new(env!("CARGO_BIN_EXE_bencher-api"))
+        Command::new(env!("CARGO_BIN_EXE_bencher-api"))
             .arg("--config")
             .arg(data.join("bencher.json"))
             .args(["--log", log])
@@ -96,8 +100,7 @@ impl Program {
             .stdout(Stdio::null())
             .stderr(stderr)
             .spawn()
-            .expect("the server starts");
-        Self { child, folder }
+            .expect("the server starts")
     }
 
     fn path(&self, name: &str) -> PathBuf {

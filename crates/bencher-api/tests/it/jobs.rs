@@ -102,6 +102,26 @@ async fn a_job_is_queued_with_what_its_runner_needs() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_sent_again_is_the_same_one_even_where_its_image_is_gone() {
+    on_each_database(async |server| {
+        let (ada, _) = shop(&server).await;
+        let mut run = run(json!({ "image": "shop:v1" }));
+        run["idempotency_key"] = json!(uuid::Uuid::new_v4());
+        let report = server.create("/v0/run", &ada, run.clone()).await;
+        let path = format!("/v0/projects/shop/reports/{}", report["uuid"].as_str().unwrap());
+        assert_eq!(server.get(&path, &ada).await.1, report, "what was answered is what is there");
+        let mut tx = server.app.store.begin().await.unwrap();
+        tx.execute("DELETE FROM oci_tag", values![]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(server.create("/v0/run", &ada, run.clone()).await, report);
+        run["idempotency_key"] = json!(uuid::Uuid::new_v4());
+        refused(server.post("/v0/run", &ada, run).await, 400, "v1");
+        assert_eq!(server.list(JOBS, None, "uuid").await.1, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_job_may_leave_out_what_has_a_default() {
     on_each_database(async |server| {
         let (ada, _) = shop(&server).await;

@@ -202,6 +202,9 @@ async fn world(visibility: &str) -> World {
     ids.insert("unclaimed", text(&unclaimed["project"], "organization"));
     let invited = json!({ "email": "eve@example.com", "role": "viewer" });
     assert_eq!(server.post("/v0/organizations/acme/members", lea, invited).await.0, StatusCode::ACCEPTED);
+    let waiting = json!({ "email": "waiting@example.com", "role": "viewer" });
+    assert_eq!(server.post("/v0/organizations/acme/members", lea, waiting).await.0, StatusCode::ACCEPTED);
+    ids.insert("invitation", "waiting@example.com".to_owned());
     let (invitation, confirmation) = (server.invitation("eve@example.com").await, server.confirmation("lea@example.com"));
     World { server, credentials, ids, plot, manifest, invitation, confirmation }
 }

@@ -293,3 +293,34 @@ async fn nothing_tells_whether_an_address_has_an_account() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_may_invite_sees_what_waits_for_an_answer_and_takes_it_back() {
+    const INVITATIONS: &str = "/v0/organizations/acme/invitations";
+    on_each_database(async |server| {
+        let (_, lea) = acme(&server).await;
+        let dev = server.sign_up("Dev").await;
+        server.join(&dev, &lea, "acme", "developer").await;
+        let eve = server.sign_up("Eve").await;
+        assert_eq!(server.invite(&lea, "acme", "Eve@example.com", "viewer").await.0, StatusCode::ACCEPTED);
+        assert_eq!(server.invite(&lea, "acme", "new@example.com", "leader").await.0, StatusCode::ACCEPTED);
+
+        let expected = vec!["new@example.com".to_owned(), "eve@example.com".to_owned()];
+        assert_eq!(server.list(INVITATIONS, Some(&lea), "email").await, (expected, 2), "and not who has joined");
+        let (_, list) = server.get(&format!("{INVITATIONS}?direction=asc&per_page=1"), &lea).await;
+        assert_eq!((&list[0]["role"], &list[0]["inviter"]["slug"]), (&json!("viewer"), &json!("lea")));
+        assert_eq!(list.as_array().map(Vec::len), Some(1));
+        refused(server.get(INVITATIONS, &dev).await, 403, "may not");
+        refused(server.get(INVITATIONS, &eve).await, 404, "Organization (acme) not found");
+
+        let invitation = server.invitation("eve@example.com").await;
+        let one = format!("{INVITATIONS}/{}", list[0]["uuid"].as_str().unwrap());
+        refused(server.delete(&one, &dev).await, 403, "may not");
+        assert_eq!(server.delete(&one, &lea).await.0, StatusCode::NO_CONTENT);
+        refused(server.accept(&eve, &invitation).await, 400, "does not hold any more");
+        refused(server.delete(&one, &lea).await, 404, "name it by its UUID or the address");
+        assert_eq!(server.delete(&format!("{INVITATIONS}/NEW@example.com"), &lea).await.0, StatusCode::NO_CONTENT);
+        assert_eq!(server.list(INVITATIONS, Some(&lea), "email").await.1, 0);
+    })
+    .await;
+}

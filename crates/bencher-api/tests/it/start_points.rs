@@ -50,6 +50,41 @@ async fn a_new_branch_takes_over_the_history_of_its_start_point() {
     .await;
 }
 
+/// The latencies of `sort` that the line of a branch shows.
+async fn line(server: &TestServer, user: &TestUser, branch: &Value) -> Vec<f64> {
+    let uuid = async |path: &str| text(&server.found(&format!("{PROJECT}/{path}"), user).await, "uuid");
+    let (testbed, benchmark, measure) =
+        (uuid("testbeds/box").await, uuid("benchmarks/sort").await, uuid("measures/latency").await);
+    let branch = text(branch, "uuid");
+    let query = format!("?branches={branch}&testbeds={testbed}&benchmarks={benchmark}&measures={measure}");
+    let perf = server.found(&format!("{PROJECT}/perf{query}"), user).await;
+    let points = perf["results"][0]["metrics"].as_array().cloned().unwrap_or_default();
+    points.iter().map(|point| point["metric"]["value"].as_f64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_line_of_a_branch_is_what_its_thresholds_look_back_on() {
+    on_each_database(async |server| {
+        let bob = shop(&server).await;
+        let main = main_branch(&server, &bob).await;
+        let start = json!({ "branch": "main", "hash": hash('b') });
+        for (branch, latency) in [("dev", 40.0), ("fix", 50.0)] {
+            server.file(&bob, latency, json!({ "branch": branch, "start_point": start })).await;
+        }
+        // Of a commit that all three have, but measured for one of them.
+        server.file(&bob, 12.0, json!({ "branch": "dev", "hash": hash('a') })).await;
+        server.file(&bob, 33.0, json!({ "branch": "main", "hash": hash('d') })).await;
+        let [dev, fix] = ["dev", "fix"].map(|name| format!("{PROJECT}/branches/{name}"));
+        let (dev, fix) = (server.found(&dev, &bob).await, server.found(&fix, &bob).await);
+        assert_eq!(line(&server, &bob, &main).await, [10.0, 20.0, 30.0, 33.0]);
+        assert_eq!(line(&server, &bob, &dev).await, [10.0, 12.0, 20.0, 40.0]);
+        assert_eq!(line(&server, &bob, &fix).await, [10.0, 20.0, 50.0]);
+        let checked = server.file(&bob, 21.0, json!({ "branch": "dev", "thresholds": percentage() })).await;
+        assert_eq!(boundary(&checked)["baseline"], (10.0 + 12.0 + 20.0 + 40.0) / 4.0);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_branch_keeps_its_head_until_its_start_point_is_another() {
     on_each_database(async |server| {

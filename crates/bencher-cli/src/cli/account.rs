@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bencher_types::{Email, Jwt, OrganizationUuid, ResourceId, ResourceName, Slug, TokenUuid, UserKeyUuid, UserName};
+use bencher_types::{Email, Jwt, OrganizationUuid, ResourceId, ResourceName, Slug, UserName};
 use clap::{Args, Subcommand};
 
 use super::{Filter, Sure};
@@ -113,7 +113,7 @@ pub(crate) enum UserKey {
     List {
         /// The user's slug or UUID
         user: ResourceId,
-        /// Revoked keys too
+        /// Only revoked keys
         #[arg(long)]
         revoked: bool,
         #[command(flatten)]
@@ -136,18 +136,18 @@ pub(crate) enum UserKey {
     View {
         /// The user's slug or UUID
         user: ResourceId,
-        /// The key's UUID
-        #[arg(id = "key-uuid", value_name = "KEY")]
-        key: UserKeyUuid,
+        /// The key's name, where no other has it, or its UUID
+        #[arg(id = "key-id", value_name = "KEY")]
+        key: String,
     },
     /// Rename a key
     #[command(alias = "edit")]
     Update {
         /// The user's slug or UUID
         user: ResourceId,
-        /// The key's UUID
-        #[arg(id = "key-uuid", value_name = "KEY")]
-        key: UserKeyUuid,
+        /// The key's name, where no other has it, or its UUID
+        #[arg(id = "key-id", value_name = "KEY")]
+        key: String,
         /// A new name
         #[arg(long)]
         name: Option<ResourceName>,
@@ -157,9 +157,9 @@ pub(crate) enum UserKey {
     Revoke {
         /// The user's slug or UUID
         user: ResourceId,
-        /// The key's UUID
-        #[arg(id = "key-uuid", value_name = "KEY")]
-        key: UserKeyUuid,
+        /// The key's name, where no other has it, or its UUID
+        #[arg(id = "key-id", value_name = "KEY")]
+        key: String,
         #[command(flatten)]
         sure: Sure,
     },
@@ -172,7 +172,7 @@ pub(crate) enum Token {
     List {
         /// The user's slug or UUID
         user: ResourceId,
-        /// Revoked tokens too
+        /// Only revoked tokens
         #[arg(long)]
         revoked: bool,
         #[command(flatten)]
@@ -195,18 +195,18 @@ pub(crate) enum Token {
     View {
         /// The user's slug or UUID
         user: ResourceId,
-        /// The token's UUID
-        #[arg(id = "token-uuid", value_name = "TOKEN")]
-        token: TokenUuid,
+        /// The token's name, where no other has it, or its UUID
+        #[arg(id = "token-id", value_name = "TOKEN")]
+        token: String,
     },
     /// Rename a token
     #[command(alias = "edit")]
     Update {
         /// The user's slug or UUID
         user: ResourceId,
-        /// The token's UUID
-        #[arg(id = "token-uuid", value_name = "TOKEN")]
-        token: TokenUuid,
+        /// The token's name, where no other has it, or its UUID
+        #[arg(id = "token-id", value_name = "TOKEN")]
+        token: String,
         /// A new name
         #[arg(long)]
         name: Option<ResourceName>,
@@ -216,9 +216,9 @@ pub(crate) enum Token {
     Revoke {
         /// The user's slug or UUID
         user: ResourceId,
-        /// The token's UUID
-        #[arg(id = "token-uuid", value_name = "TOKEN")]
-        token: TokenUuid,
+        /// The token's name, where no other has it, or its UUID
+        #[arg(id = "token-id", value_name = "TOKEN")]
+        token: String,
         #[command(flatten)]
         sure: Sure,
     },

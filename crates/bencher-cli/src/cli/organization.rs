@@ -1,16 +1,23 @@
 //! Arguments of `organization`, `member` and `project`.
 
-use bencher_types::{Email, Permission, ProjectKeyUuid, ResourceId, ResourceName, Role, Slug, UserName};
+use bencher_types::{Email, Permission, ResourceId, ResourceName, Role, Slug, UserName};
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
+use uuid::Uuid;
 
-use super::{Filter, Sure};
+use super::{Filter, Page, Sure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Organization {
     /// List organizations
     #[command(alias = "ls")]
-    List(Filter),
+    List {
+        /// Only deleted ones; for admins of the server
+        #[arg(long)]
+        deleted: bool,
+        #[command(flatten)]
+        filter: Filter,
+    },
     /// Create an organization
     #[command(alias = "add")]
     Create {
@@ -46,6 +53,11 @@ pub(crate) enum Organization {
         organization: ResourceId,
         #[command(flatten)]
         removal: Removal,
+    },
+    /// Bring a deleted organization back, with the projects that went with it; for admins of the server
+    Restore {
+        /// The organization's UUID, which `organization list --deleted` shows
+        organization: Uuid,
     },
     /// Take over an organization that belongs to nobody yet
     Claim {
@@ -119,6 +131,22 @@ pub(crate) enum Member {
         #[arg(long)]
         role: Role,
     },
+    /// List invitations that nobody has accepted yet
+    Invitations {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Take an invitation back
+    Withdraw {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        /// The invitation's UUID, or the address it was sent to
+        invitation: String,
+        #[command(flatten)]
+        sure: Sure,
+    },
     /// Show a member
     #[command(alias = "get")]
     View(MemberOf),
@@ -157,6 +185,9 @@ pub(crate) enum Project {
     List {
         /// Only those of this organization (slug or UUID)
         organization: Option<ResourceId>,
+        /// Only deleted ones; for admins of the server
+        #[arg(long)]
+        deleted: bool,
         #[command(flatten)]
         filter: Filter,
     },
@@ -194,6 +225,11 @@ pub(crate) enum Project {
         project: ResourceId,
         #[command(flatten)]
         removal: Removal,
+    },
+    /// Bring a deleted project back; for admins of the server
+    Restore {
+        /// The project's UUID, which `project list --deleted` shows
+        project: Uuid,
     },
     /// Say whether you may do something
     Allowed {
@@ -235,7 +271,7 @@ pub(crate) enum ProjectKey {
     List {
         /// The project's slug or UUID
         project: ResourceId,
-        /// Revoked keys too
+        /// Only revoked keys
         #[arg(long)]
         revoked: bool,
         #[command(flatten)]
@@ -280,9 +316,9 @@ pub(crate) enum ProjectKey {
 pub(crate) struct ProjectKeyOf {
     /// The project's slug or UUID
     pub project: ResourceId,
-    /// The key's UUID
-    #[arg(id = "key-uuid", value_name = "KEY")]
-    pub key: ProjectKeyUuid,
+    /// The key's name, where no other has it, or its UUID
+    #[arg(id = "key-id", value_name = "KEY")]
+    pub key: String,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

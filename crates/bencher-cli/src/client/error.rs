@@ -1,6 +1,6 @@
 //! What can go wrong between us and the server, and what to do about it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -26,6 +26,20 @@ pub(crate) enum ApiError {
     Unreachable {
         url: Url,
         attempts: u32,
+        #[source]
+        source: reqwest::Error,
+    },
+    #[error("{} is not a name that this machine knows{}", .url.host_str().unwrap_or_default(), after(*.attempts))]
+    UnknownHost {
+        url: Url,
+        attempts: u32,
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Whoever answers cannot be trusted, or does not speak TLS. Asking again does not help.
+    #[error("no secure connection to {url}")]
+    Insecure {
+        url: Url,
         #[source]
         source: reqwest::Error,
     },
@@ -75,9 +89,12 @@ impl ApiError {
             Self::Refused(_) => Exit::Refused,
             Self::Setup { .. } | Self::Encode { .. } => Exit::Local,
             Self::BadCredential => Exit::Usage,
-            Self::Unreachable { .. } | Self::Failing { .. } | Self::NotUnderstood { .. } | Self::TooLarge { .. } => {
-                Exit::Unreachable
-            }
+            Self::Unreachable { .. }
+            | Self::UnknownHost { .. }
+            | Self::Insecure { .. }
+            | Self::Failing { .. }
+            | Self::NotUnderstood { .. }
+            | Self::TooLarge { .. } => Exit::Unreachable,
         }
     }
 
@@ -87,6 +104,11 @@ impl ApiError {
                 "is the server running? tried {}; --host or BENCHER_HOST names another",
                 url.origin().ascii_serialization()
             )),
+            Self::UnknownHost { .. } => Some("check the name; --host or BENCHER_HOST names another server".into()),
+            Self::Insecure { url, source } => Some(insecure_hint(url, source)),
+            Self::Failing { failure, .. } if failure.status == 500 => Some(
+                "this is a defect or a broken disk or database of the server; its log says more, under the request's id".into(),
+            ),
             Self::Refused(failure) if failure.is_about_credentials() => Some(
                 "say who you are with --key (BENCHER_API_KEY) or --token (BENCHER_API_TOKEN); `bencher auth login` makes a token"
                     .into(),
@@ -102,7 +124,9 @@ impl ApiError {
 
     /// The same error, after so many attempts.
     pub(super) fn after(mut self, made: u32) -> Self {
-        if let Self::Unreachable { attempts, .. } | Self::Failing { attempts, .. } = &mut self {
+        if let Self::Unreachable { attempts, .. } | Self::UnknownHost { attempts, .. } | Self::Failing { attempts, .. } =
+            &mut self
+        {
             *attempts = made;
         }
         self
@@ -121,6 +145,61 @@ impl Failure {
     /// Routes that only users may call answer 400 where the header is missing.
     fn is_about_credentials(&self) -> bool {
         self.status == 401 || (self.status == 400 && self.message.to_ascii_lowercase().contains("authorization"))
+    }
+}
+
+/// Why a request had no answer, as far as that can be known.
+pub(super) fn unreachable(url: Url, source: reqwest::Error) -> ApiError {
+    if tls_error(&source).is_some() {
+        ApiError::Insecure { url, source }
+    } else if is_unknown_name(&source) {
+        ApiError::UnknownHost { url, attempts: 1, source }
+    } else {
+        ApiError::Unreachable { url, attempts: 1, source }
+    }
+}
+
+/// What TLS has against the connection, where that does not pass by itself.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let found = chain(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>() {
+        None => cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref(),
+        found => found,
+    })?;
+    use rustls::Error::{
+        InvalidCertificate, InvalidMessage, NoCertificatesPresented, PeerIncompatible, PeerMisbehaved, UnsupportedNameType,
+    };
+    matches!(
+        found,
+        InvalidCertificate(_)
+            | InvalidMessage(_)
+            | NoCertificatesPresented
+            | PeerIncompatible(_)
+            | PeerMisbehaved(_)
+            | UnsupportedNameType
+    )
+    .then_some(found)
+}
+
+/// Whether the resolver says for certain that there is no such host. It has no other way to say it than in words.
+fn is_unknown_name(error: &reqwest::Error) -> bool {
+    chain(error).any(|cause| cause.is::<io::Error>() && cause.to_string().ends_with("Name or service not known"))
+}
+
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source())
+}
+
+fn insecure_hint(url: &Url, source: &reqwest::Error) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match tls_error(source) {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            format!("does {host} speak https there? an http:// address may be what is meant")
+        }
+        Some(rustls::Error::InvalidCertificate(_)) => format!(
+            "add the authority of its certificate to this machine's trusted ones (or name its file in SSL_CERT_FILE), or, where nobody \
+             else can be {host}, use --insecure-host"
+        ),
+        _ => format!("{host} and this program have no version of TLS in common, or something between them interferes"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bencher_types::DateTime;
+use reqwest::Method;
 
 use super::ApiError;
 use crate::limits;
@@ -45,16 +46,29 @@ impl News {
 }
 
 impl RetryPolicy {
+    /// How often a request is sent that fails like this.
+    pub(super) fn attempts_on(&self, error: &ApiError) -> u32 {
+        match error {
+            // A server that starts, or one behind a proxy, answers 502 to 504 for a while. A 500 is a defect: a question brings the same
+            // answer again, while what is to be stored is worth the patience.
+            ApiError::Failing { failure, .. } if failure.status == 500 && failure.method == Method::GET => {
+                self.attempts.min(limits::FEW_ATTEMPTS)
+            }
+            ApiError::UnknownHost { .. } => self.attempts.min(limits::FEW_ATTEMPTS),
+            _ => self.attempts,
+        }
+    }
+
     /// How long to wait after a failed attempt (counted from 1); `None`: it was the last, or another would not help.
     pub(super) fn wait_after(&self, attempt: u32, error: &ApiError) -> Option<Duration> {
         let asked = match error {
-            ApiError::Unreachable { .. } => None,
+            ApiError::Unreachable { .. } | ApiError::UnknownHost { .. } => None,
             ApiError::Failing { failure, .. } => failure.retry_after,
             // Who is too fast may come back when told to, not before.
             ApiError::Refused(failure) if failure.status == 429 => Some(failure.retry_after?),
             _ => return None,
         };
-        if attempt >= self.attempts || asked.is_some_and(|wait| wait > limits::MAX_RETRY_AFTER) {
+        if attempt >= self.attempts_on(error) || asked.is_some_and(|wait| wait > limits::MAX_RETRY_AFTER) {
             return None;
         }
         let doublings = attempt.saturating_sub(1).min(31);

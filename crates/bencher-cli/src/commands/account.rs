@@ -74,13 +74,13 @@ async fn key(context: &Context, args: args::UserKey) -> Result<(), CliError> {
             Ok(())
         }
         args::UserKey::View { user, key } => {
-            context.view::<UserKeyInfo>(&path([&"users", &user, &"keys", &key]), &Vec::new()).await
+            context.view::<UserKeyInfo>(&context.named(keys(&user), "key", &key).await?, &Vec::new()).await
         }
         args::UserKey::Update { user, key, name } => {
-            context.update::<UserKeyInfo>(&path([&"users", &user, &"keys", &key]), &UpdateUserKey { name }).await
+            context.update::<UserKeyInfo>(&context.named(keys(&user), "key", &key).await?, &UpdateUserKey { name }).await
         }
         args::UserKey::Revoke { user, key, sure } => {
-            context.revoke(&path([&"users", &user, &"keys", &key]), &format!("key {key}"), sure).await
+            context.revoke(&context.named(keys(&user), "key", &key).await?, &format!("key {key}"), sure).await
         }
     }
 }
@@ -93,13 +93,13 @@ pub(super) async fn token(context: &Context, args: args::Token) -> Result<(), Cl
         }
         args::Token::Create { user, name, ttl } => context.create::<Token>(&tokens(&user), &NewToken { name, ttl }).await,
         args::Token::View { user, token } => {
-            context.view::<Token>(&path([&"users", &user, &"tokens", &token]), &Vec::new()).await
+            context.view::<Token>(&context.named(tokens(&user), "token", &token).await?, &Vec::new()).await
         }
         args::Token::Update { user, token, name } => {
-            context.update::<Token>(&path([&"users", &user, &"tokens", &token]), &UpdateToken { name }).await
+            context.update::<Token>(&context.named(tokens(&user), "token", &token).await?, &UpdateToken { name }).await
         }
         args::Token::Revoke { user, token, sure } => {
-            context.revoke(&path([&"users", &user, &"tokens", &token]), &format!("token {token}"), sure).await
+            context.revoke(&context.named(tokens(&user), "token", &token).await?, &format!("token {token}"), sure).await
         }
     }
 }

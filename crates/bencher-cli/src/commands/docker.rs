@@ -10,7 +10,7 @@ use bencher_types::{Secret, wire::auth::Identity};
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use crate::{cli::account::DockerLogin, error::CliError, exit::Exit};
+use crate::{cli::account::DockerLogin, error::CliError, exit::Exit, private_file};
 
 /// A log-in that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +80,8 @@ fn write(path: &Path, registry: &str, user: &str, secret: &Secret) -> Result<(),
     let auths = auths.as_object_mut().ok_or_else(|| DockerError::Syntax { path: path.to_owned() })?;
     auths.insert(registry.to_owned(), json!({ "auth": auth }));
 
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(failed)?;
-    // Of mode 0600 from its first byte on, and in the old one's place at once.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    serde_json::to_writer_pretty(&mut file, &config).map_err(|error| failed(error.into()))?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let text = serde_json::to_vec_pretty(&config).map_err(|error| failed(error.into()))?;
+    private_file::replace(path, &text).map_err(failed)
 }
 
 #[cfg(test)]

@@ -5,21 +5,25 @@ use bencher_types::{
     wire::{
         auth::AuthAck,
         key::{NewProjectKey, ProjectKeyCreated, ProjectKeyInfo, UpdateProjectKey},
-        member::{Member, NewMember, UpdateMember},
+        member::{Invitation, Member, NewMember, UpdateMember},
         organization::{Allowed, NewClaim, NewOrganization, Organization, UpdateOrganization, Usage},
         project::{NewProject, Project, UpdateProject},
     },
 };
 
+use serde_json::json;
+
 use super::{Context, resource::path};
 use crate::{
-    cli::{organization as args, pairs},
+    cli::{Query, organization as args, pairs},
     error::CliError,
 };
 
 pub(super) async fn organization(context: &Context, args: args::Organization) -> Result<(), CliError> {
     match args {
-        args::Organization::List(filter) => context.list::<Organization>(&path([&"organizations"]), &filter.query()).await,
+        args::Organization::List { deleted, filter } => {
+            context.list::<Organization>(&path([&"organizations"]), &with_deleted(filter.query(), deleted)).await
+        }
         args::Organization::Create { name, slug } => {
             context.create::<Organization>(&path([&"organizations"]), &NewOrganization { name, slug }).await
         }
@@ -33,6 +37,9 @@ pub(super) async fn organization(context: &Context, args: args::Organization) ->
         args::Organization::Delete { organization, removal } => {
             remove(context, &path([&"organizations", &organization]), &format!("organization {organization}"), removal).await
         }
+        args::Organization::Restore { organization } => {
+            context.create::<Organization>(&path([&"organizations", &organization, &"restore"]), &json!({})).await
+        }
         args::Organization::Claim { organization } => {
             context.create::<Organization>(&path([&"organizations", &organization, &"claim"]), &NewClaim {}).await
         }
@@ -44,6 +51,11 @@ pub(super) async fn organization(context: &Context, args: args::Organization) ->
             context.view::<Usage>(&path([&"organizations", &organization, &"usage"]), &Vec::new()).await
         }
     }
+}
+
+fn with_deleted(mut query: Query, deleted: bool) -> Query {
+    query.extend(pairs([("deleted", deleted.then(|| "true".to_owned()))]));
+    query
 }
 
 /// Deletes something that has much in it, if that is meant.
@@ -69,6 +81,16 @@ pub(super) async fn member(context: &Context, args: args::Member) -> Result<(), 
             context.out.done("a server without mail writes it to its log; it is accepted with `bencher auth accept TOKEN`");
             Ok(())
         }
+        args::Member::Invitations { organization, page } => {
+            context.list::<Invitation>(&path([&"organizations", &organization, &"invitations"]), &page.query()).await
+        }
+        args::Member::Withdraw { organization, invitation, sure } => {
+            let path = path([&"organizations", &organization, &"invitations", &invitation]);
+            context.out.confirm(&format!("take back the invitation {invitation}?"), sure)?;
+            context.client.delete(&path, &[]).await?;
+            context.out.done("withdrawn");
+            Ok(())
+        }
         args::Member::View(member) => context.view::<Member>(&of(&member), &Vec::new()).await,
         args::Member::Update { of: member, role } => context.update::<Member>(&of(&member), &UpdateMember { role }).await,
         args::Member::Remove { of: member, sure } => {
@@ -82,12 +104,12 @@ pub(super) async fn member(context: &Context, args: args::Member) -> Result<(), 
 
 pub(super) async fn project(context: &Context, args: args::Project) -> Result<(), CliError> {
     match args {
-        args::Project::List { organization, filter } => {
+        args::Project::List { organization, deleted, filter } => {
             let path = match &organization {
                 Some(organization) => path([&"organizations", organization, &"projects"]),
                 None => path([&"projects"]),
             };
-            context.list::<Project>(&path, &filter.query()).await
+            context.list::<Project>(&path, &with_deleted(filter.query(), deleted)).await
         }
         args::Project::Create { organization, name, slug, url, visibility } => {
             let body = NewProject { name, slug, url, visibility: visibility.map(Into::into) };
@@ -102,6 +124,9 @@ pub(super) async fn project(context: &Context, args: args::Project) -> Result<()
         args::Project::Delete { project, removal } => {
             remove(context, &path([&"projects", &project]), &format!("project {project}"), removal).await
         }
+        args::Project::Restore { project } => {
+            context.create::<Project>(&path([&"projects", &project, &"restore"]), &json!({})).await
+        }
         args::Project::Allowed { project, what } => {
             context.view::<Allowed>(&path([&"projects", &project, &"allowed", &what.permission()]), &Vec::new()).await
         }
@@ -111,7 +136,7 @@ pub(super) async fn project(context: &Context, args: args::Project) -> Result<()
 
 async fn key(context: &Context, args: args::ProjectKey) -> Result<(), CliError> {
     let keys = |project: &ResourceId| path([&"projects", project, &"keys"]);
-    let of = |of: &args::ProjectKeyOf| path([&"projects", &of.project, &"keys", &of.key]);
+    let of = async |of: &args::ProjectKeyOf| context.named(keys(&of.project), "key", &of.key).await;
     match args {
         args::ProjectKey::List { project, revoked, filter } => {
             let mut query = filter.query();
@@ -123,10 +148,10 @@ async fn key(context: &Context, args: args::ProjectKey) -> Result<(), CliError> 
             context.out.done("keep the key: it is not shown again. Pass it to `bencher run` with --key, or set BENCHER_API_KEY");
             Ok(())
         }
-        args::ProjectKey::View(key) => context.view::<ProjectKeyInfo>(&of(&key), &Vec::new()).await,
+        args::ProjectKey::View(key) => context.view::<ProjectKeyInfo>(&of(&key).await?, &Vec::new()).await,
         args::ProjectKey::Update { of: key, name } => {
-            context.update::<ProjectKeyInfo>(&of(&key), &UpdateProjectKey { name }).await
+            context.update::<ProjectKeyInfo>(&of(&key).await?, &UpdateProjectKey { name }).await
         }
-        args::ProjectKey::Revoke { of: key, sure } => context.revoke(&of(&key), &format!("key {}", key.key), sure).await,
+        args::ProjectKey::Revoke { of: key, sure } => context.revoke(&of(&key).await?, &format!("key {}", key.key), sure).await,
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use super::Context;
 use crate::{
@@ -50,6 +51,33 @@ impl Context {
         self.client.delete(path, &[]).await?;
         self.out.done("deleted");
         Ok(())
+    }
+
+    /// The path of a key or token, which is named by its UUID or by a name that no other in its list has. Those in use go first.
+    pub(super) async fn named(&self, list: Vec<String>, kind: &'static str, wanted: &str) -> Result<Vec<String>, CliError> {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            uuid: Uuid,
+        }
+
+        let mut uuid = wanted.parse().ok();
+        for revoked in ["false", "true"] {
+            if uuid.is_some() {
+                break;
+            }
+            let query = [("name", wanted.to_owned()), ("revoked", revoked.to_owned()), ("per_page", "255".to_owned())];
+            let found = self.client.get::<Vec<Named>>(&list, &query).await?.body()?;
+            uuid = match found.as_slice() {
+                [] => None,
+                [one] => Some(one.uuid),
+                several => {
+                    let uuids = several.iter().map(|one| one.uuid.to_string()).collect();
+                    return Err(CliError::Ambiguous { kind, name: wanted.to_owned(), uuids });
+                }
+            };
+        }
+        let uuid = uuid.ok_or_else(|| CliError::NoSuchCredential { kind, name: wanted.to_owned() })?;
+        Ok(list.into_iter().chain([uuid.to_string()]).collect())
     }
 
     /// Makes a key or token useless, if that is meant.

@@ -1,11 +1,14 @@
 //! How users, members, keys and tokens look, and what organizations may do and did.
 
-use bencher_types::wire::{
-    auth::User,
-    key::{ProjectKeyCreated, ProjectKeyInfo, Token},
-    member::Member,
-    organization::{Allowed, Usage},
-    server::BackupCreated,
+use bencher_types::{
+    DateTime, ResourceName,
+    wire::{
+        auth::{User, UserKeyCreated, UserKeyInfo},
+        key::{ProjectKeyCreated, ProjectKeyInfo, Token},
+        member::{Invitation, Member},
+        organization::{Allowed, Usage},
+        server::BackupCreated,
+    },
 };
 
 use super::{
@@ -76,78 +79,123 @@ impl Human for Member {
     }
 }
 
-impl Human for ProjectKeyCreated {
-    fn human(&self, out: Out) -> String {
-        let mut text = fields(
-            out,
-            [("uuid", Cell::new(self.uuid)), ("name", Cell::new(&self.name)), ("expires", Cell::new(time(self.expiration)))],
-        );
-        // On a line of its own, so that a narrow terminal does not break it.
-        text.push_str(&format!("\n{}\n", self.key.expose()));
-        text
-    }
+/// What keys and tokens have in common.
+struct Credential<'a> {
+    uuid: String,
+    name: &'a ResourceName,
+    creation: DateTime,
+    expiration: DateTime,
+    revoked: Option<DateTime>,
 }
 
-impl Listed for ProjectKeyInfo {
+impl Credential<'_> {
     const HEAD: &'static [&'static str] = &["UUID", "NAME", "CREATED", "EXPIRES", "REVOKED"];
 
     fn row(&self) -> Vec<Cell> {
         vec![
-            Cell::new(self.uuid),
-            Cell::new(&self.name),
+            Cell::new(&self.uuid),
+            Cell::new(self.name),
             Cell::new(time(self.creation)),
             Cell::new(time(self.expiration)),
             maybe_time(self.revoked),
         ]
+    }
+
+    /// On its own, with whose it is.
+    fn human<const N: usize>(&self, out: Out, owners: [(&'static str, Cell); N]) -> String {
+        let head = [("uuid", Cell::new(&self.uuid)), ("name", Cell::new(self.name))];
+        let times = [
+            ("created", Cell::new(time(self.creation))),
+            ("expires", Cell::new(time(self.expiration))),
+            ("revoked", maybe_time(self.revoked)),
+        ];
+        fields(out, head.into_iter().chain(owners).chain(times))
+    }
+}
+
+macro_rules! credentials {
+    ($($info:ty;)+) => {$(
+        impl<'a> From<&'a $info> for Credential<'a> {
+            fn from(info: &'a $info) -> Self {
+                Self {
+                    uuid: info.uuid.to_string(),
+                    name: &info.name,
+                    creation: info.creation,
+                    expiration: info.expiration,
+                    revoked: info.revoked,
+                }
+            }
+        }
+
+        impl Listed for $info {
+            const HEAD: &'static [&'static str] = Credential::HEAD;
+
+            fn row(&self) -> Vec<Cell> {
+                Credential::from(self).row()
+            }
+        }
+    )+};
+}
+
+credentials! {
+    UserKeyInfo;
+    ProjectKeyInfo;
+    Token;
+}
+
+impl Human for UserKeyInfo {
+    fn human(&self, out: Out) -> String {
+        Credential::from(self).human(out, [("user", Cell::new(self.user))])
     }
 }
 
 impl Human for ProjectKeyInfo {
     fn human(&self, out: Out) -> String {
-        fields(
-            out,
-            [
-                ("uuid", Cell::new(self.uuid)),
-                ("name", Cell::new(&self.name)),
-                ("project", Cell::new(self.project)),
-                ("creator", Cell::maybe(self.creator)),
-                ("created", Cell::new(time(self.creation))),
-                ("expires", Cell::new(time(self.expiration))),
-                ("revoked", maybe_time(self.revoked)),
-            ],
-        )
-    }
-}
-
-impl Listed for Token {
-    const HEAD: &'static [&'static str] = &["UUID", "NAME", "CREATED", "EXPIRES", "REVOKED"];
-
-    fn row(&self) -> Vec<Cell> {
-        vec![
-            Cell::new(self.uuid),
-            Cell::new(&self.name),
-            Cell::new(time(self.creation)),
-            Cell::new(time(self.expiration)),
-            maybe_time(self.revoked),
-        ]
+        Credential::from(self).human(out, [("project", Cell::new(self.project)), ("creator", Cell::maybe(self.creator))])
     }
 }
 
 impl Human for Token {
     fn human(&self, out: Out) -> String {
-        let mut text = fields(
-            out,
-            [
-                ("uuid", Cell::new(self.uuid)),
-                ("name", Cell::new(&self.name)),
-                ("user", Cell::new(self.user)),
-                ("created", Cell::new(time(self.creation))),
-                ("expires", Cell::new(time(self.expiration))),
-                ("revoked", maybe_time(self.revoked)),
-            ],
-        );
-        text.push_str(&format!("\n{}\n", self.token.expose()));
-        text
+        with_secret(Credential::from(self).human(out, [("user", Cell::new(self.user))]), self.token.expose())
+    }
+}
+
+/// On a line of its own, so that a narrow terminal does not break it.
+fn with_secret(text: String, secret: &str) -> String {
+    format!("{text}\n{secret}\n")
+}
+
+/// A key that is shown this once.
+fn created(out: Out, uuid: impl ToString, name: &ResourceName, expiration: DateTime, key: &str) -> String {
+    let rows = [("uuid", Cell::new(uuid.to_string())), ("name", Cell::new(name)), ("expires", Cell::new(time(expiration)))];
+    with_secret(fields(out, rows), key)
+}
+
+impl Human for UserKeyCreated {
+    fn human(&self, out: Out) -> String {
+        created(out, self.uuid, &self.name, self.expiration, self.key.expose())
+    }
+}
+
+impl Human for ProjectKeyCreated {
+    fn human(&self, out: Out) -> String {
+        created(out, self.uuid, &self.name, self.expiration, self.key.expose())
+    }
+}
+
+impl Listed for Invitation {
+    const HEAD: &'static [&'static str] = &["EMAIL", "ROLE", "INVITED BY", "SENT", "EXPIRES", "UUID"];
+
+    fn row(&self) -> Vec<Cell> {
+        vec![
+            Cell::new(&self.email),
+            Cell::new(self.role),
+            Cell::new(&self.inviter.slug),
+            Cell::new(time(self.created)),
+            Cell::new(time(self.expires)),
+            Cell::new(self.uuid),
+        ]
     }
 }
 

@@ -87,13 +87,14 @@ fn value(alert: &Alert) -> String {
 }
 
 impl Listed for Alert {
-    const HEAD: &'static [&'static str] = &["UUID", "STATUS", "BENCHMARK", "MEASURE", "VALUE", "LIMIT", "CREATED"];
+    const HEAD: &'static [&'static str] = &["UUID", "STATUS", "BENCHMARK", "ITERATION", "MEASURE", "VALUE", "LIMIT", "CREATED"];
 
     fn row(&self) -> Vec<Cell> {
         vec![
             Cell::new(self.uuid),
             alert_status(self.status),
             Cell::new(&self.benchmark.name),
+            Cell::new(self.iteration),
             Cell::new(&self.threshold.measure.name),
             Cell::new(value(self)),
             limit(self),

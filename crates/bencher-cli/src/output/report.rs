@@ -127,16 +127,26 @@ fn alerts(out: Out, report: &Report) -> String {
     if alerts.is_empty() {
         return String::new();
     }
-    let head = ["ALERT", "MEASURE", "LIMIT", "STATUS"].map(str::to_owned);
+    // Without it, the same benchmark and measure of two iterations would look like one.
+    let several = report.results.as_ref().is_some_and(|iterations| iterations.len() > 1);
+    let mut head = vec!["ALERT", "MEASURE", "LIMIT", "STATUS"];
+    if several {
+        head.insert(1, "ITERATION");
+    }
+    let head: Vec<String> = head.into_iter().map(str::to_owned).collect();
     let rows = alerts.iter().map(|alert| {
         let (limit, status) = (alert.limit.as_str(), alert.status.as_str());
         let tone = if alert.status == AlertStatus::Active { Tone::Bad } else { Tone::Plain };
-        vec![
+        let mut row = vec![
             Cell::new(&alert.benchmark.name),
             Cell::new(&alert.threshold.measure.name),
             Cell::new(limit),
             Cell::toned(status, tone),
-        ]
+        ];
+        if several {
+            row.insert(1, Cell::new(alert.iteration));
+        }
+        row
     });
     format!("\n{}", table(out, &head, rows))
 }

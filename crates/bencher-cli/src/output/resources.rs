@@ -3,7 +3,7 @@
 use bencher_types::{
     DateTime, JobStatus,
     wire::{
-        auth::{AuthAck, AuthUser, UserKeyCreated, UserKeyInfo},
+        auth::{AuthAck, AuthUser},
         dimension::{Benchmark, Branch, Measure, Testbed},
         image::Image,
         job::Job,
@@ -54,47 +54,6 @@ impl Human for AuthUser {
         // On a line of its own, so that a narrow terminal does not break it.
         text.push_str(&format!("\n{}\n", self.token.expose()));
         text
-    }
-}
-
-impl Human for UserKeyCreated {
-    fn human(&self, out: Out) -> String {
-        let mut text = fields(
-            out,
-            [("uuid", Cell::new(self.uuid)), ("name", Cell::new(&self.name)), ("expires", Cell::new(time(self.expiration)))],
-        );
-        text.push_str(&format!("\n{}\n", self.key.expose()));
-        text
-    }
-}
-
-impl Listed for UserKeyInfo {
-    const HEAD: &'static [&'static str] = &["UUID", "NAME", "CREATED", "EXPIRES", "REVOKED"];
-
-    fn row(&self) -> Vec<Cell> {
-        vec![
-            Cell::new(self.uuid),
-            Cell::new(&self.name),
-            Cell::new(time(self.creation)),
-            Cell::new(time(self.expiration)),
-            maybe_time(self.revoked),
-        ]
-    }
-}
-
-impl Human for UserKeyInfo {
-    fn human(&self, out: Out) -> String {
-        fields(
-            out,
-            [
-                ("uuid", Cell::new(self.uuid)),
-                ("name", Cell::new(&self.name)),
-                ("user", Cell::new(self.user)),
-                ("created", Cell::new(time(self.creation))),
-                ("expires", Cell::new(time(self.expiration))),
-                ("revoked", maybe_time(self.revoked)),
-            ],
-        )
     }
 }
 

@@ -1,6 +1,12 @@
 //! What is sent, what is repeated, and how refusals are told.
 
-use std::net::TcpListener;
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -42,7 +48,67 @@ fn retries_are_silent_where_nobody_watches() {
         );
     let ended = world.bencher(&["project", "list", "--retry-after", "0"]);
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stderr.contains("; attempt 1 of 35, the next in 0 s"), "a log is told: {}", ended.stderr);
+    assert!(ended.stderr.contains("; attempt 1 of 4, the next in 0 s"), "a log is told: {}", ended.stderr);
+}
+
+/// A server with a certificate that nobody vouches for; counts connections.
+fn untrusted() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let (config, connections) = (Arc::new(config), Arc::new(AtomicUsize::new(0)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, counted) = (listener.local_addr().unwrap(), connections.clone());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            // The client is who gives up.
+            while connection.complete_io(&mut stream).is_ok_and(|(read, written)| read + written > 0) {}
+        }
+    });
+    (address, connections)
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_told_at_once() {
+    let world = World::always(200, json!([]));
+    let (address, connections) = untrusted();
+    let ended = world.bencher(&["project", "list", "--host", &format!("https://localhost:{}", address.port())]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stderr.starts_with("error: no secure connection to https://localhost"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("SSL_CERT_FILE") && ended.stderr.contains("--insecure-host"), "{}", ended.stderr);
+    assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_server_without_tls_is_told_at_once() {
+    let world = World::always(200, json!([]));
+    let ended = world.bencher(&["project", "list", "--host", &format!("https://{}", world.address())]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stderr.contains("an http:// address may be what is meant"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("attempt"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_host_that_nobody_knows_is_tried_a_few_times() {
+    let world = World::always(200, json!([]));
+    let ended = world.bencher(&["project", "list", "--host", "http://nobody.invalid", "--retry-after", "0"]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    // A machine without a resolver cannot tell.
+    if !ended.stderr.contains("no answer from") {
+        assert!(
+            ended.stderr.contains("nobody.invalid is not a name that this machine knows after 4 attempts"),
+            "{}",
+            ended.stderr
+        );
+        assert!(ended.stderr.contains("check the name"), "{}", ended.stderr);
+    }
 }
 
 #[test]
@@ -289,3 +355,60 @@ fn a_report_is_made_of_texts_files_or_what_is_piped_in() {
 }
 
 const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn a_key_is_named_by_its_uuid_or_by_a_name_that_is_its_own() {
+    const ONE: &str = "00000000-0000-4000-8000-000000000001";
+    const TWO: &str = "00000000-0000-4000-8000-000000000002";
+    let world = World::new(|asked| match asked.path.as_str() {
+        path if path.contains("name=ci&revoked=false") => Reply::ok(json!([{ "uuid": ONE }])),
+        path if path.contains("name=old&revoked=true") => Reply::ok(json!([{ "uuid": ONE }])),
+        path if path.contains("name=twice&revoked=false") => Reply::ok(json!([{ "uuid": ONE }, { "uuid": TWO }])),
+        path if path.contains('?') => Reply::ok(json!([])),
+        _ => Reply::text(204, ""),
+    });
+    let revoke = |key: &str| world.bencher(&["user", "key", "revoke", "bob", key, "--yes"]);
+    for key in [ONE, "ci", "old"] {
+        assert_eq!(revoke(key).code, Some(0), "{key}");
+        assert_eq!(world.paths().last().map(String::as_str), Some(&*format!("/v0/users/bob/keys/{ONE}")), "{key}");
+    }
+    let ended = revoke("twice");
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains(&format!("2 keys are called `twice`: say which one by its UUID, {ONE} or {TWO}")), "{ended:?}");
+    let ended = world.bencher(&["project", "key", "view", "shop", "nope"]);
+    assert!(ended.stderr.contains("no key with the name or UUID `nope`"), "{ended:?}");
+    assert!(world.bencher(&["token", "view", "bob", "nope"]).stderr.contains("no token with the name"));
+}
+
+#[test]
+fn what_was_deleted_is_listed_and_brought_back_and_an_invitation_is_taken_back() {
+    const UUID: &str = "00000000-0000-4000-8000-000000000001";
+    let world = World::new(|asked| match asked.method.as_str() {
+        "GET" => Reply::ok(json!([])),
+        "DELETE" => Reply::text(204, ""),
+        _ => Reply::new(201, shapes::project("shop")),
+    });
+    let commands: [&[&str]; 6] = [
+        &["project", "list", "--deleted"],
+        &["organization", "list", "--deleted"],
+        &["project", "restore", UUID],
+        &["organization", "restore", UUID],
+        &["member", "invitations", "acme", "--page", "2"],
+        &["member", "withdraw", "acme", "eve@example.com", "--yes"],
+    ];
+    for command in commands {
+        assert_eq!(world.bencher(command).code, Some(0), "{command:?}");
+    }
+    let asked: Vec<_> = world.asked().into_iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect();
+    assert_eq!(
+        asked,
+        [
+            "GET /v0/projects?deleted=true",
+            "GET /v0/organizations?deleted=true",
+            &*format!("POST /v0/projects/{UUID}/restore"),
+            &*format!("POST /v0/organizations/{UUID}/restore"),
+            "GET /v0/organizations/acme/invitations?page=2",
+            "DELETE /v0/organizations/acme/invitations/eve@example.com",
+        ]
+    );
+}

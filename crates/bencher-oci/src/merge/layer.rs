@@ -204,6 +204,10 @@ impl<'a> Scanner<'a> {
                 What::File(member.meta, content)
             }
             EntryType::Directory => What::Folder(member.meta),
+            // No kernel makes one, so no file system could hold it.
+            EntryType::Symlink if member.link.is_empty() => {
+                return Err(Refused::entry(&member.name, Problem::Archive("a symbolic link points to nothing".to_owned())));
+            }
             EntryType::Symlink => What::Symlink(member.meta, member.link.into()),
             EntryType::Link => What::HardLink(member.link.into()),
             EntryType::Char => What::CharDevice(member.meta, major, minor),

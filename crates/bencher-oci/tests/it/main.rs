@@ -7,6 +7,8 @@ mod clone;
 mod corpus;
 mod ext4;
 mod hostile;
+mod hostile_images;
+mod hostile_registry;
 mod images;
 mod merge_model;
 mod merge_rules;

@@ -12,7 +12,7 @@ use std::{
 
 use bencher_types::{
     JobUuid,
-    wire::channel::{ClaimedJob, FromRunner, ToRunner},
+    wire::channel::{ClaimedJob, FromRunner, RunnerMetadata, ToRunner},
 };
 use tracing::{debug, info, warn};
 
@@ -317,7 +317,9 @@ impl Machine {
             session.unanswered = 0;
             session.doing = Doing::Polling { since: now };
             let seconds = u32::try_from(self.settings.poll_timeout.as_secs()).unwrap_or(u32::MAX);
-            out.push(Output::Send(FromRunner::Ready { poll_timeout: Some(seconds), runner: None }));
+            // A v0.6 server would offer updates to whoever says what it is.
+            let runner = (session.acks == AckPolicy::TerminalOnly).then(RunnerMetadata::this);
+            out.push(Output::Send(FromRunner::Ready { poll_timeout: Some(seconds), runner }));
         }
     }
 

@@ -15,6 +15,7 @@ mod initramfs;
 mod jail;
 mod limits;
 mod machine;
+pub mod network;
 mod process;
 mod sweep;
 mod tail;
@@ -36,6 +37,7 @@ pub use self::{
     api::ApiError,
     config::{FirecrackerConfig, LogLevel},
     error::{Lie, MachineError, Said},
+    initramfs::InitramfsError,
 };
 use self::{
     conversation::RunEnd,
@@ -276,9 +278,7 @@ async fn guest_files(config: &FirecrackerConfig) -> Result<(PathBuf, PathBuf), I
         created.map_err(InfrastructureError::io("create", &folder))?;
         let kernel = folder.join("kernel");
         jail::keep_copy(&config.kernel, &kernel).map_err(InfrastructureError::io("copy the guest's kernel to", &kernel))?;
-        let initramfs = folder.join("initramfs");
-        initramfs::write(&config.init, &config.modules, &initramfs)
-            .map_err(InfrastructureError::io("write the guest's initial file system to", &initramfs))?;
+        let initramfs = initramfs::keep(&folder, &config.init, &config.modules).map_err(MachineError::Initramfs)?;
         Ok((kernel, initramfs))
     });
     copying.await.map_err(|_| InfrastructureError::SetUpLost)?

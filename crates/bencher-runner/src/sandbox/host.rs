@@ -14,7 +14,7 @@ mod collect;
 mod container;
 mod loop_device;
 mod mounts;
-mod program;
+pub(super) mod program;
 mod stream;
 pub(super) mod sweep;
 

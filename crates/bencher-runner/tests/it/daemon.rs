@@ -15,7 +15,7 @@ use bencher_runner::{
 };
 use bencher_types::{
     JobUuid,
-    wire::channel::{ClaimedJob, FromRunner, ToRunner},
+    wire::channel::{ClaimedJob, FromRunner, RunnerMetadata, ToRunner},
 };
 use clap::Parser as _;
 use tokio::{
@@ -128,7 +128,9 @@ async fn goes_the_whole_way(kind: Kind) {
     world.offer(offer);
     let mut runner = Runner::start(world.addr, data.path());
     assert_eq!(world.next().await, Seen::Connected);
-    assert_eq!(world.message().await, FromRunner::Ready { poll_timeout: Some(55), runner: None });
+    // Whoever says what it is to a v0.6 server is offered updates.
+    let metadata = (kind == Kind::Ours).then(RunnerMetadata::this);
+    assert_eq!(world.message().await, FromRunner::Ready { poll_timeout: Some(55), runner: metadata });
     assert_eq!(world.message().await, FromRunner::Running { job: Some(first) });
     assert_eq!(runner.started().await, first);
     world.heartbeat(first).await;

@@ -67,6 +67,21 @@ pub struct RunnerMetadata {
     pub product: Option<String>,
 }
 
+impl RunnerMetadata {
+    /// What a runner of this build is: its version is that of the workspace.
+    #[must_use]
+    pub fn this() -> Self {
+        Self {
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            channel: None,
+            checksum: None,
+            product: Some("bencher".to_owned()),
+        }
+    }
+}
+
 /// A job as the runner that claimed it gets it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClaimedJob {

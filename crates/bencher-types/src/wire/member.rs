@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::{DateTime, Email, Jwt, Role, Slug, UserName, UserUuid};
+use super::auth::PubUser;
+use crate::{DateTime, Email, InvitationUuid, Jwt, Role, Slug, UserName, UserUuid};
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonMember)]
@@ -26,6 +27,19 @@ pub struct NewMember {
     pub name: Option<UserName>,
     pub email: Email,
     pub role: Role,
+}
+
+/// An invitation that nobody has accepted yet.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonInvitation)]
+pub struct Invitation {
+    pub uuid: InvitationUuid,
+    pub email: Email,
+    pub role: Role,
+    /// Who sent it.
+    pub inviter: PubUser,
+    pub created: DateTime,
+    pub expires: DateTime,
 }
 
 /// Body of `PATCH` on a member: what is absent stays.

@@ -32,6 +32,18 @@ fn the_last_attempt_is_not_repeated() {
 }
 
 #[test]
+fn a_question_that_finds_a_defect_is_asked_a_few_times_and_what_is_to_be_stored_often() {
+    let attempts = |status, method: Method| {
+        let failure = Box::new(Failure { method, ..*failure(status) });
+        let error = ApiError::Failing { failure, attempts: 1 };
+        (1..).find(|attempt| POLICY.wait_after(*attempt, &error).is_none()).unwrap()
+    };
+    assert_eq!(attempts(500, Method::GET), limits::FEW_ATTEMPTS);
+    assert_eq!(attempts(500, Method::POST), 35);
+    assert_eq!([502, 503, 504].map(|status| attempts(status, Method::GET)), [35; 3]);
+}
+
+#[test]
 fn a_refusal_is_not_repeated() {
     assert_eq!(POLICY.wait_after(1, &ApiError::Refused(failure(404))), None);
     assert_eq!(POLICY.wait_after(1, &ApiError::Refused(failure(429))), None);

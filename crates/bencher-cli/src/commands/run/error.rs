@@ -23,7 +23,8 @@ pub(crate) enum RunError {
         #[source]
         source: io::Error,
     },
-    #[error("`{command}` failed in iteration {iteration}: {status}")]
+    /// People count iterations from 1.
+    #[error("`{command}` failed in iteration {}: {status}", .iteration + 1)]
     CommandFailed { command: String, iteration: u32, status: ExitStatus },
     #[error("`{command}` printed nothing on its standard output, and no --file was given")]
     NothingPrinted { command: String },

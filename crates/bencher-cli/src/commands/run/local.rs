@@ -25,7 +25,7 @@ pub(super) async fn measure(out: Out, args: &Run) -> Result<Measured, RunError> 
     let iterations = if argv.is_some() { args.iter } else { 1 };
     for iteration in 0..iterations {
         if iterations > 1 {
-            out.talk(&format!("iteration {iteration} of {iterations}"));
+            out.talk(&format!("iteration {} of {iterations}", iteration + 1));
         }
         results.extend(one(out, args, argv.as_deref(), iteration).await?);
     }

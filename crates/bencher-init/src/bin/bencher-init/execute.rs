@@ -49,7 +49,7 @@ pub(crate) fn run(launch: &Launch, run: u32, grace: Duration, host: &mut Host, s
     let started = launch.start()?;
     let mut running = Running::new(started, launch.max_output_size, grace)?;
     if host.say(&FromGuest::Started { run, at_ns: running.started.0 }).is_err() {
-        running.on(Event::HostGone)?;
+        running.lose_the_host()?;
     }
     while running.phase != Phase::Over {
         let woken = running.sleep(host, signals)?;
@@ -136,16 +136,18 @@ impl Running {
             match host.order() {
                 Ok(ToGuest::Stop) => self.on(Event::Stop)?,
                 // An order that makes no sense now is as good as none any more.
-                Ok(ToGuest::Run { .. } | ToGuest::Finish) | Err(_) => {
-                    self.host_is_gone = true;
-                    self.on(Event::HostGone)?;
-                }
+                Ok(ToGuest::Run { .. } | ToGuest::Finish) | Err(_) => self.lose_the_host()?,
             }
         }
         if self.phase.deadline().is_some_and(|deadline| Moment::now() >= deadline) {
             self.on(Event::TimeIsUp)?;
         }
         Ok(())
+    }
+
+    fn lose_the_host(&mut self) -> Result<(), GuestFailure> {
+        self.host_is_gone = true;
+        self.on(Event::HostGone)
     }
 
     /// Takes note of every process that has ended. Orphans of the benchmark are children of this process too.

@@ -44,6 +44,10 @@ impl Collection {
     /// Looks for everything that the configuration asks for.
     pub(crate) fn of(config: &GuestConfig) -> Result<Self, GuestFailure> {
         let tree = Tree::open(Path::new("/")).map_err(failure::system("open the image's tree"))?;
+        Ok(Self::below(tree, config))
+    }
+
+    fn below(tree: Tree, config: &GuestConfig) -> Self {
         let mut collector = Collector { tree, bounds: config.bounds, wanted: config.file_contents, found: 0, together: 0 };
         let mut collection = Self::default();
         let mut seen = BTreeSet::new();
@@ -54,7 +58,7 @@ impl Collection {
                 }
             }
         }
-        Ok(collection)
+        collection
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, Read as _, Write as _},
     os::fd::{AsFd, BorrowedFd},
+    time::Duration,
 };
 
 use bencher_init::{
@@ -71,9 +72,10 @@ pub(crate) enum HostError {
 }
 
 impl Host {
+    /// Over a connection that is there already.
     #[cfg(test)]
     pub(crate) fn over(control: File) -> Self {
-        Self { control: Some(control), token: Some(Token([0; 16])) }
+        Self { control: Some(control), token: None }
     }
 
     /// From now on connections carry the token.
@@ -84,7 +86,7 @@ impl Host {
     /// Opens the control connection, where there is none.
     pub(crate) fn connect(&mut self) -> Result<(), HostError> {
         if self.control.is_none() {
-            self.control = Some(connect(port::CONTROL)?);
+            self.control = Some(connect(port::CONTROL, limits::CONNECT_WAIT)?);
         }
         Ok(())
     }
@@ -96,7 +98,9 @@ impl Host {
 
     /// The last words. Where there is no connection yet, one is opened for them.
     pub(crate) fn tell(&mut self, failure: GuestFailure) -> Result<(), HostError> {
-        self.connect()?;
+        if self.control.is_none() {
+            self.control = Some(connect(port::CONTROL, limits::LAST_WORDS_WAIT)?);
+        }
         self.say(&FromGuest::Failed { failure: failure.cut() })?;
         // A restart takes the machine away from under what has not been fetched yet. The host answers by closing.
         if let Some(control) = &mut self.control {
@@ -168,12 +172,12 @@ impl Host {
 
     fn open(&self, port: u32, run: u32) -> Result<File, HostError> {
         let token = self.token.ok_or(HostError::NotConnected)?;
-        let mut connection = connect(port)?;
+        let mut connection = connect(port, limits::CONNECT_WAIT)?;
         frame::write(&mut connection, &Opening { token, run })?;
         Ok(connection)
     }
 }
 
-fn connect(port: u32) -> Result<File, HostError> {
-    vsock::connect_to_host(port).map_err(|source| HostError::Connect { port, source })
+fn connect(port: u32, patience: Duration) -> Result<File, HostError> {
+    vsock::connect_to_host(port, patience).map_err(|source| HostError::Connect { port, source })
 }

@@ -17,7 +17,8 @@ pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(10);
 pub(crate) const HOST_WAIT: Duration = Duration::from_secs(30);
 /// How long the host may leave the guest without an order while nothing runs. It then has forgotten it, or is gone.
 pub(crate) const ORDER_WAIT: Duration = Duration::from_secs(120);
-/// How long the host may take to hear of a failure: it closes the connection when it has.
+/// Attempts to connect only to tell of a failure, and how long the host may take to hear of one: it closes the connection
+/// when it has.
 pub(crate) const LAST_WORDS_WAIT: Duration = Duration::from_secs(2);
 /// An answer of the kernel to a change of the network.
 pub(crate) const NETLINK_WAIT: Duration = Duration::from_secs(5);

@@ -24,6 +24,7 @@ mod tree;
 mod vsock;
 
 use std::{
+    io::{self, Write as _},
     panic::{self, AssertUnwindSafe, catch_unwind},
     process::ExitCode,
     sync::Mutex,
@@ -40,7 +41,8 @@ static PANIC: Mutex<String> = Mutex::new(String::new());
 fn main() -> ExitCode {
     let started = Moment::now();
     if !rustix::process::getpid().is_init() {
-        console::say("this is the first process of a microVM and does nothing elsewhere");
+        // Somebody called it by hand. Where nobody reads that, nobody has to be told.
+        let _ = writeln!(io::stderr(), "bencher-init is the first process of a microVM and does nothing elsewhere");
         return ExitCode::FAILURE;
     }
     panic::set_hook(Box::new(|panic| {
@@ -75,3 +77,6 @@ fn panicked() -> GuestFailure {
     let text = PANIC.lock().map(|text| text.clone()).unwrap_or_default();
     GuestFailure::System { action: "go on after a fault of its own".to_owned(), reason: text }
 }
+
+#[cfg(test)]
+mod tests;

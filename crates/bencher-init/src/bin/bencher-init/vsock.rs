@@ -32,21 +32,27 @@ struct HostAddress {
     zero: [u8; 3],
 }
 
+impl HostAddress {
+    const LENGTH: SocketAddrLen = 16;
+}
+
+const _: () = assert!(size_of::<HostAddress>() == 16, "the length of an address is that of its structure");
+
 // SAFETY: the pointer is to the whole of a `sockaddr_vm`, alive for the call.
 unsafe impl SocketAddrArg for HostAddress {
     unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
-        let length = const { size_of::<HostAddress>() as SocketAddrLen };
-        f(std::ptr::from_ref(self).cast(), length)
+        f(std::ptr::from_ref(self).cast(), HostAddress::LENGTH)
     }
 }
 
 /// Connects to a port of the host, patiently. What is sent or read blocks for a bounded time.
-pub(crate) fn connect_to_host(port: u32) -> io::Result<File> {
-    let deadline = Moment::now().after(limits::CONNECT_WAIT);
+pub(crate) fn connect_to_host(port: u32, patience: Duration) -> io::Result<File> {
+    let deadline = Moment::now().after(patience);
     loop {
         match attempt(port) {
             Ok(connection) => return Ok(connection),
-            Err(error) if Moment::now() >= deadline => return Err(error),
+            // Without a driver there will be no connection, however long one waits.
+            Err(error) if is_hopeless(&error) || Moment::now() >= deadline => return Err(error),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Err(_) => clock::pause(limits::CONNECT_PAUSE),
         }
@@ -67,6 +73,10 @@ fn attempt(port: u32) -> io::Result<File> {
         set_socket_timeout(&socket, timeout, Some(limits::HOST_WAIT))?;
     }
     Ok(File::from(socket))
+}
+
+fn is_hopeless(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
 fn await_connection(socket: &impl std::os::fd::AsFd, bound: Duration) -> io::Result<()> {

@@ -61,7 +61,7 @@ fn render(outputs: &[Output]) -> String {
     let line = |output: &Output| match output {
         Output::Connect(after) => format!("connect after {after:?}"),
         Output::Disconnect => "disconnect".to_owned(),
-        Output::Send(FromRunner::Ready { poll_timeout, runner: None }) => format!("ready {poll_timeout:?}"),
+        Output::Send(FromRunner::Ready { poll_timeout, .. }) => format!("ready {poll_timeout:?}"),
         Output::Send(FromRunner::Running { job: Some(_) }) => "running".to_owned(),
         Output::Send(FromRunner::Heartbeat { job: Some(_) }) => "heartbeat".to_owned(),
         Output::Send(other) => panic!("the runner never sends {other:?} by itself"),

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, time::Duration};
 
 use bencher_init::{control::GuestFailure, frame::FrameError};
 
-use super::api::ApiError;
+use super::{api::ApiError, initramfs::InitramfsError};
 use crate::sandbox::{ImageError, SandboxError};
 
 /// What this machine, or the guest's part that is ours, could not do.
@@ -40,6 +40,8 @@ pub enum MachineError {
     Disk(#[source] bencher_oci::CloneError),
     #[error("the benchmark's configuration cannot be written to its drive")]
     Config(#[source] bencher_init::drive::DriveError),
+    #[error("the guest's initial file system cannot be made")]
+    Initramfs(#[source] InitramfsError),
     #[error("Firecracker did not do as it was asked")]
     Api(#[from] ApiError),
     #[error("Firecracker ended ({status}) {when}{said}")]

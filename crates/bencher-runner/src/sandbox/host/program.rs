@@ -29,7 +29,7 @@ pub(super) fn run(mut command: Command, step: &'static str) -> Result<(), Infras
 }
 
 /// Runs a program whose streams the caller has set. Blocking.
-pub(super) fn run_to_end(command: &mut Command, step: &'static str) -> Result<ExitStatus, InfrastructureError> {
+pub(in crate::sandbox) fn run_to_end(command: &mut Command, step: &'static str) -> Result<ExitStatus, InfrastructureError> {
     let program = PathBuf::from(command.get_program());
     let spawned = command.env_clear().env("PATH", HOST_PATH).spawn();
     let child = spawned.map_err(|source| InfrastructureError::ProgramMissing { program, source })?;

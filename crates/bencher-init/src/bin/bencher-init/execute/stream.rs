@@ -56,8 +56,8 @@ impl Capture {
 
     /// Reads what is left after the last writer's death: no more than the pipe holds.
     pub(super) fn read_rest(&mut self, scratch: &mut [u8]) {
-        let most = limits::PIPE_SIZE / limits::CHUNK * limits::READS_AT_ONCE;
-        for _ in 0..most {
+        // A read takes a byte at least.
+        for _ in 0..=limits::PIPE_SIZE {
             if !self.read_once(scratch) {
                 return;
             }

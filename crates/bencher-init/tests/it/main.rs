@@ -1,0 +1,4 @@
+//! The crate as others see it.
+
+mod corpus;
+mod program;

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::{
+    guest,
     nextest::{self, Accept},
     postgres::{Durability, PrivatePostgres},
     process,
@@ -22,6 +23,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(Need::Test)?;
     let root = workspace::root();
+    guest::build()?;
     let postgres = PrivatePostgres::start(Durability::None)?;
     let outcome = nextest::run(&root, &postgres, &args.nextest, Accept::Everything);
     let stopped = postgres.stop();

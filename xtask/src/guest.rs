@@ -26,6 +26,11 @@ pub(crate) fn run(_: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Where it is when it is built.
+pub(crate) fn file(root: &Path) -> PathBuf {
+    root.join("target/guest/bencher-init")
+}
+
 /// Builds it and says where it is.
 pub(crate) fn build() -> Result<PathBuf> {
     let root = workspace::root();
@@ -42,7 +47,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     process::run(&mut cargo)?;
     let built = folder.join(TARGET).join("guest/bencher-init");
     check(&built)?;
-    let file = folder.join("bencher-init");
+    let file = file(&root);
     // Renamed into place: a guest may be starting from the old one.
     let fresh = folder.join("bencher-init.new");
     fs::copy(&built, &fresh).with_context(|| format!("could not copy {}", built.display()))?;

@@ -17,6 +17,7 @@ mod setup;
 mod signals;
 mod test;
 mod tidy;
+mod vmtest;
 mod workspace;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Args),
     /// Run every test, with a PostgreSQL of its own
     Test(test::Args),
+    /// Run the tests with real guests: real Firecracker where FIRECRACKER_BIN and JAILER_BIN name it, else its stand-in (needs root)
+    Vmtest(vmtest::Args),
     /// Check everything that a change must pass: formatting, lints, house rules, documentation, tests
     Ci,
     /// Check the rules of the house that the compiler does not know
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Setup(args) => setup::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Vmtest(args) => vmtest::run(&args),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Bench(args) => bench::run(&args),

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use nix::unistd::Uid;
 
-use crate::{postgres, process, schemathesis};
+use crate::{postgres, process, schemathesis, workspace};
 
 /// What a requirement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -24,6 +24,8 @@ pub(crate) enum Need {
     Demo,
     /// `cargo xtask test` and `ci`
     Test,
+    /// `cargo xtask vmtest`
+    Vmtest,
     /// `cargo xtask chroot-test`
     ChrootTest,
 }
@@ -49,14 +51,17 @@ struct Requirement {
     why: &'static str,
 }
 
+/// What builds the product, or is looked for by what all of these run.
+const ALL: &[Need] = &[Need::Demo, Need::Test, Need::Vmtest];
 const BOTH: &[Need] = &[Need::Demo, Need::Test];
 const TEST: &[Need] = &[Need::Test];
+const GUEST: &[Need] = &[Need::Test, Need::Vmtest];
 
 #[rustfmt::skip]
 const REQUIREMENTS: &[Requirement] = &[
-    Requirement { package: "gcc", provides: Provides::Program("cc"), needs: BOTH, why: "links Rust programs, compiles SQLite, zstd and ring" },
-    Requirement { package: "libc6-dev", provides: Provides::File("/usr/include/stdio.h"), needs: BOTH, why: "the headers gcc needs" },
-    Requirement { package: "ca-certificates", provides: Provides::File("/etc/ssl/certs/ca-certificates.crt"), needs: BOTH, why: "cargo's downloads" },
+    Requirement { package: "gcc", provides: Provides::Program("cc"), needs: ALL, why: "links Rust programs, compiles SQLite, zstd and ring" },
+    Requirement { package: "libc6-dev", provides: Provides::File("/usr/include/stdio.h"), needs: ALL, why: "the headers gcc needs" },
+    Requirement { package: "ca-certificates", provides: Provides::File("/etc/ssl/certs/ca-certificates.crt"), needs: ALL, why: "cargo's downloads" },
     Requirement { package: "crun", provides: Provides::Program("crun"), needs: BOTH, why: "the runner's host execution" },
     Requirement { package: "hyperfine", provides: Provides::Program("hyperfine"), needs: BOTH, why: "the benchmark of the demo" },
     Requirement { package: "xz-utils", provides: Provides::Program("xz"), needs: BOTH, why: "compared by the demo's benchmark" },
@@ -66,19 +71,23 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "postgresql", provides: Provides::PostgresServer, needs: TEST, why: "the store suite on PostgreSQL" },
     Requirement { package: "skopeo", provides: Provides::Program("skopeo"), needs: TEST, why: "a real client of the registry" },
     Requirement { package: "buildah", provides: Provides::Program("buildah"), needs: TEST, why: "a real client of the registry" },
-    Requirement { package: "busybox-static", provides: Provides::StaticProgram("busybox"), needs: TEST, why: "small images with a shell" },
+    Requirement { package: "busybox-static", provides: Provides::StaticProgram("busybox"), needs: GUEST, why: "small images with a shell" },
     Requirement { package: "python3-aiosmtpd", provides: Provides::File("/usr/lib/python3/dist-packages/aiosmtpd/__init__.py"), needs: TEST, why: "a real mail server" },
     Requirement { package: "openssl", provides: Provides::Program("openssl"), needs: TEST, why: "the mail server's certificate" },
-    Requirement { package: "iproute2", provides: Provides::Program("ip"), needs: TEST, why: "the network of guests" },
-    Requirement { package: "nftables", provides: Provides::Program("nft"), needs: TEST, why: "the network of guests" },
-    Requirement { package: "e2fsprogs", provides: Provides::Program("mkfs.ext4"), needs: TEST, why: "disk images of a bounded size" },
+    Requirement { package: "iproute2", provides: Provides::Program("ip"), needs: GUEST, why: "the network of guests" },
+    Requirement { package: "nftables", provides: Provides::Program("nft"), needs: GUEST, why: "the network of guests" },
     Requirement { package: "xfsprogs", provides: Provides::Program("mkfs.xfs"), needs: TEST, why: "a file system that shares blocks, to clone disks on" },
+    Requirement { package: "e2fsprogs", provides: Provides::Program("mkfs.ext4"), needs: GUEST, why: "disk images of a bounded size" },
+    Requirement { package: "user-mode-linux", provides: Provides::Program("linux.uml"), needs: GUEST, why: "a kernel for guests where the processor starts none" },
     Requirement { package: "python3-venv", provides: Provides::PythonModule("ensurepip"), needs: TEST, why: "schemathesis, which calls the API with made-up requests" },
     Requirement { package: "debootstrap", provides: Provides::Program("debootstrap"), needs: &[Need::ChrootTest], why: "a bare Debian in a folder" },
 ];
 
 /// The test runner where it has to be compiled; any version that is already installed will do.
 const NEXTEST_VERSION: &str = "0.9.143";
+/// The program behind the vsock devices of guests; any version that is already installed will do.
+const VSOCK_VERSION: &str = "0.3.0";
+const VSOCK: &str = "vhost-device-vsock";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -106,10 +115,15 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
             bail!("still missing after the installation:\n{}", list(&still));
         }
     }
-    if need == Need::Test {
+    if GUEST.contains(&need) {
         if !has_nextest() {
             install_nextest()?;
         }
+        if !has_vsock() {
+            install_vsock()?;
+        }
+    }
+    if need == Need::Test {
         schemathesis::install()?;
     }
     Ok(())
@@ -235,6 +249,23 @@ fn install_nextest() -> Result<()> {
     command.args(["--no-default-features", "--features", "default-no-update", "--debug"]);
     command.env("CARGO_PROFILE_DEV_DEBUG", "false").current_dir(env::temp_dir());
     process::run(&mut command).context("could not install cargo-nextest")
+}
+
+/// Where the programs go that only tests use, and where the stand-in for Firecracker looks for them.
+fn tools() -> PathBuf {
+    workspace::root().join("target/tools")
+}
+
+fn has_vsock() -> bool {
+    process::find(VSOCK).is_some() || tools().join("bin").join(VSOCK).exists()
+}
+
+/// Compiled from its crate: Debian has no package of it. Optimized, for gigabytes go through it.
+fn install_vsock() -> Result<()> {
+    eprintln!("missing on this machine:\n  {VSOCK}: the sockets of guests; compiling it takes some minutes");
+    let mut command = process::cargo();
+    command.args(["install", VSOCK, "--locked", "--version", VSOCK_VERSION, "--root"]).arg(tools());
+    process::run(command.current_dir(env::temp_dir())).with_context(|| format!("could not install {VSOCK}"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::{
+    guest,
     nextest::{self, Accept},
     postgres::{Durability, PrivatePostgres},
     process, schemathesis,
@@ -33,6 +34,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let root = workspace::root();
     process::run(process::cargo().current_dir(&root).args(["build", "--workspace", "--all-targets"]))?;
     laps.done("build");
+    guest::build()?;
+    laps.done("guest");
     // A filter asks for some tests; those in the documentation cannot be named by it.
     if args.nextest.is_empty() {
         process::run(process::cargo().current_dir(&root).args(["test", "--quiet", "--doc", "--workspace"]))?;

@@ -31,11 +31,31 @@ pub struct Held {
     pub must_end: DateTime,
 }
 
+/// What a runner delivers with the end of a job.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delivered {
+    pub results: Vec<IterationOutput>,
+    /// Of the warm-up runs; kept to be looked at.
+    pub warmups: Option<Vec<IterationOutput>>,
+}
+
+impl From<Vec<IterationOutput>> for Delivered {
+    fn from(results: Vec<IterationOutput>) -> Self {
+        Self { results, warmups: None }
+    }
+}
+
+impl Delivered {
+    fn with_error(self, error: Option<String>) -> JobOutput {
+        JobOutput { results: self.results, warmups: self.warmups, error }
+    }
+}
+
 /// The message that ends a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Terminal {
-    Completed(Vec<IterationOutput>),
-    Failed(Vec<IterationOutput>, String),
+    Completed(Delivered),
+    Failed(Delivered, String),
     Canceled,
 }
 
@@ -89,11 +109,11 @@ pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Bo
     Ok(Some((held, Box::new(ClaimedJob { uuid: job.uuid.0, spec, config, oci_token, timeout, created: job.created.0 }))))
 }
 
-/// When the server stops a job: fetching and building the image, then every iteration, each with its grace.
+/// When the server stops a job: fetching and building the image, then every run, warm-ups too, each with its grace.
 fn must_end(app: &App, config: &JobConfig, claimed: DateTime) -> DateTime {
     let iteration = config.timeout.duration() + app.config.job_timeout_grace_period();
-    let iterations = iteration.saturating_mul(config.iter.unwrap_or(1).max(1));
-    claimed.saturating_add(app.config.fetch_timeout().saturating_add(iterations))
+    let runs = iteration.saturating_mul(config.runs());
+    claimed.saturating_add(app.config.fetch_timeout().saturating_add(runs))
 }
 
 /// What a runner that says it works may go on with.
@@ -118,10 +138,8 @@ pub async fn resume(app: &App, runner: &RunnerAuthRow, named: Option<JobUuid>) -
 /// Not stored; nothing may be acknowledged.
 pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: Terminal) -> Result<Ended, FinishError> {
     let (event, output, message) = match terminal {
-        Terminal::Completed(results) => (JobEvent::Complete, Some(JobOutput { results, error: None }), None),
-        Terminal::Failed(results, error) => {
-            (JobEvent::Fail, Some(JobOutput { results, error: Some(error.clone()) }), Some(error))
-        }
+        Terminal::Completed(delivered) => (JobEvent::Complete, Some(delivered.with_error(None)), None),
+        Terminal::Failed(delivered, error) => (JobEvent::Fail, Some(delivered.with_error(Some(error.clone()))), Some(error)),
         Terminal::Canceled => (JobEvent::Cancel, None, None),
     };
     if !app.store.wants_ending(runner.id, job, event).await.map_err(FinishError::Store)? {

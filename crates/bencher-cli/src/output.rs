@@ -7,6 +7,7 @@ pub(crate) mod html;
 pub(crate) mod report;
 mod resources;
 pub(crate) mod table;
+pub(crate) mod timings;
 pub(crate) mod units;
 
 use std::io::{self, IsTerminal as _, Write as _};

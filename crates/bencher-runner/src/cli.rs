@@ -9,9 +9,13 @@ use url::Url;
 
 use crate::{exit, size::ByteSize};
 
+mod firecracker;
+mod install;
 mod tuning;
 mod verbs;
 
+pub use firecracker::FirecrackerArgs;
+pub use install::InstallArgs;
 pub use tuning::{Thp, TuningArgs};
 pub use verbs::{CacheArgs, CacheCommand, DataArgs, DoctorArgs, OutputFormat, StatusArgs, StopArgs, VerifyArgs};
 
@@ -100,8 +104,20 @@ pub enum Command {
     Cache(CacheCommand),
     /// Check whether this machine has what a runner needs.
     #[command(long_about = "Check whether this machine has what a runner needs, and what makes its numbers steady.\n\n\
-        Exits with 0 unless something that `runner up` needs is missing (7). Changes nothing.")]
-    Doctor(DoctorArgs),
+        Exits with 0 unless something that `runner up` needs is missing (7). Leaves nothing changed.")]
+    Doctor(Box<DoctorArgs>),
+    /// Install what microVMs need: Firecracker, its jailer and a guest's kernel.
+    #[command(
+        long_about = "Install what microVMs need: Firecracker, its jailer and a guest's kernel, from a folder or an address \
+        that you name.\n\n\
+        Every file is compared with the SHA-256 that a pins file gives. Without one, what was fetched is shown and asked about, \
+        and a pins file for other machines is written:\n\n    \
+        runner install-deps --from https://mirror.example.com/firecracker/ --pins pins.toml\n    \
+        runner install-deps --from /media/usb --dry-run\n\n\
+        Needs Firecracker 1.16.1 or a later 1.x, as its makers publish it (firecracker-vVERSION-ARCH.tgz), and an uncompressed \
+        kernel `vmlinux`. Nothing is installed unless everything fits; what was installed before stays until then."
+    )]
+    InstallDeps(InstallArgs),
     /// Run one image here and now, without a server.
     #[command(long_about = "Run one image here and now, without a server, and print what it prints.\n\n\
         The image is a folder with an OCI image layout (as `bencher image build` or `skopeo copy … oci:FOLDER` makes it), or \
@@ -147,6 +163,8 @@ pub struct UpArgs {
     #[arg(long, env = "BENCHER_RUNNER_MAX_MESSAGE_SIZE", default_value = "4MiB", value_name = "SIZE")]
     pub max_message_size: ByteSize,
 
+    #[command(flatten)]
+    pub firecracker: FirecrackerArgs,
     #[command(flatten)]
     pub storage: StorageArgs,
     #[command(flatten)]
@@ -211,19 +229,31 @@ pub struct RunArgs {
     /// Sets an environment variable. May be given several times.
     #[arg(long, value_name = "NAME=VALUE")]
     pub env: Vec<String>,
-    /// Give the benchmark the machine's network.
+    /// Give the benchmark a network: the machine's own, or in a microVM the way out of it.
     #[arg(long)]
     pub network: bool,
     /// What isolates the benchmark from this machine; directly on the host where absent.
     #[arg(long, value_name = "SANDBOX")]
     pub sandbox: Option<SandboxKind>,
+    /// The configuration file, of which the section [firecracker] is taken for a run in a microVM. Default:
+    /// /etc/bencher/runner.toml, where it is there.
+    #[arg(long, env = "BENCHER_RUNNER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How many times to run the benchmark.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), value_name = "COUNT")]
     pub iter: u32,
+    /// How many times to run it before that, without printing what comes of it.
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
+    pub warmup: u32,
+    /// Run everything in one microVM, instead of each run in a fresh one.
+    #[arg(long, requires = "sandbox")]
+    pub reuse_vm: bool,
     /// Go on, and succeed, where the benchmark exits with another code than 0.
     #[arg(long)]
     pub allow_failure: bool,
 
+    #[command(flatten)]
+    pub firecracker: FirecrackerArgs,
     #[command(flatten)]
     pub storage: StorageArgs,
     #[command(flatten)]
@@ -283,6 +313,8 @@ pub enum UpdateChannel {
 pub enum SandboxKind {
     /// A microVM.
     Firecracker,
+    /// Directly on this machine.
+    None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -10,12 +10,13 @@ use url::Url;
 
 use crate::{
     channel::machine::OnShutdown,
-    cli::{BoundArgs, ShutdownPolicy, UpArgs},
+    cli::{BoundArgs, FirecrackerArgs, SandboxLogLevel, ShutdownPolicy, UpArgs},
     job::limits::MIN_MESSAGE_SIZE,
     size::ByteSize,
 };
 
 pub mod file;
+pub mod firecracker;
 pub mod key;
 pub mod line;
 
@@ -59,6 +60,9 @@ pub struct JobPolicy {
     pub max_message_size: usize,
     pub image_cache_bytes: u64,
     pub bounds: Bounds,
+    /// How microVMs are made.
+    pub firecracker: FirecrackerArgs,
+    pub sandbox_log_level: SandboxLogLevel,
 }
 
 /// Bounds on what is collected from a benchmark.
@@ -109,6 +113,8 @@ impl UpConfig {
                 max_message_size,
                 image_cache_bytes: args.storage.image_cache_size.0,
                 bounds: Bounds::from(&args.bounds),
+                firecracker: args.firecracker.clone(),
+                sandbox_log_level: args.bounds.sandbox_log_level,
             },
         })
     }

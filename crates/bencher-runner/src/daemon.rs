@@ -357,7 +357,7 @@ impl<E: Execute> Daemon<E> {
     fn ended(&mut self, job: JobUuid, outcome: JobOutcome) -> Vec<Output> {
         self.running = None;
         match &outcome {
-            JobOutcome::Completed { results } => info!(job.uuid = %job, iterations = results.len(), "the job is completed"),
+            JobOutcome::Completed { results, .. } => info!(job.uuid = %job, iterations = results.len(), "the job is completed"),
             JobOutcome::Failed { error, .. } => warn!(job.uuid = %job, error, "the job failed"),
             JobOutcome::Canceled => info!(job.uuid = %job, "the job is canceled"),
         }

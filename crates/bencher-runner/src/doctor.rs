@@ -1,4 +1,4 @@
-//! `runner doctor`: what this machine has, against what a runner needs. Looks, and changes nothing.
+//! `runner doctor`: what this machine has, against what a runner needs. Looks, and leaves nothing changed.
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +14,15 @@ use crate::{
 };
 
 mod machine;
+mod micro_vm;
 mod programs;
 mod server;
 mod steadiness;
 mod storage;
+
+/// The users' numbers of microVMs, where nobody chose others, and how many.
+const UID_BASE: u32 = 1_900_000_000;
+const UID_COUNT: u32 = 1_000;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -94,6 +99,13 @@ pub async fn run(args: &DoctorArgs) -> Result<Exit, VerbError> {
     let root = SysRoot(PathBuf::from("/"));
     let mut checks = machine::checks(&root);
     checks.extend(programs::checks().await);
+    let wish = micro_vm::Wish {
+        args: &args.firecracker,
+        needed: args.firecracker.is_given(),
+        ids: (args.firecracker.uid_base.unwrap_or(UID_BASE), args.firecracker.uid_count.unwrap_or(UID_COUNT)),
+    };
+    checks.extend(micro_vm::checks(&root, wish).await);
+    checks.push(micro_vm::anything(&checks, args.danger_allow_no_sandbox));
     checks.extend(storage::checks(&config::data_dir(args.data.data_dir.as_deref())?));
     checks.extend(steadiness::checks(&root));
     checks.extend(key(args));

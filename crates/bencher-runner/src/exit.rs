@@ -20,7 +20,8 @@ pub enum Exit {
     StillRunning = 6,
     /// `doctor`: something that `up` needs is missing. `cache verify`: something is damaged.
     Finding = 7,
-    /// `up`, `run`: this machine or user cannot run benchmarks: no root, no container runtime, no writable data folder.
+    /// `up`, `run`: this machine or user cannot run benchmarks: no root, no container runtime, nothing to make microVMs with,
+    /// no writable data folder. `install-deps`: this user may not write there.
     Unable = 8,
     /// Stopped by a signal before the work was done.
     Interrupted = 130,
@@ -37,7 +38,8 @@ Exit codes:
   5    `status`, `stop`: no runner uses the data folder
   6    `stop`: the runner still works when --timeout is over
   7    `doctor`: something that `up` needs is missing; `cache verify`: something is damaged
-  8    `up`, `run`: this machine or user cannot run benchmarks: no root, no crun, no writable data folder
+  8    `up`, `run`: this machine or user cannot run benchmarks: no root, no crun, no Firecracker, no writable data folder;
+       `install-deps`: this user may not write there
   130  stopped by a signal before the work was done";
 
 impl From<Exit> for std::process::ExitCode {

@@ -17,4 +17,5 @@ pub mod outcome;
 pub(crate) mod phase;
 pub(crate) mod plan;
 pub mod progress;
+pub mod sandboxes;
 pub mod worker;

@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod data_dir;
 pub mod doctor;
 pub mod exit;
+pub mod install;
 pub mod job;
 pub mod limits;
 pub mod local;

@@ -13,29 +13,24 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    cli::{RunArgs, SandboxKind, TuningArgs},
+    cli::{RunArgs, TuningArgs},
     config::{self, Bounds, ConfigError},
     daemon::Stop,
     exit::Exit,
     job::{
         image::{FetchError, ImageSource, OpenError},
         outcome::IterationResult,
-        phase::{Prepared, Verdict},
-        plan::{Failures, Measures, Order},
+        phase::{self, Prepared, Verdict},
+        plan::{Failures, Measures, Order, Reuse},
+        sandboxes::{self, SandboxesError},
     },
     limits::MAX_PIDS,
-    sandbox::{
-        ImageError, InfrastructureError, Network, Resources,
-        command::Overrides,
-        host::{HostConfig, HostSandbox},
-    },
+    sandbox::{ImageError, Network, Resources, command::Overrides},
 };
 
 /// Why an image could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    #[error("this runner cannot run microVMs yet; leave --sandbox out to run the image directly on this machine")]
-    NoMicroVm,
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("--image is neither a folder with an OCI image layout nor an image reference")]
@@ -48,8 +43,8 @@ pub enum LocalError {
     Fetch(#[source] Box<FetchError>),
     #[error("the image cannot be run")]
     Image(#[source] ImageError),
-    #[error("could not set up execution on this machine")]
-    Sandbox(#[source] InfrastructureError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxesError),
     #[error("could not write {what}")]
     Write {
         what: String,
@@ -65,9 +60,6 @@ pub enum LocalError {
 /// # Errors
 /// The image or this machine is not up to it. A benchmark that fails is no error but an exit code.
 pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit, LocalError> {
-    if args.sandbox == Some(SandboxKind::Firecracker) {
-        return Err(LocalError::NoMicroVm);
-    }
     say_not_tuned(&args.tuning);
     let order = order(args)?;
     let data = config::data_dir(args.storage.data_dir.as_deref())?;
@@ -80,10 +72,7 @@ pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit,
     });
 
     let images = ImageSource::open(&data.join("images"), args.storage.image_cache_size.0)?;
-    let sandbox = HostSandbox::open(HostConfig::new(data.join("sandbox-run"))).await.map_err(LocalError::Sandbox)?;
-    for shortcoming in sandbox.shortcomings() {
-        warn!(shortcoming, "not every limit can be applied on this machine");
-    }
+    let sandbox = sandboxes::open_host(&data.join("sandbox-run")).await?;
     let fetched = if config::is_layout(&args.image) {
         images.of_layout(Path::new(&args.image), DiskSize::Fitted, &cancel).await
     } else {
@@ -98,6 +87,22 @@ pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit,
         fetched => fetched.map_err(|error| LocalError::Fetch(Box::new(error)))?,
     };
     let prepared = Prepared::new(order, image).map_err(LocalError::Image)?;
+    for warmup in 1..=prepared.warmups() {
+        let (result, verdict) = prepared.iterate(&sandbox, &cancel).await;
+        info!(warmup, of = args.warmup, exit_code = result.as_ref().map(|result| result.exit_code), "warm-up run ended");
+        match phase::of_warmup(verdict, warmup, args.warmup) {
+            Verdict::GoOn if !cancel.is_cancelled() => {}
+            Verdict::GoOn | Verdict::Canceled => return Ok(Exit::Interrupted),
+            Verdict::Failed(problem) => {
+                // What it printed is of use now, and no result.
+                if let Some(result) = &result {
+                    print_aside(result)?;
+                }
+                error!("{problem}");
+                return Ok(if result.is_some() { Exit::Benchmark } else { Exit::Failure });
+            }
+        }
+    }
     for iteration in 1..=prepared.iterations() {
         let (result, verdict) = prepared.iterate(&sandbox, &cancel).await;
         if let Some(result) = &result {
@@ -152,6 +157,8 @@ fn order(args: &RunArgs) -> Result<Order, LocalError> {
         file_paths: args.output.clone(),
         measures: Measures::default(),
         iterations: args.iter,
+        warmups: args.warmup,
+        reuse: Reuse::wanted(args.reuse_vm),
         failures: Failures::allowed(args.allow_failure),
     })
 }
@@ -161,6 +168,14 @@ fn print(result: &IterationResult) -> Result<(), LocalError> {
     write(&mut io::stderr().lock(), "stderr", &result.stderr)?;
     for note in &result.notes {
         warn!("{note}");
+    }
+    Ok(())
+}
+
+/// Prints everything to stderr.
+fn print_aside(result: &IterationResult) -> Result<(), LocalError> {
+    for stream in [&result.stdout, &result.stderr] {
+        write(&mut io::stderr().lock(), "stderr", stream)?;
     }
     Ok(())
 }
@@ -207,7 +222,7 @@ impl LocalError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NoMicroVm | Self::Config(_) | Self::Reference(_) | Self::NoRegistry(_) => Exit::Usage,
+            Self::Config(_) | Self::Reference(_) | Self::NoRegistry(_) => Exit::Usage,
             Self::Sandbox(problem) if problem.is_lasting() => Exit::Unable,
             _ => Exit::Failure,
         }

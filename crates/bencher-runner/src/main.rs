@@ -15,6 +15,7 @@ use bencher_runner::{
     data_dir::{DataDir, DataDirError},
     doctor,
     exit::Exit,
+    install::{self, InstallError},
     job::worker::{Worker, WorkerError},
     local::{self, LocalError},
     notify::Notifier,
@@ -68,6 +69,7 @@ async fn run(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Stop(args) => verbs::stop::run(args).await?,
         Command::Cache(command) => verbs::cache(command)?,
         Command::Doctor(args) => doctor::run(args).await?,
+        Command::InstallDeps(args) => install::run(args).await?,
     })
 }
 
@@ -109,6 +111,8 @@ fn stop_signals() -> anyhow::Result<(mpsc::Sender<Stop>, mpsc::Receiver<Stop>)> 
 fn exit_of(error: &anyhow::Error) -> Exit {
     if let Some(error) = error.downcast_ref::<LocalError>() {
         error.exit()
+    } else if let Some(error) = error.downcast_ref::<InstallError>() {
+        error.exit()
     } else if error.is::<ConfigError>() || matches!(error.downcast_ref(), Some(VerbError::Config(_))) {
         Exit::Usage
     } else if let Some(error) = error.downcast_ref::<DataDirError>() {
@@ -116,7 +120,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
             DataDirError::InUse { .. } => Exit::InUse,
             DataDirError::Io { .. } => Exit::Unable,
         }
-    } else if matches!(error.downcast_ref(), Some(WorkerError::Sandbox(problem)) if problem.is_lasting()) {
+    } else if matches!(error.downcast_ref(), Some(WorkerError::Sandboxes(problem)) if problem.is_lasting()) {
         Exit::Unable
     } else if matches!(error.downcast_ref(), Some(StartError::Endpoint(_))) {
         Exit::Usage

@@ -76,7 +76,7 @@ pub(crate) fn say<T: Serialize>(format: OutputFormat, data: &T, table: impl FnOn
 }
 
 /// Talk: for people, on stderr.
-fn talk(text: &str) {
+pub(crate) fn talk(text: &str) {
     // Where nobody can be told, nothing is to be done.
     let _ = writeln!(io::stderr(), "{text}");
 }

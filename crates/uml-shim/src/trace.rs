@@ -82,7 +82,8 @@ pub(crate) fn after_stop(pid: libc::pid_t, status: c_int) -> Option<c_uint> {
         place.pid.store(0, Ordering::Relaxed);
         return None;
     }
-    (libc::WSTOPSIG(status) == libc::SIGSTOP).then(|| place.request.load(Ordering::Relaxed))
+    // A process that is driven hears of the order to go on, too.
+    matches!(libc::WSTOPSIG(status), libc::SIGSTOP | libc::SIGCONT).then(|| place.request.load(Ordering::Relaxed))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ fn each_command_asks_only_for_its_own() {
     assert!(packages(Need::Test).contains(&"postgresql"));
     assert!(!packages(Need::Demo).contains(&"postgresql"));
     assert_eq!(packages(Need::ChrootTest), ["debootstrap"]);
+    assert!(packages(Need::Vmtest).contains(&"user-mode-linux"));
+    assert!(!packages(Need::Vmtest).contains(&"postgresql"));
 }
 
 #[test]

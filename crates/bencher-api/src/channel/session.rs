@@ -25,7 +25,7 @@ use bencher_types::{
 use super::hub::{CloseReason, Nudge};
 use crate::{
     limits,
-    queue::{Held, Resume, Terminal},
+    queue::{Delivered, Held, Resume, Terminal},
 };
 
 /// The bounds that an admin may set.
@@ -216,8 +216,12 @@ impl Session {
             }
             FromRunner::Running { job } => self.on_sign(job, SignOf::Start, now),
             FromRunner::Heartbeat { job } => self.on_sign(job, SignOf::Life, now),
-            FromRunner::Completed { job, results } => self.on_terminal(job, Terminal::Completed(results), now),
-            FromRunner::Failed { job, results, error } => self.on_terminal(job, Terminal::Failed(results, error), now),
+            FromRunner::Completed { job, results, warmups } => {
+                self.on_terminal(job, Terminal::Completed(Delivered { results, warmups }), now)
+            }
+            FromRunner::Failed { job, results, warmups, error } => {
+                self.on_terminal(job, Terminal::Failed(Delivered { results, warmups }, error), now)
+            }
             FromRunner::Canceled { job } => self.on_terminal(job, Terminal::Canceled, now),
         }
     }

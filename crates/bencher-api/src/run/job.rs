@@ -33,7 +33,7 @@ pub enum JobError {
     #[error("`{what}` holds a NUL character, which no program can be given")]
     Nul { what: &'static str },
     #[error(
-        "the job asks for {found} iterations, and those of a project that nobody has claimed share {} s; ask for at most {0}, or log in and claim it",
+        "the job asks for {found} iterations, warm-ups among them, and those of a project that nobody has claimed share {} s; ask for at most {0}, or log in and claim it",
         limits::UNCLAIMED_JOB_SECS
     )]
     TooManyIterations { found: u32 },
@@ -95,6 +95,8 @@ pub(super) async fn prepare(
         file_size: job.file_size,
         average: settings.average,
         iter: job.iter,
+        warmup_runs: job.warmup_runs.filter(|runs| *runs > 0),
+        reuse_vm: job.reuse_vm.filter(|reuse| *reuse),
         fold: settings.fold,
         allow_failure: job.allow_failure,
         backdate: job.backdate,

@@ -36,9 +36,9 @@ async fn find(app: &App, slug: &Slug) -> Result<Option<ProjectRow>, RunError> {
     }
 }
 
-/// Cuts what a job of an unclaimed project may take: all of its iterations share one minute.
+/// Cuts what a job of an unclaimed project may take: all of its iterations, and what it runs before them, share one minute.
 pub(super) fn bound(job: &mut NewRunJob) -> Result<(), JobError> {
-    let iterations = job.iter.unwrap_or(1);
+    let iterations = job.iter.unwrap_or(1).saturating_add(job.warmup_runs.unwrap_or_default());
     if iterations > UNCLAIMED_JOB_SECS {
         return Err(JobError::TooManyIterations { found: iterations });
     }

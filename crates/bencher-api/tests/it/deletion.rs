@@ -95,10 +95,12 @@ async fn fill(server: &TestServer, user: &TestUser, project: &str, runner: &Runn
         server.create("/v0/run", user, run).await;
     }
     let output =
-        |stdout: &str| vec![IterationOutput { exit_code: 0, stdout: Some(stdout.to_owned()), stderr: None, output: None }];
-    for terminal in
-        [Terminal::Completed(output(&results)), Terminal::Failed(output("nothing"), "it failed".to_owned()), Terminal::Canceled]
-    {
+        |stdout: &str| vec![IterationOutput { exit_code: 0, stdout: Some(stdout.to_owned()), ..IterationOutput::default() }];
+    for terminal in [
+        Terminal::Completed(output(&results).into()),
+        Terminal::Failed(output("nothing").into(), "it failed".to_owned()),
+        Terminal::Canceled,
+    ] {
         run_job(server, user, project).await;
         work(server, runner, terminal).await;
     }
@@ -203,8 +205,8 @@ async fn where_runners_are_at_work_nothing_is_removed_for_good() {
         assert_eq!(canceled.0, StatusCode::OK, "{}", canceled.1);
         gone(&server, &admin, "/v0/projects/shop").await;
         // Its runner delivers what nobody waits for, and is told that all is well.
-        let output = vec![IterationOutput { exit_code: 0, stdout: None, stderr: None, output: None }];
-        queue::finish(&server.app, &runner, busy, Terminal::Completed(output)).await.unwrap();
+        let output = vec![IterationOutput { exit_code: 0, stdout: None, ..IterationOutput::default() }];
+        queue::finish(&server.app, &runner, busy, Terminal::Completed(output.into())).await.unwrap();
         assert!(files(&server).await.iter().all(|file| !file.as_ref().starts_with("jobs/")));
     })
     .await;

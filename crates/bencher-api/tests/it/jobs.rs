@@ -1,7 +1,17 @@
 //! Jobs: made by a run, listed, viewed, canceled.
 
-use bencher_api::{store::Queries as _, values};
-use bencher_types::Digest;
+use bencher_api::{
+    queue::{self, Delivered, Terminal},
+    store::{Queries as _, queue::Ended},
+    values,
+};
+use bencher_types::{
+    Digest, JobStatus, RunnerKey,
+    wire::{
+        channel::{IterationOutput, Timings},
+        job::JobOutput,
+    },
+};
 use object_store::{ObjectStoreExt as _, PutPayload, path::Path};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -83,6 +93,7 @@ async fn a_job_is_queued_with_what_its_runner_needs() {
         let config: Value = serde_json::from_str(&stored.config).unwrap();
         assert_eq!((&config["digest"], &config["project"]), (&json!(digest.to_string()), &report["project"]["uuid"]));
         assert_eq!((&config["timeout"], &config["iter"], config.get("env")), (&json!(30), &json!(3), None));
+        assert!(config.get("warmup_runs").is_none() && config.get("reuse_vm").is_none(), "old runners see nothing new");
         assert_eq!(stored.priority, 100);
         let sealed = stored.env_sealed.unwrap();
         let uuid = report["job"].as_str().unwrap().parse().unwrap();
@@ -117,6 +128,54 @@ async fn a_job_that_is_sent_again_is_the_same_one_even_where_its_image_is_gone()
         run["idempotency_key"] = json!(uuid::Uuid::new_v4());
         refused(server.post("/v0/run", &ada, run).await, 400, "v1");
         assert_eq!(server.list(JOBS, None, "uuid").await.1, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn warm_up_runs_lengthen_the_bound_and_are_shown_but_not_measured() {
+    on_each_database(async |server| {
+        let (ada, _) = shop(&server).await;
+        let of = async |more: Value| {
+            let mut job = json!({ "image": "shop:v1", "iter": 2, "timeout": 30, "warmup_runs": 0, "reuse_vm": false });
+            for (key, value) in more.as_object().unwrap() {
+                job[key] = value.clone();
+            }
+            server.create("/v0/run", &ada, run(job)).await["job"].clone()
+        };
+        let (plain, warm) = (of(json!({})).await, of(json!({ "warmup_runs": 3, "reuse_vm": true })).await);
+        let config: Value = serde_json::from_str(&stored(&server, &plain).await.config).unwrap();
+        assert!(config.get("warmup_runs").is_none() && config.get("reuse_vm").is_none());
+
+        let runner = server.create("/v0/runners", &ada, json!({ "name": "box" })).await;
+        server.create("/v0/runners/box/specs", &ada, json!({ "spec": "small" })).await;
+        let key: RunnerKey = runner["key"].as_str().unwrap().parse().unwrap();
+        let runner = server.app.store.runner_by_key(&key.hash()).await.unwrap().unwrap();
+        let (first, _) = queue::claim(&server.app, &runner).await.unwrap().unwrap();
+        let ended = queue::finish(&server.app, &runner, first.job, Terminal::Canceled).await.unwrap();
+        assert_eq!(ended, Ended::Now(JobStatus::Canceled));
+        let (second, claimed) = queue::claim(&server.app, &runner).await.unwrap().unwrap();
+        assert_eq!((claimed.config.warmup_runs, claimed.config.reuse_vm), (Some(3), Some(true)));
+        let iteration = claimed.timeout.duration() + server.app.config.job_timeout_grace_period();
+        let longer = second.must_end.since(first.must_end);
+        // The claims themselves lie a moment apart.
+        assert!(longer >= iteration * 3 && longer < iteration * 4, "{longer:?}");
+
+        let printed = |value: f64| IterationOutput {
+            stdout: Some(json!({ "bench": { "latency": { "value": value } } }).to_string()),
+            timings: Some(Timings { boot_ns: Some(7), ..Timings::default() }),
+            ..IterationOutput::default()
+        };
+        let delivered = Delivered { results: vec![printed(1.0), printed(2.0)], warmups: Some(vec![printed(99.0)]) };
+        let ended = queue::finish(&server.app, &runner, second.job, Terminal::Completed(delivered)).await.unwrap();
+        assert_eq!(ended, Ended::Now(JobStatus::Completed));
+        let path = format!("{JOBS}/{}", warm.as_str().unwrap());
+        let shown = server.get(&path, &ada).await.1;
+        assert_eq!(shown["output"]["results"][1]["timings"], json!({ "boot_ns": 7 }));
+        assert!(shown["output"]["warmups"][0]["stdout"].as_str().unwrap().contains("99"));
+        let texts =
+            bencher_api::report::texts_of_job(&serde_json::from_value::<JobOutput>(shown["output"].clone()).unwrap().results);
+        assert_eq!(texts.len(), 2, "the warm-up run is no result");
     })
     .await;
 }

@@ -51,6 +51,9 @@ pub(crate) enum Job {
         /// Only this iteration, from 0
         #[arg(long, value_name = "N")]
         iteration: Option<usize>,
+        /// Those of the warm-up runs instead
+        #[arg(long)]
+        warmups: bool,
     },
     /// Cancel a job
     Cancel(JobOf),

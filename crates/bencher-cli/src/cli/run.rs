@@ -44,6 +44,9 @@ pub(crate) struct Run {
     /// How often to run the command
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub iter: u32,
+    /// How often to run it before that, with results that do not count
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub warmup: u32,
     /// Make one result of all iterations
     #[arg(long, value_enum)]
     pub fold: Option<FoldArg>,
@@ -249,6 +252,9 @@ pub(crate) struct Remote {
     /// Seconds that one iteration may take
     #[arg(long, requires = "image", value_name = "SECONDS")]
     pub job_timeout: Option<Timeout>,
+    /// Run everything in one microVM, instead of each run in a fresh one; where the spec has no sandbox, without effect
+    #[arg(long, requires = "image")]
+    pub reuse_vm: bool,
     #[command(flatten)]
     pub poll: PollInterval,
     /// Do not wait for the job

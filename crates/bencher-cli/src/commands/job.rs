@@ -45,7 +45,10 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             };
             return remote::follow(context, &job, wait, Ending::default(), remote::Echo::Quiet).await;
         }
-        args::Job::Logs { of, iteration } => return logs(context, &get(context, &of).await?, iteration),
+        args::Job::Logs { of, iteration, warmups } => {
+            let of_which = if warmups { Runs::Warmups } else { Runs::Iterations };
+            return logs(context, &get(context, &of).await?, of_which, iteration);
+        }
         args::Job::Cancel(of) => {
             let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string(), "cancel"];
             let answer = client.post_empty::<Job>(&path).await?;
@@ -63,8 +66,15 @@ async fn get(context: &Context, of: &args::JobOf) -> Result<Answer<Job>, CliErro
     Ok(context.client.get(&path, &[]).await?)
 }
 
+/// Which runs of a benchmark are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    Iterations,
+    Warmups,
+}
+
 /// A job's stdout goes to ours and its stderr to ours, so that they can be told apart again.
-fn logs(context: &Context, answer: &Answer<Job>, iteration: Option<usize>) -> Result<Exit, CliError> {
+fn logs(context: &Context, answer: &Answer<Job>, of_which: Runs, iteration: Option<usize>) -> Result<Exit, CliError> {
     let out = context.out;
     let job = answer.body()?;
     let Some(output) = job.output else {
@@ -76,18 +86,24 @@ fn logs(context: &Context, answer: &Answer<Job>, iteration: Option<usize>) -> Re
         });
         return Ok(Exit::Refused);
     };
-    let shown: Vec<_> =
-        output.results.iter().enumerate().filter(|(index, _)| iteration.is_none_or(|wanted| wanted == *index)).collect();
+    let (noun, runs) = match of_which {
+        Runs::Iterations => ("iteration", output.results.as_slice()),
+        Runs::Warmups => ("warm-up", output.warmups.as_deref().unwrap_or_default()),
+    };
+    let shown: Vec<_> = runs.iter().enumerate().filter(|(index, _)| iteration.is_none_or(|wanted| wanted == *index)).collect();
     if let (Some(wanted), true) = (iteration, shown.is_empty()) {
-        return Err(CliError::Usage(format!("there is no iteration {wanted}: the job has {}", output.results.len())));
+        return Err(CliError::Usage(format!("there is no {noun} {wanted}: the job has {}", runs.len())));
+    }
+    if of_which == Runs::Warmups && runs.is_empty() {
+        out.talk("the job has no output of warm-up runs: it asked for none, or there was no room for them beside the results");
     }
     if out.format == Format::Json {
         out.json(&answer.json["output"])?;
         return Ok(Exit::Ok);
     }
     for (index, result) in shown {
-        if output.results.len() > 1 {
-            out.talk(&format!("--- iteration {index}, exit code {}", result.exit_code));
+        if runs.len() > 1 {
+            out.talk(&format!("--- {noun} {index}, exit code {}", result.exit_code));
         }
         out.data(result.stdout.as_deref().unwrap_or_default())?;
         if let Some(stderr) = result.stderr.as_deref().filter(|text| !text.is_empty()) {

@@ -83,8 +83,9 @@ pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> 
 /// How patiently a run waits for its job.
 fn wait(args: &Run) -> Wait {
     let timeout = args.remote.job_timeout.map_or(limits::ASSUMED_JOB_TIMEOUT_SECS, bencher_types::Timeout::get);
-    // The job's bound is for one iteration.
-    let bound = u64::from(timeout).saturating_mul(u64::from(args.iter)).saturating_mul(u64::from(limits::WAIT_TIMEOUTS));
+    // The job's bound is for one run of the benchmark.
+    let runs = u64::from(args.warmup) + u64::from(args.iter);
+    let bound = u64::from(timeout).saturating_mul(runs).saturating_mul(u64::from(limits::WAIT_TIMEOUTS));
     Wait { interval: Duration::from_secs(args.remote.poll.job_poll_interval.into()), bound: Duration::from_secs(bound) }
 }
 

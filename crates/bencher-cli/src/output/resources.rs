@@ -18,7 +18,7 @@ use bencher_types::{
 use super::{
     Human, Out,
     table::{Cell, Listed, Tone, fields},
-    units,
+    timings, units,
 };
 
 /// A time to the second, in UTC.
@@ -258,6 +258,7 @@ impl Human for Job {
             ("started", maybe_time(self.started)),
             ("completed", maybe_time(self.completed)),
             ("exit codes", Cell::maybe(exits)),
+            ("times", Cell::maybe(self.output.as_ref().and_then(timings::of_job))),
             ("report", Cell::maybe(self.report)),
         ];
         rows.retain(|(_, cell)| cell.text != "-" && !cell.text.is_empty());

@@ -236,3 +236,20 @@ fn git_says_which_branch_and_commit() {
     assert_ne!(context["bencher.dev/v0/repo/hash"], body["hash"]);
     assert_eq!(context["bencher.dev/v0/repo/hash"].as_str().unwrap().len(), 40);
 }
+
+#[test]
+fn warm_up_runs_come_first_and_are_no_results() {
+    let world = world();
+    let folder = tempfile::tempdir().unwrap();
+    let count = folder.path().join("count");
+    let command = format!("echo x >> {0}; wc -l < {0}", count.display());
+    let ended = world.bencher(&["run", "--project", "shop", "--warmup", "2", "--iter", "2", &command]);
+    assert!(ended.stderr.contains("warm-up 1 of 2"), "{ended:?}");
+    let results: Vec<String> = serde_json::from_value(sent(&world)["results"].clone()).unwrap();
+    assert_eq!(results.iter().map(|result| result.trim()).collect::<Vec<_>>(), ["3", "4"]);
+
+    let failing = World::always(201, shapes::report(1));
+    let ended = failing.bencher(&["run", "--project", "shop", "--warmup", "1", "exit 3"]);
+    assert!(ended.stderr.contains("failed in warm-up 0: exit status: 3"), "{ended:?}");
+    assert!(failing.asked().is_empty());
+}

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use bencher_types::{Secret, Timeout};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, builder::FalseyValueParser};
 use url::Url;
+
+use super::FirecrackerArgs;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -88,6 +90,11 @@ pub struct DoctorArgs {
     /// A file with the runner's key.
     #[arg(long, env = "BENCHER_RUNNER_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Whether the runner runs jobs directly on this machine: what that needs must be there then.
+    #[arg(long, env = "BENCHER_DANGER_ALLOW_NO_SANDBOX", value_parser = FalseyValueParser::new())]
+    pub danger_allow_no_sandbox: bool,
+    #[command(flatten)]
+    pub firecracker: FirecrackerArgs,
     /// How to print it.
     #[arg(long, default_value = "table", value_name = "FORMAT")]
     pub format: OutputFormat,

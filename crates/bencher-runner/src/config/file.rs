@@ -16,8 +16,17 @@ pub const DEFAULT_PATH: &str = "/etc/bencher/runner.toml";
 /// Bound of the file in bytes; a full one has under two thousand.
 const MAX_SIZE: u64 = 256 * 1024;
 
+/// The section of microVMs.
+pub(super) const FIRECRACKER: &str = "firecracker";
+/// Keys whose value is a list of texts, given to the command line with commas between.
+const LISTS: [&str; 2] = ["modules", "allow_networks"];
+/// Between them there.
+const LIST_SEPARATOR: char = ',';
+/// Keys whose value is a path, or a list of them.
+const PATHS: [&str; 7] = ["key_file", "data_dir", "binary_path", "jailer_path", "kernel_path", "modules", "init_path"];
+
 /// Every key by its section; the first section is the top of the file.
-pub(super) const KEYS: [(&str, &[&str]); 5] = [
+pub(super) const KEYS: [(&str, &[&str]); 6] = [
     (
         "",
         &[
@@ -32,6 +41,23 @@ pub(super) const KEYS: [(&str, &[&str]); 5] = [
             "max_message_size",
             "log_level",
             "log_format",
+        ],
+    ),
+    (
+        FIRECRACKER,
+        &[
+            "binary_path",
+            "jailer_path",
+            "no_jailer",
+            "kernel_path",
+            "modules",
+            "init_path",
+            "uid_base",
+            "uid_count",
+            "huge_pages",
+            "boot_args",
+            "cgroup_parent",
+            "allow_networks",
         ],
     ),
     ("storage", &["data_dir", "image_cache_size"]),
@@ -120,15 +146,21 @@ pub(super) fn read(named: Option<&Path>, usual: &Path) -> Result<Option<Values>,
 impl Values {
     fn anchored(mut self) -> Self {
         let folder = fs::canonicalize(&self.path).ok().and_then(|path| path.parent().map(Path::to_owned));
-        for key in ["key_file", "data_dir"] {
-            if let (Some(folder), Some(value)) = (&folder, self.by_key.get_mut(key))
-                && let Some(path) = folder.join(value.as_str()).to_str()
-            {
-                *value = path.to_owned();
+        for key in PATHS {
+            // A list of none is an empty text.
+            if let (Some(folder), Some(value)) = (&folder, self.by_key.get_mut(key).filter(|value| !value.is_empty())) {
+                let paths = value.split(if LISTS.contains(&key) { LIST_SEPARATOR } else { '\0' });
+                let anchored: Option<Vec<String>> = paths.map(|path| folder.join(path).to_str().map(str::to_owned)).collect();
+                *value = anchored.map_or_else(|| value.clone(), |paths| paths.join(&LIST_SEPARATOR.to_string()));
             }
         }
         self
     }
+}
+
+/// Whether a flag is one of the section of microVMs.
+pub(super) fn is_of_micro_vms(key: &str) -> bool {
+    KEYS.iter().any(|(section, keys)| *section == FIRECRACKER && keys.contains(&key))
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Values, FileError> {
@@ -183,6 +215,12 @@ fn spoken(section: &str) -> String {
 }
 
 fn text_of(path: &Path, key: &str, value: toml::Value) -> Result<String, FileError> {
+    if let (true, toml::Value::Array(list)) = (LISTS.contains(&key), &value) {
+        let texts = list.iter().map(|text| text.as_str().filter(|text| !text.contains(LIST_SEPARATOR)));
+        let texts: Option<Vec<&str>> = texts.collect();
+        let wrong = FileError::Type { path: path.to_owned(), key: key.to_owned(), found: "a list of something else than texts" };
+        return texts.map(|texts| texts.join(&LIST_SEPARATOR.to_string())).ok_or(wrong);
+    }
     let found = match value {
         toml::Value::String(text) => return Ok(text),
         toml::Value::Integer(number) => return Ok(number.to_string()),

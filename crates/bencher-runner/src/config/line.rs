@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::Path};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, error::ErrorKind, parser::ValueSource};
 
 use super::file::{self, FileError, Values};
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, SandboxKind};
 
 /// A command line that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,9 @@ pub fn parse(args: &[OsString], usual_file: &Path) -> Result<Cli, LineError> {
     let Some((verb, arguments)) = first.subcommand() else { return Ok(Cli::from_arg_matches(&first)?) };
     let verb_of_cache = arguments.subcommand();
     let named = match (verb, verb_of_cache) {
-        ("run" | "start", _) => None,
+        // What a run without a server takes of the file is about microVMs.
+        ("run", _) if arguments.get_one("sandbox") == Some(&SandboxKind::Firecracker) => Some(config_of(arguments)),
+        ("run" | "start" | "install-deps", _) => None,
         ("cache", Some((_, arguments))) => Some(config_of(arguments)),
         _ => Some(config_of(arguments)),
     };
@@ -76,12 +78,18 @@ fn relaxed(command: clap::Command) -> clap::Command {
 
 fn with_defaults(command: clap::Command, values: &Values) -> clap::Command {
     let default = |arg: clap::Arg| match values.by_key.get(arg.get_id().as_str()) {
+        // What has no value is a list of none.
+        Some(value) if value.is_empty() => arg.required(false),
         Some(value) => arg.required(false).default_value(value.clone()),
         None => arg,
     };
+    let of_micro_vms = |arg: clap::Arg| if file::is_of_micro_vms(arg.get_id().as_str()) { default(arg) } else { arg };
     let command = command.mut_args(default);
     let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    names.into_iter().filter(|name| name != "run").fold(command, |command, name| {
+    names.into_iter().fold(command, |command, name| {
+        if name == "run" {
+            return command.mut_subcommand(name, |verb| verb.mut_args(of_micro_vms));
+        }
         command.mut_subcommand(name, |verb| {
             let below: Vec<String> = verb.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
             let verb = verb.mut_args(default);

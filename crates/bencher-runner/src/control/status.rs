@@ -73,6 +73,7 @@ impl fmt::Display for JobStatus {
         write!(f, "{}, ", self.uuid)?;
         match self.step {
             Step::Preparing => f.write_str("preparing its image")?,
+            Step::WarmingUp { warmup, warmups } => write!(f, "warm-up run {warmup} of {warmups}")?,
             Step::Running { iteration, iterations } => write!(f, "iteration {iteration} of {iterations}")?,
         }
         f.write_str(if self.canceling { ", canceling" } else { "" })

@@ -13,17 +13,7 @@ const MIN_CPUS: usize = 4;
 const MIN_KERNEL: (u32, u32) = (5, 10);
 
 pub(super) fn checks(root: &SysRoot) -> Vec<Check> {
-    vec![
-        user(),
-        kernel(root),
-        cpus(),
-        memory(root),
-        namespaces(root),
-        cgroups(root),
-        overlay(root),
-        loop_devices(root),
-        kvm(root),
-    ]
+    vec![user(), kernel(root), cpus(), memory(root), namespaces(root), cgroups(root), overlay(root), loop_devices(root)]
 }
 
 fn user() -> Check {
@@ -136,20 +126,5 @@ fn loop_devices(root: &SysRoot) -> Check {
         check.ok("there")
     } else {
         check.warn("missing", "run `modprobe loop`: until then, the disk size of a spec may not be applied")
-    }
-}
-
-fn kvm(root: &SysRoot) -> Check {
-    let check = Check::new("KVM", "/dev/kvm, for microVMs (not needed for execution on the host)");
-    let path = root.path("/dev/kvm");
-    if !path.exists() {
-        return check.warn(
-            "missing",
-            "switch virtualization on in the firmware, load kvm_intel or kvm_amd; a virtual machine needs a nested one",
-        );
-    }
-    match std::fs::File::options().read(true).write(true).open(&path) {
-        Ok(_) => check.ok("usable"),
-        Err(error) => check.warn(format!("there, but {error}"), "run the runner as root or as a member of the group `kvm`"),
     }
 }

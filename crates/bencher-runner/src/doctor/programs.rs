@@ -19,19 +19,11 @@ pub(super) async fn checks() -> Vec<Check> {
         Some(path) => mkfs.ok(path.display().to_string()),
         None => mkfs.warn("missing", "install the package `e2fsprogs`: until then, the disk size of a spec may not be applied"),
     };
-    let mut checks = vec![crun, mkfs];
-    for (name, expected) in [
-        ("firecracker", "for microVMs, which this version cannot run yet"),
-        ("jailer", "for microVMs, which this version cannot run yet (part of firecracker)"),
-    ] {
-        let found = version(name).await.unwrap_or_else(|| "not installed, not needed".to_owned());
-        checks.push(Check::new(name, expected).ok(found));
-    }
-    checks
+    vec![crun, mkfs]
 }
 
 /// From where a runner looks for it.
-fn find(name: &str) -> Option<PathBuf> {
+pub(super) fn find(name: &str) -> Option<PathBuf> {
     DEFAULT_PATH.split(':').map(|folder| PathBuf::from(folder).join(name)).find(|path| path.is_file())
 }
 

@@ -1,6 +1,7 @@
 use std::fs;
 
-use super::{Check, SysRoot, Verdict, machine, steadiness};
+use super::{Check, SysRoot, Verdict, machine, micro_vm, steadiness};
+use crate::cli::FirecrackerArgs;
 
 /// A machine of files.
 struct Machine(tempfile::TempDir);
@@ -16,10 +17,16 @@ impl Machine {
         Self(dir)
     }
 
+    fn micro_vms(&self, args: &FirecrackerArgs, needed: bool) -> Vec<Check> {
+        let wish = micro_vm::Wish { args, needed, ids: (1000, 10) };
+        micro_vm::of_machine(&SysRoot(self.0.path().to_owned()), wish)
+    }
+
     fn check(&self, name: &str) -> Check {
         let root = SysRoot(self.0.path().to_owned());
         let mut checks = machine::checks(&root);
         checks.extend(steadiness::checks(&root));
+        checks.extend(self.micro_vms(&FirecrackerArgs::default(), false));
         checks.into_iter().find(|check| check.name == name).expect("there is such a check")
     }
 }
@@ -114,4 +121,51 @@ fn a_machine_without_anything_is_told_so_and_breaks_nothing() {
     let machine = Machine::with(&[]);
     assert_eq!(machine.check("kernel").result, Verdict::Fail);
     assert_eq!(machine.check("KVM").result, Verdict::Warn, "execution on the host works without it");
+}
+
+#[test]
+fn what_microvms_need_is_missed_as_much_as_somebody_counts_on_it() {
+    let machine = Machine::with(&[("/dev/kvm", "no device")]);
+    let kvm = |needed| {
+        let checks = machine.micro_vms(&FirecrackerArgs::default(), needed);
+        checks.into_iter().find(|check| check.name == "KVM").unwrap()
+    };
+    assert_eq!((kvm(false).result, kvm(true).result), (Verdict::Warn, Verdict::Fail));
+    assert!(kvm(true).found.contains("is no KVM"), "{:?}", kvm(true));
+}
+
+#[test]
+fn huge_pages_matter_only_where_they_are_wanted() {
+    let meminfo = |total: u32| format!("HugePages_Total: {total}\nHugePages_Free: {total}\nHugepagesize:    2048 kB");
+    let judged = |total: u32, huge_pages: bool| {
+        let machine = Machine::with(&[("/proc/meminfo", &meminfo(total))]);
+        let checks = machine.micro_vms(&FirecrackerArgs { huge_pages, ..FirecrackerArgs::default() }, true);
+        checks.into_iter().find(|check| check.name == "huge pages").unwrap().result
+    };
+    assert_eq!((judged(0, false), judged(0, true), judged(512, true)), (Verdict::Ok, Verdict::Fail, Verdict::Ok));
+}
+
+#[test]
+fn numbers_of_users_that_somebody_has_are_named() {
+    let free = [("/etc/passwd", "root:x:0:0::/:/bin/sh\nada:x:999:999::/:/bin/sh"), ("/etc/subuid", "ada:1010:65536")];
+    check("user ids", &free, Verdict::Ok, "1000 to 1009, free");
+    check("user ids", &[("/etc/group", "video:x:1003:")], Verdict::Warn, "1000 to 1009, taken by video in /etc/group");
+    check("user ids", &[("/etc/subgid", "ada:900:200")], Verdict::Warn, "1000 to 1009, taken by ada in /etc/subgid");
+}
+
+#[test]
+fn controllers_of_both_versions_count() {
+    let v1 = ("/proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t3\t1\t1\nblkio\t0\t1\t1");
+    check("cgroups for microVMs", &[v1], Verdict::Warn, "no io");
+    check("cgroups for microVMs", &[v1, ("/sys/fs/cgroup/cgroup.controllers", "cpu io")], Verdict::Ok, "both");
+    check("KSM", &[("/sys/kernel/mm/ksm/run", "1")], Verdict::Warn, "on");
+}
+
+#[test]
+fn something_has_to_be_able_to_run_jobs() {
+    let ok = |name| Check::new(name, "").ok("x");
+    let able = [ok("KVM"), ok("microVM")];
+    assert_eq!(micro_vm::anything(&able, false).found, "microVMs");
+    assert_eq!(micro_vm::anything(&able[..1], true).found, "this machine itself, no microVMs");
+    assert_eq!(micro_vm::anything(&able[..1], false).result, Verdict::Warn);
 }

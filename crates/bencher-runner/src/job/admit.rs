@@ -9,11 +9,13 @@ pub(crate) struct Abilities {
     pub(crate) architecture: &'static str,
     /// Jobs without a sandbox may run on the host.
     pub(crate) allow_no_sandbox: bool,
+    /// Jobs run in microVMs.
+    pub(crate) micro_vms: bool,
 }
 
 impl Abilities {
-    pub(crate) const fn of_this_machine(allow_no_sandbox: bool) -> Self {
-        Self { os: std::env::consts::OS, architecture: std::env::consts::ARCH, allow_no_sandbox }
+    pub(crate) const fn of_this_machine(allow_no_sandbox: bool, micro_vms: bool) -> Self {
+        Self { os: std::env::consts::OS, architecture: std::env::consts::ARCH, allow_no_sandbox, micro_vms }
     }
 }
 
@@ -29,7 +31,10 @@ pub(crate) enum Refusal {
          runner with --danger-allow-no-sandbox if every benchmark it gets is trusted"
     )]
     NoSandbox,
-    #[error("the job's spec asks for the sandbox `{0}`: this runner cannot run microVMs yet; use a spec without a sandbox")]
+    #[error(
+        "the job's spec asks for the sandbox `{0}`, and this runner cannot start microVMs: its log said at its start what is missing, \
+         and `runner doctor` says what to do"
+    )]
     NoMicroVm(Sandbox),
 }
 
@@ -42,7 +47,8 @@ pub(crate) fn admit(spec: &Spec, abilities: Abilities) -> Result<(), Refusal> {
         return Err(Refusal::Architecture { wanted: spec.architecture, found: abilities.architecture });
     }
     match spec.sandbox {
-        Some(sandbox @ Sandbox::Firecracker) => Err(Refusal::NoMicroVm(sandbox)),
+        Some(sandbox @ Sandbox::Firecracker) if !abilities.micro_vms => Err(Refusal::NoMicroVm(sandbox)),
+        Some(Sandbox::Firecracker) => Ok(()),
         None if !abilities.allow_no_sandbox => Err(Refusal::NoSandbox),
         None => Ok(()),
     }

@@ -18,18 +18,31 @@ pub(crate) const METRICS_KEY: &str = "\0bencher";
 /// The message of an outcome, at most `max` bytes. What is larger becomes a failure that says so, with as much of the output
 /// as fits.
 pub(crate) fn message(job: JobUuid, outcome: JobOutcome, max: usize) -> String {
-    let (results, error) = match outcome {
+    let (results, warmups, error) = match outcome {
         JobOutcome::Canceled => return write(&FromRunner::Canceled { job }),
-        JobOutcome::Completed { results } => (results, None),
-        JobOutcome::Failed { results, error } => (results, Some(cut(error, MAX_ERROR_LEN))),
+        JobOutcome::Completed { results, warmups } => (results, warmups, None),
+        JobOutcome::Failed { results, warmups, error } => (results, warmups, Some(cut(error, MAX_ERROR_LEN))),
     };
     let results: Vec<IterationOutput> = results.into_iter().map(on_the_wire).collect();
-    let whole = write(&match &error {
-        None => FromRunner::Completed { job, results: results.clone() },
-        Some(error) => FromRunner::Failed { job, results: results.clone(), error: error.clone() },
-    });
+    let warmups: Vec<IterationOutput> = warmups.into_iter().map(on_the_wire).collect();
+    let of = |warmups: Option<Vec<IterationOutput>>| {
+        let results = results.clone();
+        write(&match &error {
+            None => FromRunner::Completed { job, results, warmups },
+            Some(error) => FromRunner::Failed { job, results, warmups, error: error.clone() },
+        })
+    };
+    if !warmups.is_empty() {
+        let whole = of(Some(warmups.clone()));
+        if whole.len() <= max {
+            return whole;
+        }
+    }
+    let whole = of(None);
     if whole.len() <= max {
-        return whole;
+        // What does not count gives way to what does.
+        let with_less = less(&warmups, max - whole.len()).map(|warmups| of(Some(warmups)));
+        return with_less.filter(|message| message.len() <= max).unwrap_or(whole);
     }
     let mut text = format!(
         "the result is {} bytes and the server takes at most {max} in one message: let the benchmark print less, or collect \
@@ -45,8 +58,8 @@ pub(crate) fn message(job: JobUuid, outcome: JobOutcome, max: usize) -> String {
 /// A stored message that no server takes, turned into a failure that one does. `None` where it cannot be read.
 pub(crate) fn cut_down(message: &str) -> Option<String> {
     let (job, results, error) = match serde_json::from_str(message).ok()? {
-        FromRunner::Completed { job, results } => (job, results, None),
-        FromRunner::Failed { job, results, error } => (job, results, Some(error)),
+        FromRunner::Completed { job, results, .. } => (job, results, None),
+        FromRunner::Failed { job, results, error, .. } => (job, results, Some(error)),
         FromRunner::Canceled { .. } | FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } => {
             return None;
         }
@@ -70,17 +83,31 @@ fn fitting(job: JobUuid, mut results: Vec<IterationOutput>, error: &str, max: us
             results.truncate(results.len() / 2);
             share = max / (2 * results.len().max(1));
         }
-        let short = results.iter().map(|result| IterationOutput {
-            exit_code: result.exit_code,
-            stdout: result.stdout.as_deref().map(|stream| ends(stream, share)),
-            stderr: result.stderr.as_deref().map(|stream| ends(stream, share)),
-            output: None,
-        });
-        let message = write(&FromRunner::Failed { job, results: short.collect(), error: error.to_owned() });
+        let short = results.iter().map(|result| shortened(result, share)).collect();
+        let message = write(&FromRunner::Failed { job, results: short, warmups: None, error: error.to_owned() });
         if message.len() <= max || results.is_empty() {
             return message;
         }
         share /= 2;
+    }
+}
+
+/// Warm-up runs for which there are `room` bytes: without files, the streams cut to equal shares; or none.
+fn less(warmups: &[IterationOutput], room: usize) -> Option<Vec<IterationOutput>> {
+    // In the worst case each byte takes six, as an escape.
+    let share = room / (2 * 6 * warmups.len().max(1));
+    (!warmups.is_empty() && share >= MIN_STREAM_LEN)
+        .then(|| warmups.iter().map(|warmup| shortened(warmup, share - MIN_STREAM_LEN / 2)).collect())
+}
+
+/// An iteration without its files, its streams cut to about `max` bytes each.
+fn shortened(result: &IterationOutput, max: usize) -> IterationOutput {
+    IterationOutput {
+        exit_code: result.exit_code,
+        stdout: result.stdout.as_deref().map(|stream| ends(stream, max)),
+        stderr: result.stderr.as_deref().map(|stream| ends(stream, max)),
+        output: None,
+        timings: result.timings,
     }
 }
 
@@ -117,6 +144,7 @@ fn on_the_wire(result: IterationResult) -> IterationOutput {
         stdout: text(&result.stdout),
         stderr: (!stderr.is_empty()).then_some(stderr),
         output: (!files.is_empty()).then_some(files),
+        timings: result.timings,
     }
 }
 

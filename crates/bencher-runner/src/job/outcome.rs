@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bencher_types::wire::channel::Timings;
 use bytes::Bytes;
 
 /// The end of a job.
@@ -9,10 +10,13 @@ use bytes::Bytes;
 pub enum JobOutcome {
     Completed {
         results: Vec<IterationResult>,
+        /// What the runs before the first iteration left: for people to look at, never measured.
+        warmups: Vec<IterationResult>,
     },
     /// With what there is of results.
     Failed {
         results: Vec<IterationResult>,
+        warmups: Vec<IterationResult>,
         error: String,
     },
     Canceled,
@@ -30,6 +34,8 @@ pub struct IterationResult {
     pub files: BTreeMap<String, Bytes>,
     /// What the runner measured itself, in Bencher Metric Format.
     pub metrics: Option<String>,
+    /// How long the parts of the iteration took.
+    pub timings: Option<Timings>,
 }
 
 impl IterationResult {
@@ -38,11 +44,18 @@ impl IterationResult {
         let files: usize = self.files.values().map(Bytes::len).sum();
         self.stdout.len() + self.stderr.len() + files
     }
+
+    /// What remains of a result that there is no room for.
+    pub(crate) fn without_output(self) -> Self {
+        let note =
+            format!("its {} bytes of output and files were not kept: with them the result would be too large", self.size());
+        Self { stdout: Bytes::new(), stderr: Bytes::new(), files: BTreeMap::new(), notes: vec![note], ..self }
+    }
 }
 
 impl JobOutcome {
     #[must_use]
     pub fn failed(error: impl Into<String>) -> Self {
-        Self::Failed { results: Vec::new(), error: error.into() }
+        Self::Failed { results: Vec::new(), warmups: Vec::new(), error: error.into() }
     }
 }

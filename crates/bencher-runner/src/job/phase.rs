@@ -1,6 +1,8 @@
 //! The phases of a job, each a type that the next step consumes.
 
-use bencher_types::wire::channel::ClaimedJob;
+use std::time::Duration;
+
+use bencher_types::wire::channel::{ClaimedJob, Timings};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -33,6 +35,7 @@ pub(crate) struct Prepared {
 /// A job whose benchmark is through, one way or another.
 pub(crate) struct Ran {
     results: Vec<IterationResult>,
+    warmups: Vec<IterationResult>,
     end: Verdict,
 }
 
@@ -81,6 +84,10 @@ impl Prepared {
         self.order.iterations
     }
 
+    pub(crate) fn warmups(&self) -> u32 {
+        self.order.warmups
+    }
+
     /// Runs every iteration. Stops early once the results cannot be delivered any more, being larger than `max_bytes`.
     pub(crate) async fn run(
         self,
@@ -89,26 +96,60 @@ impl Prepared {
         cancel: &CancellationToken,
         progress: &Progress,
     ) -> Ran {
-        let mut results = Vec::new();
+        let mut ran = Ran { results: Vec::new(), warmups: Vec::new(), end: Verdict::GoOn };
+        self.warm_up(&mut ran, sandbox, max_bytes, cancel, progress).await;
+        if ran.end != Verdict::GoOn {
+            return ran;
+        }
         let mut size = 0_usize;
         for iteration in 0..self.order.iterations {
             if cancel.is_cancelled() {
-                return Ran { results, end: Verdict::Canceled };
+                return Ran { end: Verdict::Canceled, ..ran };
             }
             progress.tell(Step::Running { iteration: iteration + 1, iterations: self.order.iterations });
             let (result, verdict) = self.iterate(sandbox, cancel).await;
             info!(iteration, exit_code = result.as_ref().map(|result| result.exit_code), "iteration ended");
             size += result.as_ref().map_or(0, IterationResult::size);
-            results.extend(result);
+            ran.results.extend(result);
             if verdict != Verdict::GoOn {
-                return Ran { results, end: verdict };
+                return Ran { end: verdict, ..ran };
             }
             if size > max_bytes {
                 // Delivery says what is wrong; further iterations would only be thrown away.
                 break;
             }
         }
-        Ran { results, end: Verdict::GoOn }
+        ran
+    }
+
+    /// Runs what comes before the first iteration. Its output is kept as far as there are `max_bytes` for all of it.
+    async fn warm_up(
+        &self,
+        ran: &mut Ran,
+        sandbox: &impl Sandbox,
+        max_bytes: usize,
+        cancel: &CancellationToken,
+        progress: &Progress,
+    ) {
+        let warmups = self.order.warmups;
+        let mut size = 0_usize;
+        for warmup in 1..=warmups {
+            if cancel.is_cancelled() {
+                ran.end = Verdict::Canceled;
+                return;
+            }
+            progress.tell(Step::WarmingUp { warmup, warmups });
+            let (result, verdict) = self.iterate(sandbox, cancel).await;
+            info!(warmup, exit_code = result.as_ref().map(|result| result.exit_code), "warm-up run ended");
+            ran.warmups.extend(result.map(|result| {
+                size += result.size();
+                if size > max_bytes { result.without_output() } else { result }
+            }));
+            ran.end = of_warmup(verdict, warmup, warmups);
+            if ran.end != Verdict::GoOn {
+                return;
+            }
+        }
     }
 
     /// Runs one iteration.
@@ -146,6 +187,7 @@ impl Prepared {
     fn result(&self, outcome: IterationOutcome) -> IterationResult {
         let notes = notes(&outcome, &self.plan);
         let metrics = metrics(self.order.measures, &self.plan.args, &outcome);
+        let timings = Some(timings(&outcome));
         let files = if self.order.measures.file_size {
             // Their sizes are in the metrics; a program's bytes are no benchmark results.
             std::collections::BTreeMap::new()
@@ -159,6 +201,7 @@ impl Prepared {
             notes,
             files,
             metrics,
+            timings,
         }
     }
 }
@@ -166,11 +209,25 @@ impl Prepared {
 impl Ran {
     pub(crate) fn outcome(self) -> JobOutcome {
         match self.end {
-            Verdict::GoOn => JobOutcome::Completed { results: self.results },
-            Verdict::Failed(error) => JobOutcome::Failed { results: self.results, error },
+            Verdict::GoOn => JobOutcome::Completed { results: self.results, warmups: self.warmups },
+            Verdict::Failed(error) => JobOutcome::Failed { results: self.results, warmups: self.warmups, error },
             Verdict::Canceled => JobOutcome::Canceled,
         }
     }
+}
+
+/// What follows from a warm-up run: a failure says that it was one.
+pub(crate) fn of_warmup(verdict: Verdict, warmup: u32, warmups: u32) -> Verdict {
+    match verdict {
+        Verdict::Failed(problem) => Verdict::Failed(format!("warm-up run {warmup} of {warmups} failed: {problem}")),
+        verdict => verdict,
+    }
+}
+
+/// How long the parts of an iteration took, as far as its sandbox knows.
+fn timings(outcome: &IterationOutcome) -> Timings {
+    let ns = |duration: Duration| u64::try_from(duration.as_nanos()).ok();
+    Timings { run_ns: ns(outcome.wall), ..Timings::default() }
 }
 
 fn sandbox_failure(error: &SandboxError) -> String {

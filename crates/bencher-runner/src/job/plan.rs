@@ -26,6 +26,10 @@ pub(crate) struct Order {
     pub(crate) file_paths: Vec<String>,
     pub(crate) measures: Measures,
     pub(crate) iterations: u32,
+    /// Runs before the first iteration, whose results do not count.
+    pub(crate) warmups: u32,
+    #[expect(dead_code, reason = "execution on the host has nothing to reuse")]
+    pub(crate) reuse: Reuse,
     pub(crate) failures: Failures,
 }
 
@@ -48,6 +52,21 @@ pub(crate) enum Failures {
 impl Failures {
     pub(crate) fn allowed(allow: bool) -> Self {
         if allow { Self::Allowed } else { Self::Fatal }
+    }
+}
+
+/// Whether the runs of a job share a microVM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// Each starts from the image in a machine of its own.
+    Never,
+    /// All run in one, each finding what the one before left.
+    WholeJob,
+}
+
+impl Reuse {
+    pub(crate) fn wanted(reuse: bool) -> Self {
+        if reuse { Self::WholeJob } else { Self::Never }
     }
 }
 
@@ -76,6 +95,8 @@ impl Order {
                 file_size: config.file_size.unwrap_or_default(),
             },
             iterations: config.iter.unwrap_or(1).max(1),
+            warmups: config.warmup_runs.unwrap_or_default(),
+            reuse: Reuse::wanted(config.reuse_vm.unwrap_or_default()),
             failures: Failures::allowed(config.allow_failure.unwrap_or_default()),
         }
     }

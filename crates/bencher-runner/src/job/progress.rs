@@ -10,6 +10,12 @@ pub enum Step {
     /// Its image is fetched and unpacked.
     #[default]
     Preparing,
+    /// Its benchmark runs, and what comes of it does not count yet.
+    WarmingUp {
+        /// Counted from 1.
+        warmup: u32,
+        warmups: u32,
+    },
     /// Its benchmark runs.
     Running {
         /// Counted from 1.

@@ -2,7 +2,7 @@
 
 use bencher_types::wire::channel::ClaimedJob;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{
     admit::Abilities,
@@ -10,25 +10,17 @@ use super::{
     outcome::JobOutcome,
     phase::Claimed,
     progress::Progress,
+    sandboxes::{Sandboxes, SandboxesError},
 };
-use crate::{
-    chain::chain,
-    config::JobPolicy,
-    daemon::Execute,
-    data_dir::DataDir,
-    sandbox::{
-        InfrastructureError,
-        host::{HostConfig, HostSandbox},
-    },
-};
+use crate::{chain::chain, config::JobPolicy, daemon::Execute, data_dir::DataDir};
 
 /// Why this machine cannot run jobs.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     #[error(transparent)]
     Images(#[from] OpenError),
-    #[error("host execution, which --danger-allow-no-sandbox asks for, is not possible")]
-    Sandbox(#[source] InfrastructureError),
+    #[error(transparent)]
+    Sandboxes(#[from] SandboxesError),
 }
 
 /// What jobs are run with.
@@ -36,30 +28,19 @@ pub struct Worker {
     policy: JobPolicy,
     abilities: Abilities,
     images: ImageSource,
-    /// Absent where the owner allows no host execution.
-    sandbox: Option<HostSandbox>,
+    sandboxes: Sandboxes,
 }
 
 impl Worker {
     /// Opens image cache and sandbox, and clears away what a killed runner left in them.
     ///
     /// # Errors
-    /// Either cannot be used.
+    /// The cache cannot be used, or a sandbox that was asked for expressly.
     pub async fn open(policy: &JobPolicy, data: &DataDir) -> Result<Self, WorkerError> {
         let images = ImageSource::open(&data.images(), policy.image_cache_bytes)?;
-        let sandbox = if policy.allow_no_sandbox {
-            let sandbox = HostSandbox::open(HostConfig::new(data.sandbox())).await.map_err(WorkerError::Sandbox)?;
-            warn!("jobs without a sandbox run directly on this machine: every benchmark it gets must be trusted");
-            for shortcoming in sandbox.shortcomings() {
-                warn!(shortcoming, "not every limit can be applied on this machine");
-            }
-            Some(sandbox)
-        } else {
-            warn!("this runner will refuse every job: it cannot run microVMs yet, and --danger-allow-no-sandbox was not given");
-            None
-        };
-        let abilities = Abilities::of_this_machine(sandbox.is_some());
-        Ok(Self { policy: policy.clone(), abilities, images, sandbox })
+        let sandboxes = Sandboxes::open(policy, data).await?;
+        let abilities = Abilities::of_this_machine(sandboxes.host.is_some(), false);
+        Ok(Self { policy: policy.clone(), abilities, images, sandboxes })
     }
 }
 
@@ -69,7 +50,7 @@ impl Execute for Worker {
             Ok(claimed) => claimed,
             Err(refusal) => return JobOutcome::failed(chain(&refusal)),
         };
-        let Some(sandbox) = &self.sandbox else {
+        let Some(sandbox) = &self.sandboxes.host else {
             return JobOutcome::failed("this runner has no sandbox to run the job in");
         };
         let prepared = match claimed.prepare(&self.images, &self.policy, &cancel).await {

@@ -148,7 +148,7 @@ async fn jobs_that_this_runner_must_not_run_are_refused_with_the_reason() {
     assert!(error.contains("--danger-allow-no-sandbox"), "{error}");
     let (refused, error) = failure().await;
     assert_eq!(refused, vm_job);
-    assert!(error.contains("this runner cannot run microVMs yet"), "{error}");
+    assert!(error.contains("this runner cannot start microVMs"), "{error}");
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ async fn a_stop_over_the_channel_drains_and_is_told_to_the_end() {
     let mut again = Channel::open(data.path()).await;
     again.say("{\"version\":1,\"request\":\"stop\"}\n").await;
     assert_eq!(again.next().await.expect("an answer")["status"]["job"]["canceling"], false, "saying it twice cancels nothing");
-    runner.finish(JobOutcome::Completed { results: Vec::new() });
+    runner.finish(JobOutcome::Completed { results: Vec::new(), warmups: Vec::new() });
     world.until(|seen| matches!(seen, Seen::Message(FromRunner::Completed { job, .. }) if *job == uuid).then_some(())).await;
     while channel.next().await.is_some() {}
     runner.ended().await;

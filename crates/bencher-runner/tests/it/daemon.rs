@@ -108,12 +108,15 @@ impl Runner {
 }
 
 pub(crate) fn printed(text: &str) -> JobOutcome {
-    JobOutcome::Completed { results: vec![IterationResult { stdout: text.to_owned().into(), ..IterationResult::default() }] }
+    JobOutcome::Completed {
+        results: vec![IterationResult { stdout: text.to_owned().into(), ..IterationResult::default() }],
+        warmups: Vec::new(),
+    }
 }
 
 /// The job and the first stdout of a completed result.
 fn completed(message: &FromRunner) -> (JobUuid, &str) {
-    let FromRunner::Completed { job, results } = message else { panic!("{message:?} is not completed") };
+    let FromRunner::Completed { job, results, .. } = message else { panic!("{message:?} is not completed") };
     (*job, results[0].stdout.as_deref().unwrap_or_default())
 }
 
@@ -144,8 +147,11 @@ async fn goes_the_whole_way(kind: Kind) {
     assert_eq!(spool_files(data.path()), 0);
     assert_eq!(world.message().await, FromRunner::Running { job: Some(second) });
     assert_eq!(runner.started().await, second);
-    runner.finish(JobOutcome::Failed { results: Vec::new(), error: "broken".to_owned() });
-    assert_eq!(world.message().await, FromRunner::Failed { job: second, results: Vec::new(), error: "broken".to_owned() });
+    runner.finish(JobOutcome::Failed { results: Vec::new(), warmups: Vec::new(), error: "broken".to_owned() });
+    assert_eq!(
+        world.message().await,
+        FromRunner::Failed { job: second, results: Vec::new(), warmups: None, error: "broken".to_owned() }
+    );
     assert!(matches!(world.message().await, FromRunner::Ready { .. }));
     runner.stop().await;
     runner.ended().await;
@@ -321,7 +327,7 @@ async fn a_result_too_large_for_one_message_arrives_as_a_failure_that_says_so() 
     let mut runner = Runner::with(world.addr, data.path(), &["--max-message-size", "64KiB"]);
     runner.started().await;
     let result = IterationResult { stdout: vec![b'x'; 1 << 20].into(), ..IterationResult::default() };
-    runner.finish(JobOutcome::Completed { results: vec![result] });
+    runner.finish(JobOutcome::Completed { results: vec![result], warmups: Vec::new() });
     let error = world
         .until(|seen| match seen {
             Seen::Message(FromRunner::Failed { job, error, .. }) if *job == uuid => Some(error.clone()),

@@ -5,6 +5,7 @@ mod binary;
 mod control;
 mod daemon;
 mod failures;
+mod install;
 mod network;
 mod real;
 mod sandbox;

@@ -78,8 +78,8 @@ impl Setting {
         let uuid = self.offer(image, script, more);
         self.world.cut();
         let ended = self.world.until(|seen| match seen {
-            Seen::Message(FromRunner::Completed { job, results }) if *job == uuid => Some((results.clone(), None)),
-            Seen::Message(FromRunner::Failed { job, results, error }) if *job == uuid => {
+            Seen::Message(FromRunner::Completed { job, results, .. }) if *job == uuid => Some((results.clone(), None)),
+            Seen::Message(FromRunner::Failed { job, results, error, .. }) if *job == uuid => {
                 Some((results.clone(), Some(error.clone())))
             }
             _ => None,

@@ -71,9 +71,21 @@ async fn the_doctor_names_what_is_missing_and_what_to_do() {
     }
     let of = |name: &str| checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {json}"));
     assert_eq!((&of("server")["result"], &of("runner key")["result"]), (&"fail".into(), &"fail".into()));
-    for name in
-        ["kernel", "processors", "memory", "cgroups", "namespaces", "overlayfs", "loop devices", "KVM", "crun", "jailer", "disk"]
-    {
+    for name in [
+        "kernel",
+        "processors",
+        "memory",
+        "cgroups",
+        "namespaces",
+        "overlayfs",
+        "loop devices",
+        "KVM",
+        "crun",
+        "microVM",
+        "sandbox",
+        "reflink",
+        "disk",
+    ] {
         of(name);
     }
     let table = verb(data.path(), &["doctor", "--host", "http://127.0.0.1:1"]).await;

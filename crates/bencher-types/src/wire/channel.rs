@@ -25,12 +25,18 @@ pub enum FromRunner {
     /// The runner is alive and works on its job.
     Heartbeat { job: Option<JobUuid> },
     /// The job's results.
-    Completed { job: JobUuid, results: Vec<IterationOutput> },
+    Completed {
+        job: JobUuid,
+        results: Vec<IterationOutput>,
+        /// What the warm-up runs left, where the job asked for some.
+        warmups: Option<Vec<IterationOutput>>,
+    },
     /// The job failed; what there is of results comes along.
     Failed {
         job: JobUuid,
         #[serde(default)]
         results: Vec<IterationOutput>,
+        warmups: Option<Vec<IterationOutput>>,
         error: String,
     },
     /// The runner stopped the job because it was told to.
@@ -105,4 +111,25 @@ pub struct IterationOutput {
     pub stderr: Option<String>,
     /// Files by path.
     pub output: Option<BTreeMap<String, String>>,
+    /// How long the parts of the iteration took, as far as the runner knows.
+    pub timings: Option<Timings>,
+}
+
+/// How long the parts of an iteration took, in nanoseconds. What a sandbox does not have is absent.
+#[skip_serializing_none]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonTimings)]
+pub struct Timings {
+    /// Making the iteration's own disk from the image.
+    pub clone_ns: Option<u64>,
+    /// From the start of the microVM until its first process began.
+    pub boot_ns: Option<u64>,
+    /// From there until the benchmark could be started.
+    pub init_ready_ns: Option<u64>,
+    /// From the start of the benchmark's process to its end.
+    pub run_ns: Option<u64>,
+    /// Taking output and files out of the sandbox.
+    pub collect_ns: Option<u64>,
+    /// Until nothing of the iteration was left on the machine.
+    pub teardown_ns: Option<u64>,
 }

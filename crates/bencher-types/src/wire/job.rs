@@ -58,9 +58,21 @@ pub struct JobConfig {
     pub average: Option<Average>,
     /// How many times the benchmark runs; once when absent.
     pub iter: Option<u32>,
+    /// How many times the benchmark runs before that, with results that do not count; none when absent.
+    pub warmup_runs: Option<u32>,
+    /// Whether all runs share one microVM. Without it, and when absent, each has its own.
+    pub reuse_vm: Option<bool>,
     pub fold: Option<Fold>,
     pub allow_failure: Option<bool>,
     pub backdate: Option<DateTime>,
+}
+
+impl JobConfig {
+    /// How many times the benchmark runs in all, those before the first that counts among them.
+    #[must_use]
+    pub fn runs(&self) -> u32 {
+        self.iter.unwrap_or(1).max(1).saturating_add(self.warmup_runs.unwrap_or_default())
+    }
 }
 
 /// What a job's runner delivered.
@@ -69,5 +81,7 @@ pub struct JobConfig {
 #[schema(as = JsonJobOutput)]
 pub struct JobOutput {
     pub results: Vec<IterationOutput>,
+    /// What the warm-up runs printed and wrote: kept to be looked at, never measured.
+    pub warmups: Option<Vec<IterationOutput>>,
     pub error: Option<String>,
 }

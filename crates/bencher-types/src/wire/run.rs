@@ -108,6 +108,10 @@ pub struct NewRunJob {
     pub file_size: Option<bool>,
     /// How many times the benchmark runs; once when absent.
     pub iter: Option<u32>,
+    /// How many times the benchmark runs before that, with results that do not count; none when absent.
+    pub warmup_runs: Option<u32>,
+    /// Whether all runs share one microVM. Without it, and when absent, each has its own.
+    pub reuse_vm: Option<bool>,
     pub allow_failure: Option<bool>,
     pub backdate: Option<DateTime>,
 }

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     /// A file for the log [default: standard output]
     #[arg(long)]
     pub(crate) log_path: Option<PathBuf>,
-    /// Error, Warning, Info, Debug, Trace or Off
+    /// Error, Warning, Info, Debug, Trace or Off; from Debug on, what User Mode Linux says of itself goes to standard error
     #[arg(long)]
     pub(crate) level: Option<String>,
     /// Only this module's lines

@@ -4,6 +4,7 @@ use std::{
     cell::RefCell,
     fs::{File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -46,6 +47,11 @@ impl Log {
         Ok(())
     }
 
+    /// Whether somebody looks for a fault.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.inner.borrow().level >= Level::Debug
+    }
+
     pub(crate) fn error(&self, text: &str) {
         self.line(Level::Error, "ERROR", text);
     }
@@ -69,7 +75,7 @@ impl Log {
     }
 }
 
-/// A file for lines, as the log and the metrics are.
+/// A file for lines, as the log and the metrics are. A pipe needs no reader yet, and a full one takes nothing.
 pub(crate) fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    OpenOptions::new().create(true).read(true).append(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
 }

@@ -14,6 +14,7 @@ use std::{
 
 use firecracker_stand_in::tools::REBOOT_EXIT_CODE;
 use nix::{
+    errno::Errno,
     libc,
     sys::{
         resource::{Resource, getrlimit, setrlimit},
@@ -40,6 +41,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) serial: Serial,
     pub(crate) run_dir: &'a Path,
     pub(crate) shim: &'a Path,
+    /// Whether what the kernel says of itself goes to standard error.
+    pub(crate) verbose: bool,
 }
 
 /// Where what the guest writes to its serial port goes.
@@ -87,13 +90,16 @@ impl Machine {
         let program = executable(Path::new(&plan.boot.kernel_image_path), plan.run_dir)?;
         let mut command = Command::new(program);
         command.args(arguments(plan)).env_clear().env("LD_PRELOAD", plan.shim).env("TMPDIR", plan.run_dir);
-        command.stdin(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        command.stdin(Stdio::null()).process_group(0);
+        if !plan.verbose {
+            command.stderr(Stdio::null());
+        }
         if let Serial::File(path) = &plan.serial {
             command.stdout(crate::log::append(path)?);
         }
         let memory = u64::try_from(plan.machine.mem_size_mib).unwrap_or(u64::MAX).saturating_mul(1 << 20);
         // SAFETY: only system calls are made between fork and exec.
-        unsafe { command.pre_exec(move || make_room_for_memory(memory)) };
+        unsafe { command.pre_exec(move || fix_addresses().and_then(|()| make_room_for_memory(memory))) };
         let mut command = tokio::process::Command::from(command);
         let child = command.kill_on_drop(true).spawn()?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or(io::ErrorKind::NotFound)?;
@@ -101,11 +107,19 @@ impl Machine {
     }
 
     pub(crate) fn pause(&self) -> io::Result<()> {
-        Ok(killpg(self.group, Signal::SIGSTOP)?)
+        self.signal(Signal::SIGSTOP)
     }
 
     pub(crate) fn resume(&self) -> io::Result<()> {
-        Ok(killpg(self.group, Signal::SIGCONT)?)
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// A guest that came to its end stands still as it is.
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        match killpg(self.group, signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// The socket of the management console.
@@ -114,10 +128,23 @@ impl Machine {
     }
 }
 
+/// The kernel takes everything from its own text to the end of its heap for memory, which a random place makes up to 1 GiB
+/// larger.
+fn fix_addresses() -> io::Result<()> {
+    // SAFETY: a number for the process's own way to place things.
+    match unsafe { libc::personality(libc::c_ulong::from(libc::ADDR_NO_RANDOMIZE.cast_unsigned())) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// What the kernel adds to its guest's memory: its own text and data.
+const KERNEL_MEMORY: u64 = 128 << 20;
+
 /// The guest's memory is a file here, which a limit for the jail's own files must not bound.
 fn make_room_for_memory(bytes: u64) -> io::Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_FSIZE)?;
-    let wanted = bytes.saturating_add(1 << 20).max(soft).min(hard);
+    let wanted = bytes.saturating_add(KERNEL_MEMORY).max(soft).min(hard);
     Ok(setrlimit(Resource::RLIMIT_FSIZE, wanted, hard)?)
 }
 

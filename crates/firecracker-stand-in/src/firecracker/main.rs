@@ -167,7 +167,7 @@ async fn after_guest(status: ExitStatus, api: &Api) {
         End::Reboot => {}
         End::Panic if reboots => api.log.info("the guest's kernel panicked"),
         End::Panic => std::future::pending().await,
-        End::Crash => api.log.error("Unexpected exit reason on vcpu run: Shutdown"),
+        End::Crash => api.log.error(&format!("Unexpected exit reason on vcpu run: Shutdown ({status})")),
     }
 }
 

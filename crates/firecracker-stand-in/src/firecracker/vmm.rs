@@ -319,6 +319,7 @@ impl Vmm {
             serial: self.serial_out.as_ref().map_or(Serial::Stdout, |path| Serial::File(path.into())),
             run_dir: self.surroundings.run_dir.path(),
             shim: &tools.shim,
+            verbose: self.surroundings.log.is_verbose(),
         };
         let (machine, child) = Machine::start(&plan).map_err(|error| Fault::Guest(error.to_string()))?;
         self.machine = Some(machine);

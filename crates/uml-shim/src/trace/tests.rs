@@ -9,6 +9,7 @@ fn stopped_by(signal: c_int) -> c_int {
 fn a_driven_process_that_was_stopped_from_outside_is_sent_on_as_before() {
     resumed(1001, libc::PTRACE_SYSEMU);
     assert_eq!(after_stop(1001, stopped_by(libc::SIGSTOP)), Some(libc::PTRACE_SYSEMU));
+    assert_eq!(after_stop(1001, stopped_by(libc::SIGCONT)), Some(libc::PTRACE_SYSEMU));
 }
 
 #[test]
@@ -41,4 +42,17 @@ fn the_whole_state_keeps_what_was_given_and_drops_unknown_components() {
     assert_eq!(whole[COMPONENTS_AT..COMPONENTS_AT + 8], KNOWN_COMPONENTS.to_ne_bytes());
     assert_eq!(whole[COMPONENTS_AT + 8..2696], part[COMPONENTS_AT + 8..]);
     assert!(whole[2696..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn only_what_runs_guest_code_counts_as_driving() {
+    assert!(is_resume(libc::PTRACE_SYSEMU) && is_resume(libc::PTRACE_SYSCALL));
+    assert!(!is_resume(libc::PTRACE_GETREGS));
+}
+
+#[test]
+fn only_the_extended_state_is_ever_too_small() {
+    assert!(is_set_state(libc::PTRACE_SETREGSET, EXTENDED_STATE));
+    assert!(!is_set_state(libc::PTRACE_SETREGSET, 1));
+    assert!(!is_set_state(libc::PTRACE_GETREGSET, EXTENDED_STATE));
 }

@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
 use super::{Bounds, Close, CloseReason, Input, Nudge, Output, Session};
-use crate::queue::{Held, Resume, Terminal};
+use crate::queue::{Delivered, Held, Resume, Terminal};
 
 const TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -93,12 +93,12 @@ fn heartbeats_are_not_acknowledged_and_seldom_written() {
 fn a_result_is_acknowledged_once_it_is_stored() {
     let job = JobUuid::random();
     let mut session = running(job);
-    let result = Input::Message(FromRunner::Completed { job, results: Vec::new() });
-    assert_eq!(session.on(result.clone(), at(5)), [Output::Finish(job, Terminal::Completed(Vec::new()))]);
+    let result = Input::Message(FromRunner::Completed { job, results: Vec::new(), warmups: None });
+    assert_eq!(session.on(result.clone(), at(5)), [Output::Finish(job, Terminal::Completed(Delivered::default()))]);
     assert_eq!(session.on(Input::Finished(job), at(5)), [Output::Send(ToRunner::Ack { job: Some(job) })]);
     assert_eq!(session.held(), None);
     // The same again, because the acknowledgement was lost.
-    assert_eq!(session.on(result, at(6)), [Output::Finish(job, Terminal::Completed(Vec::new()))]);
+    assert_eq!(session.on(result, at(6)), [Output::Finish(job, Terminal::Completed(Delivered::default()))]);
     assert_eq!(session.on(Input::Finished(job), at(6)), [Output::Send(ToRunner::Ack { job: Some(job) })]);
 }
 
@@ -209,7 +209,7 @@ fn any_input(job: JobUuid) -> impl Strategy<Value = Input> {
         Just(ready(1)),
         Just(Input::Message(FromRunner::Running { job: None })),
         Just(Input::Message(FromRunner::Heartbeat { job: Some(job) })),
-        Just(Input::Message(FromRunner::Completed { job, results: Vec::new() })),
+        Just(Input::Message(FromRunner::Completed { job, results: Vec::new(), warmups: None })),
         Just(Input::Message(FromRunner::Canceled { job })),
         Just(Input::Garbage),
         Just(Input::Nudge(Nudge::Wake)),

@@ -1,11 +1,27 @@
 //! What can go wrong with a run, apart from the server.
 
-use std::{io, process::ExitStatus};
+use std::{fmt, io, process::ExitStatus};
 
 use bencher_analysis::AdapterError;
 use bencher_types::{JobUuid, ReportUuid};
 
 use crate::{client::ApiError, exit::Exit};
+
+/// One run of the command, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Warmup(u32),
+    Iteration(u32),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Warmup(number) => write!(f, "warm-up {number}"),
+            Self::Iteration(number) => write!(f, "iteration {number}"),
+        }
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
@@ -23,9 +39,8 @@ pub(crate) enum RunError {
         #[source]
         source: io::Error,
     },
-    /// People count iterations from 1.
-    #[error("`{command}` failed in iteration {}: {status}", .iteration + 1)]
-    CommandFailed { command: String, iteration: u32, status: ExitStatus },
+    #[error("`{command}` failed in {part}: {status}")]
+    CommandFailed { command: String, part: Part, status: ExitStatus },
     #[error("`{command}` printed nothing on its standard output, and no --file was given")]
     NothingPrinted { command: String },
     #[error("there is nothing in {paths}")]

@@ -10,7 +10,7 @@ use std::{
 use tokio::process::Command;
 
 use super::{
-    error::RunError,
+    error::{Part, RunError},
     read::{self, Tee},
     request::{self, Measured, Timing},
 };
@@ -20,6 +20,12 @@ use crate::{cli::run::Run, clock, output::Out};
 pub(super) async fn measure(out: Out, args: &Run) -> Result<Measured, RunError> {
     request::something_to_do(args, !io::stdin().is_terminal())?;
     let argv = request::argv(args);
+    if let Some(argv) = &argv {
+        for warmup in 0..args.warmup {
+            out.talk(&format!("warm-up {warmup} of {}", args.warmup));
+            run(out, args, argv, Part::Warmup(warmup)).await?;
+        }
+    }
     let start = clock::now();
     let mut results = Vec::new();
     let iterations = if argv.is_some() { args.iter } else { 1 };
@@ -45,14 +51,7 @@ async fn one(out: Out, args: &Run, argv: Option<&[String]>, iteration: u32) -> R
     let mut printed = String::new();
     match argv {
         Some(argv) => {
-            let ran = execute(argv, &request::command_name(args), args.quiet).await?;
-            if !ran.status.success() {
-                let failed = RunError::CommandFailed { command: request::command_name(args), iteration, status: ran.status };
-                if !args.allow_failure {
-                    return Err(failed);
-                }
-                out.talk(&format!("warning: {failed}"));
-            }
+            let ran = run(out, args, argv, Part::Iteration(iteration)).await?;
             if args.build_time {
                 results.push(request::own_metric(&request::command_name(args), "build-time", ran.took.as_secs_f64()));
             }
@@ -75,6 +74,19 @@ async fn one(out: Out, args: &Run, argv: Option<&[String]>, iteration: u32) -> R
         results.push(printed);
     }
     Ok(results)
+}
+
+/// Runs the command once; that it fails is told or is the end, as the arguments say.
+async fn run(out: Out, args: &Run, argv: &[String], part: Part) -> Result<Ran, RunError> {
+    let ran = execute(argv, &request::command_name(args), args.quiet).await?;
+    if !ran.status.success() {
+        let failed = RunError::CommandFailed { command: request::command_name(args), part, status: ran.status };
+        if !args.allow_failure {
+            return Err(failed);
+        }
+        out.talk(&format!("warning: {failed}"));
+    }
+    Ok(ran)
 }
 
 struct Ran {

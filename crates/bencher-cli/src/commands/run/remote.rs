@@ -16,7 +16,14 @@ use super::{
     interrupt::{Interrupt, Interrupts, Wish},
     show_report,
 };
-use crate::{client::Answer, commands::Context, error::CliError, exit::Exit, limits, output::Out};
+use crate::{
+    client::Answer,
+    commands::Context,
+    error::CliError,
+    exit::Exit,
+    limits,
+    output::{Out, timings},
+};
 
 /// A job to wait for.
 #[derive(Clone, Debug)]
@@ -154,6 +161,9 @@ async fn poll(context: &Context, job: &JobRef, wait: Wait, progress: &Progress) 
 fn show_output(out: Out, job: &Job) {
     let Some(output) = &job.output else { return };
     for (index, result) in output.results.iter().enumerate() {
+        if let Some(timings) = result.timings.as_ref().and_then(timings::spoken) {
+            out.talk(&format!("--- times of iteration {index}: {timings}"));
+        }
         for (name, text) in [("stdout", &result.stdout), ("stderr", &result.stderr)] {
             let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { continue };
             let shown = tail(text, limits::SHOWN_OUTPUT_BYTES);

@@ -139,6 +139,8 @@ fn new_job(args: &Run, backdate: Option<DateTime>) -> Option<NewRunJob> {
         build_time: args.build_time.then_some(true),
         file_size: (!args.file_size.is_empty()).then_some(true),
         iter: Some(args.iter),
+        warmup_runs: (args.warmup > 0).then_some(args.warmup),
+        reuse_vm: remote.reuse_vm.then_some(true),
         allow_failure: args.allow_failure.then_some(true),
         backdate,
     })

@@ -124,3 +124,55 @@ fn a_log_level_that_is_none_is_refused() {
     let cli = Case::new("runner = \"box\"\nlog_level = \"debug\"").parse(&["up"]).expect("a good file");
     assert_eq!(cli.log_level.filter().to_string(), "debug");
 }
+
+#[test]
+fn the_section_of_microvms_holds_for_the_daemon_the_doctor_and_runs_in_microvms() {
+    let case = Case::new(
+        "runner = \"box\"\n[firecracker]\nbinary_path = \"/opt/firecracker\"\nkernel_path = \"vmlinux\"\nhuge_pages = true\n\
+         modules = [\"a.ko\", \"/lib/b.ko\"]\nuid_base = 70000\nallow_networks = [\"10.1.0.0/16\", \"192.168.7.0/24\"]\n",
+    );
+    let folder = case.dir.path().canonicalize().expect("a path");
+    let check = |firecracker: &crate::cli::FirecrackerArgs| {
+        assert_eq!(firecracker.binary_path.as_deref(), Some(Path::new("/opt/firecracker")));
+        assert_eq!(firecracker.kernel_path, Some(folder.join("vmlinux")), "a path is the file's neighbour");
+        assert_eq!(firecracker.modules, [folder.join("a.ko"), "/lib/b.ko".into()]);
+        assert_eq!((firecracker.huge_pages, firecracker.uid_base), (true, Some(70000)));
+        assert_eq!(firecracker.allow_networks, ["10.1.0.0/16", "192.168.7.0/24"]);
+    };
+    check(&case.up(&["up"]).firecracker);
+    let run = |args: &[&str]| match case.parse(&[&["run", "--image", "x"], args].concat()).expect("a good line").command {
+        Command::Run(run) => run.firecracker,
+        other => panic!("{other:?}"),
+    };
+    check(&run(&["--sandbox", "firecracker"]));
+    assert_eq!(
+        run(&["--sandbox", "firecracker", "--firecracker-kernel-path", "/k"]).kernel_path.as_deref(),
+        Some(Path::new("/k"))
+    );
+    assert!(!run(&["--sandbox", "none"]).is_given(), "a run on the host does not look at the file");
+    match case.parse(&["doctor"]).expect("a good line").command {
+        Command::Doctor(doctor) => check(&doctor.firecracker),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn values_for_microvms_are_checked() {
+    for (line, part) in [
+        ("allow_networks = [\"10.1.0.0\"]", "ADDRESS/BITS"),
+        ("allow_networks = [\"10.1.0.0/33\"]", "ADDRESS/BITS"),
+        ("allow_networks = [\"fd00::/8\"]", "ADDRESS/BITS"),
+        ("cgroup_parent = \"../x\"", "one name"),
+        ("uid_base = 0", "uid-base"),
+        ("modules = [1]", "a list of something else than texts"),
+        ("no_jailer = true\njailer_path = \"/j\"", ""),
+    ] {
+        let said = Case::new(&format!("runner = \"box\"\n[firecracker]\n{line}\n")).parse(&["up"]);
+        match said {
+            Err(error) => assert!(error.to_string().contains(part), "{error}"),
+            Ok(_) => assert_eq!(part, "", "{line}"),
+        }
+    }
+    let up = Case::new("runner = \"box\"\n[firecracker]\nmodules = []\n").up(&["up"]);
+    assert!(up.firecracker.modules.is_empty());
+}

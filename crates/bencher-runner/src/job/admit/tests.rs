@@ -5,7 +5,7 @@ use bencher_types::{
 
 use super::{Abilities, Refusal, admit};
 
-const ALLOWED: Abilities = Abilities { os: "linux", architecture: "x86_64", allow_no_sandbox: true };
+const ALLOWED: Abilities = Abilities { os: "linux", architecture: "x86_64", allow_no_sandbox: true, micro_vms: false };
 
 fn spec(sandbox: Option<Sandbox>) -> Spec {
     Spec {
@@ -37,7 +37,10 @@ fn host_jobs_need_the_owners_word() {
 #[test]
 fn a_job_for_a_microvm_is_never_run_on_the_host_instead() {
     let refusal = admit(&spec(Some(Sandbox::Firecracker)), ALLOWED).expect_err("there is no microVM");
-    assert!(refusal.to_string().contains("this runner cannot run microVMs yet"), "{refusal}");
+    assert!(refusal.to_string().contains("this runner cannot start microVMs"), "{refusal}");
+    let able = Abilities { allow_no_sandbox: false, micro_vms: true, ..ALLOWED };
+    assert_eq!(admit(&spec(Some(Sandbox::Firecracker)), able), Ok(()));
+    assert_eq!(admit(&spec(None), able), Err(Refusal::NoSandbox));
 }
 
 #[test]

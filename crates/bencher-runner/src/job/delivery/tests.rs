@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
-use bencher_types::{JobUuid, wire::channel::FromRunner};
+use bencher_types::{
+    JobUuid,
+    wire::channel::{FromRunner, Timings},
+};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -30,12 +33,13 @@ fn a_result_goes_out_as_the_wire_describes_it() {
         notes: Vec::new(),
         files: BTreeMap::from([("a".to_owned(), Bytes::from_static(b"\xffb"))]),
         metrics: Some("{}".to_owned()),
+        timings: Some(Timings { run_ns: Some(7), ..Timings::default() }),
     };
-    let text = message(job, JobOutcome::Completed { results: vec![result] }, LARGE);
+    let text = message(job, JobOutcome::Completed { results: vec![result], warmups: Vec::new() }, LARGE);
     assert_eq!(
         text,
         format!(
-            r#"{{"event":"completed","job":"{job}","results":[{{"exit_code":0,"stdout":"out","output":{{"\u0000bencher":"{{}}","a":"{}b"}}}}]}}"#,
+            r#"{{"event":"completed","job":"{job}","results":[{{"exit_code":0,"stdout":"out","output":{{"\u0000bencher":"{{}}","a":"{}b"}},"timings":{{"run_ns":7}}}}]}}"#,
             '\u{fffd}'
         )
     );
@@ -53,7 +57,7 @@ fn notes_of_the_runner_follow_stderr() {
     let result =
         IterationResult { stderr: Bytes::from_static(b"x"), notes: vec!["one".to_owned(), "two".to_owned()], ..printed("") };
     let FromRunner::Completed { results, .. } =
-        parse(&message(JobUuid::random(), JobOutcome::Completed { results: vec![result] }, LARGE))
+        parse(&message(JobUuid::random(), JobOutcome::Completed { results: vec![result], warmups: Vec::new() }, LARGE))
     else {
         panic!("it is completed")
     };
@@ -63,7 +67,7 @@ fn notes_of_the_runner_follow_stderr() {
 
 #[test]
 fn a_result_larger_than_the_message_fails_the_job_and_says_both_sizes() {
-    let outcome = JobOutcome::Completed { results: vec![printed(vec![b'x'; 100_000])] };
+    let outcome = JobOutcome::Completed { results: vec![printed(vec![b'x'; 100_000])], warmups: Vec::new() };
     let text = message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE);
     assert!(text.len() <= MIN_MESSAGE_SIZE);
     let FromRunner::Failed { results, error, .. } = parse(&text) else { panic!("it is failed") };
@@ -74,7 +78,8 @@ fn a_result_larger_than_the_message_fails_the_job_and_says_both_sizes() {
 
 #[test]
 fn a_failure_that_is_too_large_keeps_its_own_reason_first() {
-    let outcome = JobOutcome::Failed { results: vec![printed(vec![b'x'; 100_000])], error: "exit code 7".to_owned() };
+    let outcome =
+        JobOutcome::Failed { results: vec![printed(vec![b'x'; 100_000])], warmups: Vec::new(), error: "exit code 7".to_owned() };
     let FromRunner::Failed { error, .. } = parse(&message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE)) else {
         panic!("it is failed")
     };
@@ -84,17 +89,39 @@ fn a_failure_that_is_too_large_keeps_its_own_reason_first() {
 #[test]
 fn a_stored_message_that_no_server_takes_is_cut_down() {
     let job = JobUuid::random();
-    let stored = message(job, JobOutcome::Completed { results: vec![printed(vec![b'x'; 1 << 20])] }, LARGE);
+    let stored = message(job, JobOutcome::Completed { results: vec![printed(vec![b'x'; 1 << 20])], warmups: Vec::new() }, LARGE);
     let cut = cut_down(&stored).expect("it is a result");
     assert!(cut.len() <= CUT_DOWN_SIZE);
     assert!(matches!(parse(&cut), FromRunner::Failed { job: same, .. } if same == job));
     assert_eq!(cut_down("?"), None);
 }
 
+#[test]
+fn warm_up_runs_go_along_and_give_way_to_results() {
+    let warm = |bytes: usize| vec![printed(vec![b'w'; bytes]), printed("second")];
+    let sent = |results: usize, warmups: usize| {
+        let outcome = JobOutcome::Completed { results: vec![printed(vec![b'x'; results])], warmups: warm(warmups) };
+        let text = message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE);
+        assert!(text.len() <= MIN_MESSAGE_SIZE);
+        let FromRunner::Completed { results, warmups, .. } = parse(&text) else { panic!("it is completed: {text:.200}") };
+        (results[0].stdout.clone().unwrap(), warmups)
+    };
+    let (_, warmups) = sent(10, 10);
+    assert_eq!(warmups.unwrap()[0].stdout.as_deref(), Some("wwwwwwwwww"));
+    let (result, warmups) = sent(40_000, 40_000);
+    assert_eq!(result.len(), 40_000, "what counts is whole");
+    let warmups = warmups.unwrap();
+    assert!(warmups[0].stdout.as_deref().unwrap().contains("bytes left out"));
+    assert_eq!(warmups[1].stdout.as_deref(), Some("second"));
+    let (result, warmups) = sent(65_000, 40_000);
+    assert_eq!((result.len(), warmups), (65_000, None));
+}
+
 proptest! {
     #[test]
     fn whatever_came_of_a_job_fits(
         results in prop::collection::vec((any::<i32>(), prop::collection::vec(any::<u8>(), 0..200), 0_usize..3000), 0..300),
+        warmups in prop::collection::vec(0_usize..40_000, 0..5),
         error in prop::option::of("\\PC{0,40}"),
         error_times in 1_usize..2000,
     ) {
@@ -102,9 +129,10 @@ proptest! {
             .into_iter()
             .map(|(exit_code, bytes, times)| IterationResult { exit_code, ..printed(bytes.repeat(times / 100)) })
             .collect();
+        let warmups = warmups.into_iter().map(|bytes| printed(vec![1_u8; bytes])).collect();
         let outcome = match error {
-            Some(error) => JobOutcome::Failed { results, error: error.repeat(error_times) },
-            None => JobOutcome::Completed { results },
+            Some(error) => JobOutcome::Failed { results, warmups, error: error.repeat(error_times) },
+            None => JobOutcome::Completed { results, warmups },
         };
         let text = message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE);
         prop_assert!(text.len() <= MIN_MESSAGE_SIZE, "{} bytes", text.len());

@@ -9,10 +9,10 @@ use std::{
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::{Image, JobOutcome, Order, Prepared, Progress};
+use super::{Image, IterationResult, JobOutcome, Order, Prepared, Progress};
 use crate::{
     config::Bounds,
-    job::plan::{Failures, Measures},
+    job::plan::{Failures, Measures, Reuse},
     sandbox::{
         CapturedStream, CollectedFile, Ended, ExecutionPlan, Exit, ImageError, IterationOutcome, Network, Resources, Sandbox,
         SandboxError, SkipReason, SkippedFile, command::Overrides,
@@ -63,6 +63,10 @@ fn ended(exit: Exit, stdout: &str) -> IterationOutcome {
 }
 
 fn prepared(iterations: u32, failures: Failures, measures: Measures) -> Prepared {
+    warmed_up(0, iterations, failures, measures)
+}
+
+fn warmed_up(warmups: u32, iterations: u32, failures: Failures, measures: Measures) -> Prepared {
     let order = Order {
         overrides: Overrides { entrypoint: Some(vec!["/bench".to_owned()]), ..Overrides::default() },
         network: Network::None,
@@ -72,6 +76,8 @@ fn prepared(iterations: u32, failures: Failures, measures: Measures) -> Prepared
         file_paths: vec!["out".to_owned()],
         measures,
         iterations,
+        warmups,
+        reuse: Reuse::Never,
         failures,
     };
     let config = serde_json::from_value(serde_json::json!({
@@ -88,7 +94,7 @@ async fn run(prepared: Prepared, script: &Script) -> JobOutcome {
 async fn fails(outcomes: Vec<Result<IterationOutcome, SandboxError>>) -> (Vec<String>, String) {
     let iterations = u32::try_from(outcomes.len()).expect("few") + 1;
     let outcome = run(prepared(iterations, Failures::Fatal, Measures::default()), &Script::new(outcomes)).await;
-    let JobOutcome::Failed { results, error } = outcome else { panic!("{outcome:?} is no failure") };
+    let JobOutcome::Failed { results, error, .. } = outcome else { panic!("{outcome:?} is no failure") };
     (results.iter().map(|result| String::from_utf8_lossy(&result.stdout).into_owned()).collect(), error)
 }
 
@@ -96,7 +102,7 @@ async fn fails(outcomes: Vec<Result<IterationOutcome, SandboxError>>) -> (Vec<St
 async fn every_iteration_is_a_result() {
     let script = Script::new((0..3).map(|n| Ok(ended(Exit::Code(0), &n.to_string()))));
     let outcome = run(prepared(3, Failures::Fatal, Measures::default()), &script).await;
-    let JobOutcome::Completed { results } = outcome else { panic!("{outcome:?} is not completed") };
+    let JobOutcome::Completed { results, .. } = outcome else { panic!("{outcome:?} is not completed") };
     assert_eq!(results.iter().map(|result| &result.stdout[..]).collect::<Vec<_>>(), [b"0", b"1", b"2"]);
 }
 
@@ -111,7 +117,7 @@ async fn an_exit_code_fails_the_job_with_what_there_is_of_results() {
 async fn an_allowed_failure_is_a_result_like_another() {
     let script = Script::new([Ok(ended(Exit::Code(7), "one")), Ok(ended(Exit::Signal(9), "two"))]);
     let outcome = run(prepared(2, Failures::Allowed, Measures::default()), &script).await;
-    let JobOutcome::Completed { results } = outcome else { panic!("{outcome:?} is not completed") };
+    let JobOutcome::Completed { results, .. } = outcome else { panic!("{outcome:?} is not completed") };
     assert_eq!(results.iter().map(|result| result.exit_code).collect::<Vec<_>>(), [7, 137]);
 }
 
@@ -127,7 +133,7 @@ async fn a_timeout_delivers_what_was_written_until_then_and_says_so() {
     let late = IterationOutcome { ended: Ended::TimedOut, ..ended(Exit::Signal(15), "so far") };
     // Allowing failures does not allow hanging.
     let outcome = run(prepared(2, Failures::Allowed, Measures::default()), &Script::new([Ok(late)])).await;
-    let JobOutcome::Failed { results, error } = outcome else { panic!("{outcome:?} is no failure") };
+    let JobOutcome::Failed { results, error, .. } = outcome else { panic!("{outcome:?} is no failure") };
     assert_eq!(error, "Benchmark did not finish within 60 seconds");
     assert_eq!(&results[0].stdout[..], b"so far");
     assert!(results[0].notes[0].contains("partial"), "{:?}", results[0].notes);
@@ -161,7 +167,7 @@ async fn iterations_stop_when_their_results_cannot_be_delivered_any_more() {
     let large = "x".repeat(6000);
     let script = Script::new((0..5).map(|_| Ok(ended(Exit::Code(0), &large))));
     let outcome = run(prepared(5, Failures::Fatal, Measures::default()), &script).await;
-    assert!(matches!(outcome, JobOutcome::Completed { results } if results.len() == 2));
+    assert!(matches!(outcome, JobOutcome::Completed { results, .. } if results.len() == 2));
     assert_eq!(script.left(), 3);
 }
 
@@ -172,12 +178,12 @@ async fn sizes_of_files_are_measured_instead_of_delivering_them() {
         || IterationOutcome { files: BTreeMap::from([("out".to_owned(), file.clone())]), ..ended(Exit::Code(0), "") };
     let measures = Measures { build_time: false, file_size: true };
     let outcome = run(prepared(1, Failures::Fatal, measures), &Script::new([Ok(with_files())])).await;
-    let JobOutcome::Completed { results } = outcome else { panic!("{outcome:?} is not completed") };
+    let JobOutcome::Completed { results, .. } = outcome else { panic!("{outcome:?} is not completed") };
     assert!(results[0].files.is_empty());
     assert_eq!(results[0].metrics.as_deref(), Some(r#"{"out":{"file-size":{"value":5}}}"#));
 
     let outcome = run(prepared(1, Failures::Fatal, Measures::default()), &Script::new([Ok(with_files())])).await;
-    let JobOutcome::Completed { results } = outcome else { panic!("{outcome:?} is not completed") };
+    let JobOutcome::Completed { results, .. } = outcome else { panic!("{outcome:?} is not completed") };
     assert_eq!(results[0].files["out"], "bytes");
 }
 
@@ -190,9 +196,42 @@ async fn what_is_missing_or_cut_is_noted() {
         ..ended(Exit::Code(0), "")
     };
     let outcome = run(prepared(1, Failures::Fatal, Measures::default()), &Script::new([Ok(outcome)])).await;
-    let JobOutcome::Completed { results } = outcome else { panic!("{outcome:?} is not completed") };
+    let JobOutcome::Completed { results, .. } = outcome else { panic!("{outcome:?} is not completed") };
     assert_eq!(
         results[0].notes,
         ["stdout was 5 bytes; the first 2 are kept", "file `out` was not collected: the file does not exist", "no cgroups"]
     );
+}
+
+#[tokio::test]
+async fn warm_up_runs_come_first_and_do_not_count() {
+    let script = Script::new(["w1", "w2", "1"].map(|stdout| Ok(ended(Exit::Code(0), stdout))));
+    let outcome = run(warmed_up(2, 1, Failures::Fatal, Measures::default()), &script).await;
+    let JobOutcome::Completed { results, warmups } = outcome else { panic!("{outcome:?} is not completed") };
+    let printed = |of: &[IterationResult]| of.iter().map(|result| result.stdout.clone()).collect::<Vec<_>>();
+    assert_eq!((printed(&results), printed(&warmups)), (vec![Bytes::from("1")], vec![Bytes::from("w1"), Bytes::from("w2")]));
+    assert_eq!(results[0].timings.and_then(|timings| timings.run_ns), Some(1_000_000_000));
+}
+
+#[tokio::test]
+async fn a_failing_warm_up_run_fails_the_job_and_says_that_it_was_one() {
+    let failing = || Script::new([Ok(ended(Exit::Code(0), "")), Ok(ended(Exit::Code(3), "oh"))]);
+    let outcome = run(warmed_up(2, 1, Failures::Fatal, Measures::default()), &failing()).await;
+    let JobOutcome::Failed { results, warmups, error } = outcome else { panic!("{outcome:?} is no failure") };
+    assert_eq!(error, "warm-up run 2 of 2 failed: Benchmark exited with non-zero exit code: 3");
+    assert!(results.is_empty() && warmups[1].stdout == "oh", "{warmups:?}");
+    // Where failures are allowed, a warm-up run may fail as well.
+    let script = Script::new([Ok(ended(Exit::Code(3), "")), Ok(ended(Exit::Code(0), ""))]);
+    let outcome = run(warmed_up(1, 1, Failures::Allowed, Measures::default()), &script).await;
+    assert!(matches!(outcome, JobOutcome::Completed { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn of_warm_up_runs_no_more_output_is_kept_than_could_be_delivered() {
+    let large = "x".repeat(6000);
+    let script = Script::new((0..3).map(|_| Ok(ended(Exit::Code(0), &large))));
+    let outcome = run(warmed_up(2, 1, Failures::Fatal, Measures::default()), &script).await;
+    let JobOutcome::Completed { results, warmups } = outcome else { panic!("{outcome:?} is not completed") };
+    assert_eq!((results[0].stdout.len(), warmups[0].stdout.len(), warmups[1].stdout.len()), (6000, 6000, 0));
+    assert!(warmups[1].notes[0].contains("6000 bytes"), "{:?}", warmups[1].notes);
 }

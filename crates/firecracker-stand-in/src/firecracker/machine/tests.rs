@@ -22,6 +22,7 @@ fn words(boot_args: &str, drives: &[Drive], interfaces: &[NetworkInterface]) -> 
         serial: Serial::Stdout,
         run_dir: Path::new("/run"),
         shim: Path::new("/shim.so"),
+        verbose: false,
     };
     arguments(&plan).into_iter().map(|word| word.into_string().unwrap()).collect()
 }

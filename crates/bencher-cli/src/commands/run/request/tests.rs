@@ -102,6 +102,9 @@ fn flags_of_a_remote_run_become_the_job() {
         "out.json",
         "--iter",
         "3",
+        "--warmup",
+        "2",
+        "--reuse-vm",
         "--allow-failure",
         "--backdate",
         "10",
@@ -131,8 +134,10 @@ fn flags_of_a_remote_run_become_the_job() {
       ],
       "image": "shop:v1",
       "iter": 3,
+      "reuse_vm": true,
       "spec": "small",
-      "timeout": 60
+      "timeout": 60,
+      "warmup_runs": 2
     }
     "#);
 }

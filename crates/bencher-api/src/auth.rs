@@ -150,12 +150,5 @@ fn accept(user: Option<UserRow>) -> Result<User, AuthError> {
     if user.locked != 0 {
         return Err(AuthError::Locked);
     }
-    Ok(User {
-        id: user.id,
-        uuid: user.uuid.0,
-        name: user.name.0,
-        slug: user.slug.0,
-        email: user.email.0,
-        admin: user.admin != 0,
-    })
+    Ok(User { id: user.id, uuid: user.uuid.0, name: user.name.0, slug: user.slug.0, email: user.email.0, admin: user.admin != 0 })
 }

@@ -423,7 +423,11 @@ impl InfrastructureError {
     #[must_use]
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::NotRoot | Self::MachinesNeedRoot | Self::ProgramMissing { .. } | Self::NoLoopDevices { .. } | Self::Network(_) => true,
+            Self::NotRoot
+            | Self::MachinesNeedRoot
+            | Self::ProgramMissing { .. }
+            | Self::NoLoopDevices { .. }
+            | Self::Network(_) => true,
             Self::Machine(error) => error.is_lasting(),
             _ => false,
         }

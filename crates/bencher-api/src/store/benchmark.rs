@@ -115,10 +115,8 @@ pub(crate) async fn get_or_create(
 ) -> Result<BTreeMap<BenchmarkName, BenchmarkRow>, StoreError> {
     let mut rows: BTreeMap<BenchmarkName, BenchmarkRow> = BTreeMap::new();
     for chunk in names.chunks(limits::MAX_STATEMENT_VALUES - 1) {
-        let sql = format!(
-            "SELECT benchmark.* FROM benchmark WHERE project_id = $1 AND name IN ({})",
-            placeholders(2, chunk.len())
-        );
+        let sql =
+            format!("SELECT benchmark.* FROM benchmark WHERE project_id = $1 AND name IN ({})", placeholders(2, chunk.len()));
         let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|name| Value::from(*name))).collect();
         for known in tx.all::<BenchmarkRow>(sql, values).await? {
             let known = dimension::unarchive(tx, known, now).await?;

@@ -151,8 +151,9 @@ pub(crate) async fn version(
         if branch.version_hash.as_ref().is_some_and(|of_newest| of_newest.0 == *hash) {
             return Ok(newest);
         }
-        let sql =
-            format!("SELECT version.id, version.number FROM {OF_HEAD} AND version.hash = $2 ORDER BY version.number DESC LIMIT 1");
+        let sql = format!(
+            "SELECT version.id, version.number FROM {OF_HEAD} AND version.hash = $2 ORDER BY version.number DESC LIMIT 1"
+        );
         if let Some(known) = tx.optional(sql, values![branch.head_row, hash]).await? {
             return Ok(known);
         }

@@ -157,7 +157,7 @@ async fn output_beyond_the_bound_is_counted_and_does_not_block() {
 #[tokio::test]
 async fn sizes_alone_can_be_asked_for() {
     let Some(harness) = Harness::new().await else { return };
-    let mut plan = harness.shell("head -c 1000000 /dev/zero > /work/large");
+    let mut plan = harness.shell("head -c 1000000 /dev/zero > large");
     plan.file_paths = vec!["large".to_owned()];
     plan.file_contents = FileContents::SizeOnly;
     plan.output.max_output_size = 10;

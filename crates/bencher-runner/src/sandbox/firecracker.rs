@@ -71,6 +71,7 @@ struct Host {
     cpus: usize,
     ids: IdPool,
     io_limit: Option<IoLimit>,
+    networks: Option<network::Network>,
     /// Held for as long as machines may use the state folder.
     _lock: File,
 }
@@ -96,6 +97,10 @@ impl FirecrackerSandbox {
         let cgroups = CgroupHost::detect(&mounts, &config.cgroup_parent);
         let jails = config.state_dir.join("jails");
         sweep::sweep(&jails, &cgroups).await?;
+        let networks = config.network.clone().map(network::Network::open).transpose()?;
+        if let Some(networks) = &networks {
+            networks.sweep().await?;
+        }
         let ids = IdPool::open(config.lock_dir.clone(), config.uid_base, config.uid_count)?;
         let (kernel, initramfs) = guest_files(&config).await?;
         let io_limit = config.io_bytes_per_second.map(|bytes_per_second| {
@@ -114,7 +119,7 @@ impl FirecrackerSandbox {
             );
         }
         let cpus = std::thread::available_parallelism().map_or(usize::MAX, std::num::NonZero::get);
-        let host = Host { config, kernel, initramfs, jails, program_name, cgroups, cpus, ids, io_limit, _lock: lock };
+        let host = Host { config, kernel, initramfs, jails, program_name, cgroups, cpus, ids, io_limit, networks, _lock: lock };
         Ok(Self { host: Arc::new(host), shortcomings })
     }
 

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::{net::UnixStream, task::JoinHandle, time::timeout};
 
-use super::limits;
+use super::{limits, network::RateLimiter};
 
 /// A request that was not answered as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,15 @@ pub(super) struct Vsock<'a> {
     pub(super) uds_path: &'a str,
 }
 
+#[derive(Debug, Serialize)]
+pub(super) struct NetworkInterface<'a> {
+    pub(super) iface_id: &'a str,
+    pub(super) host_dev_name: &'a str,
+    pub(super) guest_mac: &'a str,
+    pub(super) rx_rate_limiter: RateLimiter,
+    pub(super) tx_rate_limiter: RateLimiter,
+}
+
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) enum Action {
     InstanceStart,
@@ -156,6 +165,10 @@ impl Api {
         self.put("/vsock", vsock).await
     }
 
+    pub(super) async fn network_interface(&mut self, interface: &NetworkInterface<'_>) -> Result<(), ApiError> {
+        self.put(&format!("/network-interfaces/{}", interface.iface_id), interface).await
+    }
+
     pub(super) async fn entropy(&mut self) -> Result<(), ApiError> {
         self.put("/entropy", &Nothing {}).await
     }
@@ -164,7 +177,7 @@ impl Api {
         self.put("/actions", &ActionBody { action_type }).await
     }
 
-    pub(super) async fn put(&mut self, path: &str, body: &impl Serialize) -> Result<(), ApiError> {
+    async fn put(&mut self, path: &str, body: &impl Serialize) -> Result<(), ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| broken(Method::PUT, path, error))?;
         self.request(Method::PUT, path, body.into()).await.map(drop)
     }

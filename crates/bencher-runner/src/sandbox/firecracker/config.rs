@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::limits;
+use super::{limits, network::NetworkConfig};
 
 /// Programs, files and ranges that microVMs are made with.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct FirecrackerConfig {
     pub io_bytes_per_second: Option<u64>,
     /// From the start of a machine to its guest's greeting.
     pub boot_timeout: Duration,
+    /// How guests whose spec asks for a network reach the outside. `None` refuses such specs.
+    pub network: Option<NetworkConfig>,
 }
 
 /// How much Firecracker logs.
@@ -81,6 +83,7 @@ impl FirecrackerConfig {
             log_level: LogLevel::default(),
             io_bytes_per_second: None,
             boot_timeout: limits::BOOT_TIMEOUT,
+            network: None,
         }
     }
 }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Host,
-    api::{Action, Api, ApiError, BootSource, Drive, Logger, MachineConfig, Metrics, Vsock},
+    api::{Action, Api, ApiError, BootSource, Drive, Logger, MachineConfig, Metrics, NetworkInterface, Vsock},
     collect::Wanted,
     conversation::{Conversation, Event, Failure, Order, Patience, RunEnd},
     error::{MachineError, Said, of_guest, of_machine},
@@ -35,6 +35,7 @@ use super::{
     ids::{self, Lease},
     jail::{Equipment, Jail, name},
     limits,
+    network::Attached,
     process::{self, Jailer, Launch, Process},
     tail::{Tail, last_words},
     vsock::{self, Channel, Incoming},
@@ -61,6 +62,7 @@ pub(super) struct Machine {
     _metrics: Tail,
     parts: Parts,
     cgroup: JobCgroup,
+    network: Option<Attached>,
     conversation: Conversation,
     hardware: MachineConfig,
     status: Option<WaitIdStatus>,
@@ -95,21 +97,25 @@ impl Machine {
         plan: &ExecutionPlan,
         cancel: &CancellationToken,
     ) -> Result<Option<Self>, SandboxError> {
-        if plan.network != Network::None {
-            return Err(of_machine(MachineError::NoNetwork));
-        }
         let hardware = guest::machine_config(&plan.resources, host.config.huge_pages).map_err(of_machine)?;
         if host.config.huge_pages {
             super::check_huge_pages(hardware.mem_size_mib).map_err(of_machine)?;
         }
         let mut token = Token([0; 16]);
         rand::rng().fill_bytes(&mut token.0);
-        let config = drive::encode(&guest::config(plan, token, None));
-        let config = config.map_err(|error| of_machine(MachineError::Config(error)))?;
         let lease = host.config.jailer.is_some().then(|| host.ids.lease()).transpose()?;
+        let network = match (plan.network, &host.networks) {
+            (Network::None, _) => None,
+            (Network::Host, None) => return Err(of_machine(MachineError::NoNetwork)),
+            (Network::Host, Some(networks)) => Some(networks.attach(lease.as_ref().map_or(0, |lease| lease.uid)).await?),
+        };
+        let config = drive::encode(&guest::config(plan, token, network.as_ref().map(|network| network.guest.clone())));
+        let config = config.map_err(|error| of_machine(MachineError::Config(error)))?;
         let id = ids::new_name();
         let began = Instant::now();
-        let making = Making { host: Arc::clone(host), id: id.clone(), lease, disk: plan.rootfs.clone(), config, hardware };
+        let namespace = network.as_ref().map(|network| network.netns_path.clone());
+        let disk = plan.rootfs.clone();
+        let making = Making { host: Arc::clone(host), id: id.clone(), lease, disk, config, hardware, namespace };
         let Some((parts, console)) = making.within_bound(cancel).await? else { return Ok(None) };
         let receiver = pipe::Receiver::from_owned_fd(console.into());
         let console = Tail::of(receiver.map_err(InfrastructureError::kernel("read a microVM's console"))?);
@@ -123,6 +129,7 @@ impl Machine {
         cgroup.add(parts.process.pid);
         let mut warnings = std::mem::take(&mut cgroup.warnings);
         warnings.extend(parts.jail.warning());
+        warnings.extend(network.iter().flat_map(|network| network.warnings.clone()));
         let patience = Patience { boot: host.config.boot_timeout, timeout: plan.timeout, grace: plan.grace_period };
         let phases = Phases { clone: parts.jail.clone_time, ..Phases::default() };
         Ok(Some(Self {
@@ -134,6 +141,7 @@ impl Machine {
             _metrics: metrics,
             parts,
             cgroup,
+            network,
             conversation: Conversation::new(patience, began),
             hardware,
             status: None,
@@ -208,7 +216,7 @@ impl Machine {
 
     /// Kills what is left of the machine and removes it.
     pub(super) async fn destroy(self) {
-        let Self { channel, control, api, parts, cgroup, status, .. } = self;
+        let Self { channel, control, api, parts, cgroup, network, status, .. } = self;
         drop((channel, control, api));
         let Parts { process, mut warden, jail, lease } = parts;
         warden.kill();
@@ -219,6 +227,11 @@ impl Machine {
             tracing::warn!(%error, "could not end all of a microVM");
         }
         cgroup.close().await;
+        if let Some(network) = network
+            && let Err(error) = network.detach().await
+        {
+            tracing::warn!(error = crate::chain::chain(&error), "could not remove the network of a microVM; the next start will");
+        }
         // Removing a large disk takes as long as the file system likes. The id is free only when nothing of its user is left.
         let removed = tokio::task::spawn_blocking(move || {
             drop(jail);
@@ -243,6 +256,12 @@ impl Machine {
             api.drive(&Drive { drive_id, path_on_host: drive_id, is_root_device: false, is_read_only }).await?;
         }
         api.vsock(&Vsock { guest_cid: GUEST_CID, uds_path: vsock::SOCKET }).await?;
+        if let Some(Attached { guest, tap_name, mac, limiter, .. }) = &self.network {
+            let (rx_rate_limiter, tx_rate_limiter) = (*limiter, *limiter);
+            let (iface_id, host_dev_name, guest_mac) = (&guest.interface, tap_name, mac);
+            api.network_interface(&NetworkInterface { iface_id, host_dev_name, guest_mac, rx_rate_limiter, tx_rate_limiter })
+                .await?;
+        }
         api.entropy().await?;
         api.action(Action::InstanceStart).await?;
         self.api = Some(api);
@@ -373,6 +392,8 @@ struct Making {
     disk: PathBuf,
     config: Vec<u8>,
     hardware: MachineConfig,
+    /// The network namespace of the machine, where it has one.
+    namespace: Option<PathBuf>,
 }
 
 impl Making {
@@ -402,7 +423,7 @@ impl Making {
 
     /// Blocking.
     fn make(self, stop: &CancellationToken) -> Result<Option<(Parts, io::PipeReader)>, InfrastructureError> {
-        let Self { host, id, lease, disk, config, hardware } = self;
+        let Self { host, id, lease, disk, config, hardware, namespace } = self;
         let owner = lease.as_ref().map(|lease| lease.uid);
         let (kernel, initramfs) = (host.kernel.clone(), host.initramfs.clone());
         let equipment = Equipment { kernel, initramfs, disk, config, owner };
@@ -418,7 +439,7 @@ impl Making {
             max_file_size: jail.disk_size.max(hardware.mem_size_mib * 1024 * 1024 + limits::MEMORY_OVERHEAD),
         });
         let firecracker = host.config.firecracker.clone();
-        let launch = Launch { firecracker, jailer, id, root: jail.root_path(), network: None };
+        let launch = Launch { firecracker, jailer, id, root: jail.root_path(), network: namespace };
         let (process, console) = Process::start(&launch, &warden)?;
         Ok(Some((Parts { process, warden, jail, lease }, console)))
     }

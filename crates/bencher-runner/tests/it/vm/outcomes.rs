@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use bencher_runner::sandbox::{Blame, Ended, Exit, FileContents, Sandbox as _, SkipReason};
+use bencher_runner::sandbox::{
+    Blame, Ended, Exit, FileContents, Network, Sandbox as _, SkipReason,
+    firecracker::{
+        FirecrackerConfig,
+        network::{self, NetworkConfig},
+    },
+};
 use tokio_util::sync::CancellationToken;
 
 use super::harness::{Harness, plan, text};
@@ -56,6 +62,32 @@ async fn without_a_network_there_is_only_the_loopback() {
     let Some(harness) = Harness::new().await else { return };
     let outcome = harness.run_shell("ls /sys/class/net").await;
     assert_eq!(text(&outcome.stdout.bytes), "lo\n");
+}
+
+#[tokio::test]
+async fn a_network_is_there_for_those_who_ask_and_gone_after_them() {
+    let with_network = |config: &mut FirecrackerConfig| {
+        let state_dir = config.lock_dir.with_file_name("network");
+        config.network = Some(NetworkConfig { state_dir, nameservers: vec![[9, 9, 9, 9].into()], ..NetworkConfig::default() });
+    };
+    let Some(harness) = Harness::with(with_network).await else { return };
+    let mut plan = harness.shell("ls /sys/class/net | tr '\\n' ' '; ip route; cat /etc/resolv.conf");
+    assert_eq!(text(&harness.run(&plan).await.unwrap().stdout.bytes).split(' ').next(), Some("lo"));
+    plan.network = Network::Host;
+    let outcome = harness.run(&plan).await.unwrap();
+    let said = text(&outcome.stdout.bytes);
+    assert!(said.starts_with("eth0 lo ") && said.contains("default via ") && said.contains("nameserver 9.9.9.9"), "{said}");
+    let networks = network::Network::open(harness.config.network.clone().unwrap()).unwrap();
+    assert_eq!(networks.sweep().await.unwrap(), 0, "a network is left");
+}
+
+#[tokio::test]
+async fn a_runner_without_networks_says_so() {
+    let Some(harness) = Harness::new().await else { return };
+    let mut plan = harness.shell("true");
+    plan.network = Network::Host;
+    let error = harness.run(&plan).await.unwrap_err().to_string();
+    assert_eq!(error, "this runner gives microVMs no network, and the job's spec asks for one");
 }
 
 #[tokio::test]
@@ -125,7 +157,7 @@ async fn output_beyond_the_bound_is_counted_and_does_not_block() {
 #[tokio::test]
 async fn sizes_alone_can_be_asked_for() {
     let Some(harness) = Harness::new().await else { return };
-    let mut plan = harness.shell("head -c 1000000 /dev/zero > /work/large");
+    let mut plan = harness.shell("head -c 1000000 /dev/zero > large");
     plan.file_paths = vec!["large".to_owned()];
     plan.file_contents = FileContents::SizeOnly;
     plan.output.max_output_size = 10;

@@ -119,9 +119,7 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
         if !has_nextest() {
             install_nextest()?;
         }
-        if !has_vsock() {
-            install_vsock()?;
-        }
+        provide_vsock()?;
     }
     if need == Need::Test {
         schemathesis::install()?;
@@ -251,20 +249,32 @@ fn install_nextest() -> Result<()> {
     process::run(&mut command).context("could not install cargo-nextest")
 }
 
-/// Where the programs go that only tests use, and where the stand-in for Firecracker looks for them.
-fn tools() -> PathBuf {
-    workspace::root().join("target/tools")
+/// The program behind guests' sockets, where the stand-in for Firecracker looks for it: a runner hands it no path to search.
+fn provide_vsock() -> Result<()> {
+    let tools = workspace::root().join("target/tools");
+    let expected = tools.join("bin").join(VSOCK);
+    if expected.exists() {
+        return Ok(());
+    }
+    match process::find(VSOCK) {
+        Some(installed) => link(&installed, &expected),
+        None => install_vsock(&tools),
+    }
 }
 
-fn has_vsock() -> bool {
-    process::find(VSOCK).is_some() || tools().join("bin").join(VSOCK).exists()
+fn link(installed: &Path, expected: &Path) -> Result<()> {
+    let folder = expected.parent().unwrap_or(expected);
+    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
+    // What it led to may be gone.
+    let _ = fs::remove_file(expected);
+    std::os::unix::fs::symlink(installed, expected).with_context(|| format!("could not make the link {}", expected.display()))
 }
 
 /// Compiled from its crate: Debian has no package of it. Optimized, for gigabytes go through it.
-fn install_vsock() -> Result<()> {
+fn install_vsock(tools: &Path) -> Result<()> {
     eprintln!("missing on this machine:\n  {VSOCK}: the sockets of guests; compiling it takes some minutes");
     let mut command = process::cargo();
-    command.args(["install", VSOCK, "--locked", "--version", VSOCK_VERSION, "--root"]).arg(tools());
+    command.args(["install", VSOCK, "--locked", "--version", VSOCK_VERSION, "--root"]).arg(tools);
     process::run(command.current_dir(env::temp_dir())).with_context(|| format!("could not install {VSOCK}"))
 }
 

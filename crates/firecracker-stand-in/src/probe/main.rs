@@ -87,7 +87,8 @@ fn address(cid: u32, port: u32) -> libc::sockaddr_vm {
     address
 }
 
-const ADDRESS: libc::socklen_t = size_of::<libc::sockaddr_vm>() as libc::socklen_t;
+/// Bytes of an address.
+const ADDRESS: libc::socklen_t = 16;
 
 fn call() -> io::Result<()> {
     load_modules()?;

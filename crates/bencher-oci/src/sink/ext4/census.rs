@@ -103,7 +103,7 @@ impl<'t> Census<'t> {
         {
             self.push(lost_found, FIRST_INODE, ROOT_INODE, b"")?;
             self.lost_found = Some(FIRST_INODE);
-            self.nodes[0].links = 3;
+            self.nodes[0].links = one_more(self.nodes[0].links);
         }
         let mut open: Vec<Open<'t>> =
             root.map(|children| Open { number: ROOT_INODE, children, path_len: 0 }).into_iter().collect();
@@ -235,6 +235,11 @@ impl<'t> Census<'t> {
         }
         LOST_FOUND.to_vec()
     }
+}
+
+/// A folder's links with one folder more in it.
+fn one_more(links: u32) -> u32 {
+    if links == 1 || links == MAX_LINKS { 1 } else { links + 1 }
 }
 
 /// Refuses what has no form in this format.

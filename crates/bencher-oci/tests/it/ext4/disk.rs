@@ -57,12 +57,18 @@ impl Disk {
         self.dir.path().join("disk")
     }
 
-    /// Fails unless `e2fsck` finds nothing.
+    /// Fails unless `e2fsck` finds nothing, not even something to improve.
     pub(super) fn check(&self) {
-        let output = Command::new("e2fsck").arg("-fn").arg(self.path()).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        let text = self.check_used();
         assert!(!text.contains('?'), "{text}");
+    }
+
+    /// Fails unless `e2fsck` finds nothing wrong. What the kernel leaves behind when files shrink may be improved.
+    pub(super) fn check_used(&self) -> String {
+        let output = Command::new("e2fsck").arg("-fn").arg(self.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
     }
 
     pub(super) fn mount(&self, options: &str) -> Mount {
@@ -284,11 +290,14 @@ fn compare_holes(file: &File, path: &Path, content: &Content) {
         let end = seek(file, SeekFrom::Hole(start)).unwrap();
         let mut expected = start;
         while let Some(segment) = segments.next_if(|segment| segment.at < end) {
-            assert!(segment.at < expected + BLOCK, "{path:?}: blocks of a hole are stored from {expected} on");
+            assert!(
+                segment.at < expected.next_multiple_of(BLOCK) + BLOCK,
+                "{path:?}: blocks of a hole are stored from {expected} on"
+            );
             zeros(file, path, expected, segment.at);
             expected = segment.at + segment.len;
         }
-        assert!(end < expected + BLOCK, "{path:?}: blocks of a hole are stored from {expected} on");
+        assert!(end <= expected.next_multiple_of(BLOCK), "{path:?}: blocks of a hole are stored from {expected} on");
         zeros(file, path, expected, end);
         at = end;
     }

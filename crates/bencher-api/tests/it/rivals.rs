@@ -17,12 +17,9 @@ use crate::{
 
 /// What a job of the benchmark `sort` delivers.
 fn measured(latency: f64) -> Terminal {
-    Terminal::Completed(vec![IterationOutput {
-        exit_code: 0,
-        stdout: Some(sort(latency).to_string()),
-        stderr: None,
-        output: None,
-    }])
+    let output =
+        IterationOutput { exit_code: 0, stdout: Some(sort(latency).to_string()), stderr: None, output: None, timings: None };
+    Terminal::Completed(vec![output].into())
 }
 
 /// A runner of the spec that jobs get.

@@ -14,7 +14,7 @@ use std::{
 
 use bencher_oci::{
     Limits,
-    merge::{Content, Inode, InodeId, Kind, Tree},
+    merge::{Content, Inode, InodeId, Kind, Mtime, Tree},
     sink::{
         TreeSink as _,
         ext4::{DiskSize, Ext4Error, Ext4Options, Ext4Sink, Ext4Written},
@@ -42,7 +42,7 @@ pub(super) fn tree(layers: Vec<Layer>) -> Tree {
     merge_with(layers, &limits()).unwrap()
 }
 
-pub(super) fn sink(tree: &Tree, path: &Path, size: DiskSize) -> Result<Ext4Written, Ext4Error> {
+pub(crate) fn sink(tree: &Tree, path: &Path, size: DiskSize) -> Result<Ext4Written, Ext4Error> {
     Ext4Sink::new(path, Ext4Options::of_size(size)).write(tree, &CancellationToken::new())
 }
 
@@ -126,7 +126,7 @@ pub(super) fn prove(layers: Vec<Layer>) -> Tree {
     tree
 }
 
-pub(super) fn prove_tree(tree: &Tree) {
+pub(crate) fn prove_tree(tree: &Tree) {
     if !can_mount() {
         return;
     }
@@ -213,17 +213,26 @@ impl Comparison<'_> {
         let inode = self.tree.inode(id);
         let metadata = fs::symlink_metadata(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         let meta = &inode.meta;
+        let (seconds, nanoseconds) = told(meta.mtime);
         assert_eq!(
             (metadata.mode() & 0o7777, metadata.uid(), metadata.gid(), metadata.mtime(), metadata.mtime_nsec()),
-            (meta.mode, meta.uid, meta.gid, meta.mtime.seconds, i64::from(meta.mtime.nanoseconds)),
+            (meta.mode, meta.uid, meta.gid, seconds, nanoseconds),
             "{path:?}"
         );
-        assert_eq!((metadata.ctime(), metadata.atime()), (meta.mtime.seconds, meta.mtime.seconds), "{path:?}");
+        assert_eq!((metadata.ctime(), metadata.atime()), (seconds, seconds), "{path:?}");
         assert_eq!(*self.inodes.entry(id).or_insert(metadata.ino()), metadata.ino(), "{path:?}");
         if inode.links == 1 || !inode.meta.xattrs.is_empty() {
             assert_eq!(xattrs(path), expected_xattrs(inode), "{path:?}");
         }
         metadata
+    }
+}
+
+/// The nearest time that can be told.
+fn told(time: Mtime) -> (i64, i64) {
+    match time.seconds.clamp(-2_147_483_648, 15_032_385_535) {
+        seconds if seconds == time.seconds => (seconds, time.nanoseconds.into()),
+        seconds => (seconds, 0),
     }
 }
 

@@ -57,10 +57,13 @@ pub(super) struct Census<'t> {
     pub(super) skipped_xattrs: u64,
 }
 
+/// What is in a folder of the tree.
+type Children<'t> = btree_map::Iter<'t, Box<[u8]>, InodeId>;
+
 /// A folder that is being walked.
 struct Open<'t> {
     number: u32,
-    children: btree_map::Iter<'t, Box<[u8]>, InodeId>,
+    children: Children<'t>,
     /// The length of the path before this folder's own name.
     path_len: usize,
 }
@@ -148,7 +151,7 @@ impl<'t> Census<'t> {
         parent: u32,
         path: &[u8],
         digest: &mut Sha256,
-    ) -> Result<Option<btree_map::Iter<'t, Box<[u8]>, InodeId>>, Ext4Error> {
+    ) -> Result<Option<Children<'t>>, Ext4Error> {
         let inode = self.tree.inode(id);
         if let Some(slot) = self.numbers.get_mut(id.index()) {
             *slot = number;

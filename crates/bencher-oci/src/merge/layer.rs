@@ -287,12 +287,23 @@ fn refuse_archive(error: ArchiveError) -> Refused {
     }
 }
 
-fn update_zeros(crc: &mut Crc, mut len: u64) {
+/// Takes zeros into a checksum, in as many steps as their number has bits: a hole may be far larger than what is stored.
+fn update_zeros(crc: &mut Crc, len: u64) {
     const ZEROS: [u8; 4096] = [0; 4096];
-    while len > 0 {
-        let now = len.min(ZEROS.len() as u64);
-        crc.update(&ZEROS[..usize::try_from(now).unwrap_or(ZEROS.len())]);
-        len -= now;
+    let mut blocks = len / ZEROS.len() as u64;
+    crc.update(&ZEROS[..usize::try_from(len % ZEROS.len() as u64).unwrap_or(0)]);
+    // The checksum of one block, then of two, of four, and so on.
+    let mut power = Crc::new();
+    power.update(&ZEROS);
+    while blocks > 0 {
+        if blocks % 2 == 1 {
+            crc.combine(&power);
+        }
+        let mut twice = Crc::new();
+        twice.combine(&power);
+        twice.combine(&power);
+        power = twice;
+        blocks /= 2;
     }
 }
 

@@ -1,5 +1,6 @@
 //! A corpus of images made to harm, each with what must become of it. Every one goes the whole way: a layout on disk, its
-//! documents, its layers merged, and the tree, where there is one, written as root into a folder beside a canary.
+//! documents, its layers merged, and the tree, where there is one, written to a disk beside a canary and compared through the
+//! kernel.
 
 mod archives;
 mod bombs;
@@ -16,15 +17,15 @@ use std::{fs, path::Path, sync::Arc};
 use bencher_oci::{
     Layout, Limits, Platform,
     merge::{self, LayerInput, Tree},
-    sink::{
-        TreeSink as _,
-        folder::{FolderSink, Ownership},
-    },
+    sink::ext4::DiskSize,
 };
 use tokio_util::sync::CancellationToken;
 
 use self::draft::Draft;
-use crate::support::{Layer, chain, render};
+use crate::{
+    ext4::disk,
+    support::{Layer, chain, render},
+};
 
 /// One image, and what must become of it.
 struct Case {
@@ -101,14 +102,14 @@ fn judge(layout: &Path, limits: &Limits) -> Result<Tree, String> {
 }
 
 fn write_beside_canary(dir: &Path, tree: &Tree) -> Result<(), String> {
-    let (target, canary) = (dir.join("target"), dir.join("canary"));
-    fs::create_dir(&target).unwrap();
+    let canary = dir.join("canary");
     fs::write(&canary, "alive").unwrap();
-    let written = FolderSink::new(&target, Ownership::possible()).write(tree, &CancellationToken::new());
+    let written = disk::sink(tree, &dir.join("disk"), DiskSize::Fitted);
     written.map_err(|error| format!("could not be written: {}", chain(&error)))?;
+    disk::prove_tree(tree);
     let mut beside: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     beside.sort();
-    assert_eq!(beside, ["canary", "layout", "target"]);
+    assert_eq!(beside, ["canary", "disk", "layout"]);
     assert_eq!(fs::read_to_string(canary).unwrap(), "alive");
     Ok(())
 }

@@ -57,10 +57,13 @@ pub(super) struct Census<'t> {
     pub(super) skipped_xattrs: u64,
 }
 
+/// What is in a folder of the tree.
+type Children<'t> = btree_map::Iter<'t, Box<[u8]>, InodeId>;
+
 /// A folder that is being walked.
 struct Open<'t> {
     number: u32,
-    children: btree_map::Iter<'t, Box<[u8]>, InodeId>,
+    children: Children<'t>,
     /// The length of the path before this folder's own name.
     path_len: usize,
 }
@@ -103,7 +106,7 @@ impl<'t> Census<'t> {
         {
             self.push(lost_found, FIRST_INODE, ROOT_INODE, b"")?;
             self.lost_found = Some(FIRST_INODE);
-            self.nodes[0].links = 3;
+            self.nodes[0].links = one_more(self.nodes[0].links);
         }
         let mut open: Vec<Open<'t>> =
             root.map(|children| Open { number: ROOT_INODE, children, path_len: 0 }).into_iter().collect();
@@ -148,7 +151,7 @@ impl<'t> Census<'t> {
         parent: u32,
         path: &[u8],
         digest: &mut Sha256,
-    ) -> Result<Option<btree_map::Iter<'t, Box<[u8]>, InodeId>>, Ext4Error> {
+    ) -> Result<Option<Children<'t>>, Ext4Error> {
         let inode = self.tree.inode(id);
         if let Some(slot) = self.numbers.get_mut(id.index()) {
             *slot = number;
@@ -235,6 +238,11 @@ impl<'t> Census<'t> {
         }
         LOST_FOUND.to_vec()
     }
+}
+
+/// A folder's links with one folder more in it.
+fn one_more(links: u32) -> u32 {
+    if links == 1 || links == MAX_LINKS { 1 } else { links + 1 }
 }
 
 /// Refuses what has no form in this format.

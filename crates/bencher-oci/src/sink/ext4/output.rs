@@ -10,7 +10,9 @@ pub(super) const GATHERED: usize = 1024 * 1024;
 
 pub(super) struct Output<'f> {
     file: &'f File,
-    gathered: Vec<u8>,
+    buffer: Box<[u8]>,
+    /// Bytes of the buffer that are gathered.
+    filled: usize,
     /// Where on the disk they go.
     at: u64,
     /// Bytes written so far.
@@ -19,7 +21,7 @@ pub(super) struct Output<'f> {
 
 impl<'f> Output<'f> {
     pub(super) fn new(file: &'f File) -> Self {
-        Self { file, gathered: Vec::with_capacity(GATHERED), at: 0, written: 0 }
+        Self { file, buffer: vec![0; GATHERED].into(), filled: 0, at: 0, written: 0 }
     }
 
     /// Puts bytes at an offset.
@@ -43,25 +45,28 @@ impl<'f> Output<'f> {
 
     /// Room for the bytes at an offset, behind what is gathered if they are next to it.
     fn room(&mut self, at: u64, len: usize) -> io::Result<&mut [u8]> {
-        let end = self.at + self.gathered.len() as u64;
+        let end = self.at + self.filled as u64;
         // What is missing of a block is zero; nobody else writes to it.
         let gap = (end..=end.next_multiple_of(BLOCK_BYTES)).contains(&at).then(|| to_usize(at - end));
         match gap {
-            Some(gap) if self.gathered.len() + gap + len <= GATHERED => self.gathered.resize(self.gathered.len() + gap, 0),
+            Some(gap) if self.filled + gap + len <= GATHERED => {
+                self.buffer[self.filled..self.filled + gap].fill(0);
+                self.filled += gap;
+            }
             _ => {
                 self.flush()?;
                 self.at = at;
             }
         }
-        let start = self.gathered.len();
-        self.gathered.resize(start + len, 0);
-        Ok(&mut self.gathered[start..])
+        let start = self.filled;
+        self.filled += len;
+        Ok(&mut self.buffer[start..self.filled])
     }
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.file.write_all_at(&self.gathered, self.at)?;
-        self.written += self.gathered.len() as u64;
-        self.gathered.clear();
+        self.file.write_all_at(&self.buffer[..self.filled], self.at)?;
+        self.written += self.filled as u64;
+        self.filled = 0;
         Ok(())
     }
 }

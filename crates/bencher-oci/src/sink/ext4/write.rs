@@ -90,7 +90,7 @@ impl<'t> Writer<'_, 't> {
             let at = table + index % geometry.inodes_per_group * INODE as u64;
             output.put(at, &inode::encode(node, place, self.layout))?;
         }
-        Ok(self.look_up()?)
+        self.look_up()
     }
 
     /// Everything of an inode that is not a file's content.

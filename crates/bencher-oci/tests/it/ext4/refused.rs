@@ -14,7 +14,7 @@ use crate::support::{Layer, chain, merge_with};
 
 fn check(layer: Layer, expected: &str) {
     let dir = tempfile::tempdir().unwrap();
-    let limits = Limits { name_bytes: 300, image_bytes: 1 << 60, ..Limits::default() };
+    let limits = Limits { name_bytes: 300, path_bytes: 5000, image_bytes: 1 << 60, ..Limits::default() };
     let tree = merge_with(vec![layer], &limits).unwrap();
     let error = sink(&tree, &dir.path().join("disk"), DiskSize::Fitted).unwrap_err();
     assert_eq!(chain(&error), expected);
@@ -28,11 +28,8 @@ fn attributes_that_do_not_fit_are_refused() {
         Layer::new().pax(&[("SCHILY.xattr.user.large", &[1; 5000])]).file("d/f", "1"),
         "`/d/f` cannot be stored: its extended attributes need 5024 bytes, 4060 fit; `large` is the largest",
     );
-    let name = format!("SCHILY.xattr.user.{}", "n".repeat(251));
-    check(
-        Layer::new().pax(&[(name.as_str(), b"1")]).dir("./", 0o755),
-        "`/` cannot be stored: the name of an extended attribute is 256 bytes long, 255 are allowed",
-    );
+    let large = Layer::new().pax(&[("SCHILY.xattr.trusted.a", &[1; 4000]), ("SCHILY.xattr.trusted.b", &[2; 100])]);
+    check(large.dir("./", 0o755), "`/` cannot be stored: its extended attributes need 4140 bytes, 4060 fit; `a` is the largest");
 }
 
 #[test]
@@ -68,10 +65,10 @@ fn a_device_out_of_range_is_refused() {
 }
 
 #[test]
-fn a_link_without_a_target_is_refused() {
+fn a_link_longer_than_a_block_is_refused() {
     check(
-        Layer::new().symlink("l", ""),
-        "`/l` cannot be stored: its target has 0 bytes; a symbolic link's has 1 to 4095, and none of them is zero",
+        Layer::new().symlink("l", "t".repeat(4096)),
+        "`/l` cannot be stored: its target has 4096 bytes; a symbolic link's has 1 to 4095, and none of them is zero",
     );
 }
 

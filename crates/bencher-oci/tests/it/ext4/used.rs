@@ -43,7 +43,7 @@ fn a_disk_that_is_written_to_stays_sound() {
     drop(scattered);
     mount.assert_quiet();
     drop(mount);
-    disk.check();
+    disk.check_used();
 }
 
 #[test]

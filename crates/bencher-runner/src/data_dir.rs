@@ -5,7 +5,8 @@
 //! in-flight.json  the job that was claimed and has no stored result yet
 //! spool/          results that wait for the server
 //! images/         image content and the file systems made of it
-//! sandbox/        what running jobs need
+//! sandbox/        what jobs that run on the machine itself need
+//! vm/             what jobs that run in microVMs need
 //! ```
 
 use std::{
@@ -99,6 +100,12 @@ impl DataDir {
     #[must_use]
     pub fn sandbox(&self) -> PathBuf {
         self.path.join("sandbox")
+    }
+
+    /// For jobs in microVMs; short, since sockets lie below it.
+    #[must_use]
+    pub fn micro_vms(&self) -> PathBuf {
+        self.path.join("vm")
     }
 
     /// Remembers, across a crash, that this job is this runner's.

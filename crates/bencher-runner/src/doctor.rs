@@ -10,6 +10,7 @@ use crate::{
     cli::DoctorArgs,
     config,
     exit::Exit,
+    sandbox::firecracker::FirecrackerConfig,
     verbs::{VerbError, say},
 };
 
@@ -19,10 +20,6 @@ mod programs;
 mod server;
 mod steadiness;
 mod storage;
-
-/// The users' numbers of microVMs, where nobody chose others, and how many.
-const UID_BASE: u32 = 1_900_000_000;
-const UID_COUNT: u32 = 1_000;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -99,10 +96,12 @@ pub async fn run(args: &DoctorArgs) -> Result<Exit, VerbError> {
     let root = SysRoot(PathBuf::from("/"));
     let mut checks = machine::checks(&root);
     checks.extend(programs::checks().await);
+    let nowhere = PathBuf::new;
+    let usual = FirecrackerConfig::new(nowhere(), nowhere(), nowhere(), nowhere());
     let wish = micro_vm::Wish {
         args: &args.firecracker,
         needed: args.firecracker.is_given(),
-        ids: (args.firecracker.uid_base.unwrap_or(UID_BASE), args.firecracker.uid_count.unwrap_or(UID_COUNT)),
+        ids: (args.firecracker.uid_base.unwrap_or(usual.uid_base), args.firecracker.uid_count.unwrap_or(usual.uid_count)),
     };
     checks.extend(micro_vm::checks(&root, wish).await);
     checks.push(micro_vm::anything(&checks, args.danger_allow_no_sandbox));

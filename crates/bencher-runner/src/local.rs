@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    cli::{RunArgs, TuningArgs},
+    cli::{RunArgs, SandboxKind, TuningArgs},
     config::{self, Bounds, ConfigError},
     daemon::Stop,
     exit::Exit,
@@ -25,7 +25,9 @@ use crate::{
         sandboxes::{self, SandboxesError},
     },
     limits::MAX_PIDS,
-    sandbox::{ImageError, Network, Resources, command::Overrides},
+    sandbox::{
+        ImageError, Network, Resources, Sandbox, Session, command::Overrides, firecracker::FirecrackerSandbox, host::HostSandbox,
+    },
 };
 
 /// Why an image could not be run.
@@ -72,23 +74,69 @@ pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit,
     });
 
     let images = ImageSource::open(&data.join("images"), args.storage.image_cache_size.0)?;
-    let sandbox = sandboxes::open_host(&data.join("sandbox-run")).await?;
+    let sandbox = open(args, &data).await?;
+    // A microVM's disk is what it may write to; on the host nothing is written to it.
+    let disk = match &sandbox {
+        Opened::MicroVms(_) => DiskSize::Bytes(mib(args.disk)),
+        Opened::Host(_) => DiskSize::Fitted,
+    };
     let fetched = if config::is_layout(&args.image) {
-        images.of_layout(Path::new(&args.image), DiskSize::Fitted, &cancel).await
+        images.of_layout(Path::new(&args.image), disk, &cancel).await
     } else {
         let image: ImageRef = args.image.parse().map_err(LocalError::Reference)?;
         if image.host().is_none() {
             return Err(LocalError::NoRegistry(image));
         }
-        images.of_reference(&image, args.token.clone(), DiskSize::Fitted, &cancel).await
+        images.of_reference(&image, args.token.clone(), disk, &cancel).await
     };
     let image = match fetched {
         Err(FetchError::Canceled) => return Ok(Exit::Interrupted),
         fetched => fetched.map_err(|error| LocalError::Fetch(Box::new(error)))?,
     };
     let prepared = Prepared::new(order, image).map_err(LocalError::Image)?;
+    match sandbox {
+        Opened::MicroVms(sandbox) => all(args, &prepared, &sandbox, &cancel).await,
+        Opened::Host(sandbox) => all(args, &prepared, &sandbox, &cancel).await,
+    }
+}
+
+/// Where the image is going to run; opened before it is fetched, which may take long.
+enum Opened {
+    Host(HostSandbox),
+    MicroVms(FirecrackerSandbox),
+}
+
+async fn open(args: &RunArgs, data: &Path) -> Result<Opened, LocalError> {
+    Ok(match args.sandbox {
+        Some(SandboxKind::Firecracker) => {
+            let log_level = args.bounds.sandbox_log_level;
+            Opened::MicroVms(sandboxes::open_micro_vms(&args.firecracker, log_level, data.join("vm-run")).await?)
+        }
+        Some(SandboxKind::None) | None => Opened::Host(sandboxes::open_host(&data.join("sandbox-run")).await?),
+    })
+}
+
+async fn all(
+    args: &RunArgs,
+    prepared: &Prepared,
+    sandbox: &impl Sandbox,
+    cancel: &CancellationToken,
+) -> Result<Exit, LocalError> {
+    let mut session = prepared.session(sandbox);
+    let exit = each(args, prepared, &mut session, cancel).await;
+    session.close().await;
+    exit
+}
+
+/// Warm-up runs, then iterations, each printed as it ends.
+async fn each(
+    args: &RunArgs,
+    prepared: &Prepared,
+    session: &mut impl Session,
+    cancel: &CancellationToken,
+) -> Result<Exit, LocalError> {
     for warmup in 1..=prepared.warmups() {
-        let (result, verdict) = prepared.iterate(&sandbox, &cancel).await;
+        let (result, verdict) = prepared.iterate(session, cancel).await;
         info!(warmup, of = args.warmup, exit_code = result.as_ref().map(|result| result.exit_code), "warm-up run ended");
         match phase::of_warmup(verdict, warmup, args.warmup) {
             Verdict::GoOn if !cancel.is_cancelled() => {}
@@ -104,7 +152,7 @@ pub async fn run(args: &RunArgs, mut stop: mpsc::Receiver<Stop>) -> Result<Exit,
         }
     }
     for iteration in 1..=prepared.iterations() {
-        let (result, verdict) = prepared.iterate(&sandbox, &cancel).await;
+        let (result, verdict) = prepared.iterate(session, cancel).await;
         if let Some(result) = &result {
             print(result)?;
             let folder = args.output_dir.as_deref().map(|dir| iteration_folder(dir, iteration, args.iter));
@@ -136,9 +184,12 @@ pub fn say_not_tuned(tuning: &TuningArgs) {
     }
 }
 
+fn mib(mib: u64) -> u64 {
+    mib.saturating_mul(1 << 20)
+}
+
 fn order(args: &RunArgs) -> Result<Order, LocalError> {
     let given = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
-    let mib = |mib: u64| mib.saturating_mul(1 << 20);
     Ok(Order {
         overrides: Overrides {
             entrypoint: given(&args.entrypoint),

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use bencher_types::wire::channel::{ClaimedJob, Timings};
+use bencher_types::wire::{
+    channel::{ClaimedJob, Timings},
+    spec::Spec,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -11,13 +14,13 @@ use super::{
     image::{FetchError, Image, ImageSource, disk_for},
     metrics::metrics,
     outcome::{IterationResult, JobOutcome},
-    plan::{Failures, Order},
+    plan::{Failures, Order, Reuse},
     progress::{Progress, Step},
 };
 use crate::{
     chain::chain,
     config::JobPolicy,
-    sandbox::{Blame, Ended, ExecutionPlan, Exit, IterationOutcome, Sandbox, SandboxError, SkipReason},
+    sandbox::{Blame, EachFresh, Ended, ExecutionPlan, Exit, IterationOutcome, Sandbox, SandboxError, Session, SkipReason},
 };
 
 /// A job that this runner takes on.
@@ -39,6 +42,28 @@ pub(crate) struct Ran {
     end: Verdict,
 }
 
+/// Where runs take place: each anew, or all in one place.
+enum Place<F, S> {
+    Fresh(F),
+    Shared(S),
+}
+
+impl<F: Session, S: Session> Session for Place<F, S> {
+    async fn run(&mut self, cancel: CancellationToken) -> Result<IterationOutcome, SandboxError> {
+        match self {
+            Self::Fresh(session) => session.run(cancel).await,
+            Self::Shared(session) => session.run(cancel).await,
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Fresh(session) => session.close().await,
+            Self::Shared(session) => session.close().await,
+        }
+    }
+}
+
 /// What follows from an iteration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -52,6 +77,10 @@ impl Claimed {
     pub(crate) fn admit(job: ClaimedJob, abilities: Abilities) -> Result<Self, Refusal> {
         admit(&job.spec, abilities)?;
         Ok(Self { job })
+    }
+
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.job.spec
     }
 
     /// Gets the image onto disk and makes the plan, within the bound for that.
@@ -96,8 +125,23 @@ impl Prepared {
         cancel: &CancellationToken,
         progress: &Progress,
     ) -> Ran {
+        let mut session = self.session(sandbox);
+        let ran = self.run_in(&mut session, max_bytes, cancel, progress).await;
+        session.close().await;
+        ran
+    }
+
+    /// Where every run of this job takes place.
+    pub(crate) fn session<S: Sandbox>(&self, sandbox: &S) -> impl Session {
+        match self.order.reuse {
+            Reuse::Never => Place::Fresh(EachFresh::new(sandbox, &self.plan)),
+            Reuse::WholeJob => Place::Shared(sandbox.session(&self.plan)),
+        }
+    }
+
+    async fn run_in(&self, session: &mut impl Session, max_bytes: usize, cancel: &CancellationToken, progress: &Progress) -> Ran {
         let mut ran = Ran { results: Vec::new(), warmups: Vec::new(), end: Verdict::GoOn };
-        self.warm_up(&mut ran, sandbox, max_bytes, cancel, progress).await;
+        self.warm_up(&mut ran, session, max_bytes, cancel, progress).await;
         if ran.end != Verdict::GoOn {
             return ran;
         }
@@ -107,7 +151,7 @@ impl Prepared {
                 return Ran { end: Verdict::Canceled, ..ran };
             }
             progress.tell(Step::Running { iteration: iteration + 1, iterations: self.order.iterations });
-            let (result, verdict) = self.iterate(sandbox, cancel).await;
+            let (result, verdict) = self.iterate(session, cancel).await;
             info!(iteration, exit_code = result.as_ref().map(|result| result.exit_code), "iteration ended");
             size += result.as_ref().map_or(0, IterationResult::size);
             ran.results.extend(result);
@@ -126,7 +170,7 @@ impl Prepared {
     async fn warm_up(
         &self,
         ran: &mut Ran,
-        sandbox: &impl Sandbox,
+        session: &mut impl Session,
         max_bytes: usize,
         cancel: &CancellationToken,
         progress: &Progress,
@@ -139,7 +183,7 @@ impl Prepared {
                 return;
             }
             progress.tell(Step::WarmingUp { warmup, warmups });
-            let (result, verdict) = self.iterate(sandbox, cancel).await;
+            let (result, verdict) = self.iterate(session, cancel).await;
             info!(warmup, exit_code = result.as_ref().map(|result| result.exit_code), "warm-up run ended");
             ran.warmups.extend(result.map(|result| {
                 size += result.size();
@@ -153,8 +197,12 @@ impl Prepared {
     }
 
     /// Runs one iteration.
-    pub(crate) async fn iterate(&self, sandbox: &impl Sandbox, cancel: &CancellationToken) -> (Option<IterationResult>, Verdict) {
-        match sandbox.run(&self.plan, cancel.clone()).await {
+    pub(crate) async fn iterate(
+        &self,
+        session: &mut impl Session,
+        cancel: &CancellationToken,
+    ) -> (Option<IterationResult>, Verdict) {
+        match session.run(cancel.clone()).await {
             Ok(outcome) => {
                 for warning in &outcome.warnings {
                     warn!(warning, "the sandbox could not do all that was asked for");
@@ -227,7 +275,15 @@ pub(crate) fn of_warmup(verdict: Verdict, warmup: u32, warmups: u32) -> Verdict 
 /// How long the parts of an iteration took, as far as its sandbox knows.
 fn timings(outcome: &IterationOutcome) -> Timings {
     let ns = |duration: Duration| u64::try_from(duration.as_nanos()).ok();
-    Timings { run_ns: ns(outcome.wall), ..Timings::default() }
+    let Some(phases) = &outcome.phases else { return Timings { run_ns: ns(outcome.wall), ..Timings::default() } };
+    Timings {
+        clone_ns: ns(phases.clone),
+        boot_ns: ns(phases.boot),
+        init_ready_ns: ns(phases.init_ready),
+        run_ns: ns(phases.run),
+        collect_ns: ns(phases.collect),
+        teardown_ns: ns(phases.teardown),
+    }
 }
 
 fn sandbox_failure(error: &SandboxError) -> String {

@@ -28,7 +28,6 @@ pub(crate) struct Order {
     pub(crate) iterations: u32,
     /// Runs before the first iteration, whose results do not count.
     pub(crate) warmups: u32,
-    #[expect(dead_code, reason = "execution on the host has nothing to reuse")]
     pub(crate) reuse: Reuse,
     pub(crate) failures: Failures,
 }

@@ -1,7 +1,7 @@
 //! Where jobs run on this machine: in microVMs, directly on it, in both or in neither. What is missing is said once, at the
 //! start.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::{error, info, warn};
 
@@ -14,6 +14,7 @@ use crate::{
     data_dir::DataDir,
     sandbox::{
         InfrastructureError,
+        firecracker::{FirecrackerConfig, FirecrackerSandbox, LogLevel},
         host::{HostConfig, HostSandbox},
     },
 };
@@ -43,6 +44,7 @@ impl SandboxesError {
 /// What there is.
 pub(crate) struct Sandboxes {
     pub(crate) host: Option<HostSandbox>,
+    pub(crate) micro_vms: Option<FirecrackerSandbox>,
 }
 
 impl Sandboxes {
@@ -59,8 +61,8 @@ impl Sandboxes {
             }
             false => None,
         };
-        match micro_vms(&policy.firecracker, policy.sandbox_log_level).await {
-            Ok(_) => {}
+        let micro_vms = match open_micro_vms(&policy.firecracker, policy.sandbox_log_level, data.micro_vms()).await {
+            Ok(sandbox) => Some(sandbox),
             Err(problem) if policy.firecracker.is_given() => return Err(problem),
             Err(problem) => {
                 let problem = crate::chain::chain(&problem);
@@ -72,9 +74,10 @@ impl Sandboxes {
                         "this runner will refuse every job: it can start no microVM, and --danger-allow-no-sandbox was not given"
                     );
                 }
+                None
             }
-        }
-        Ok(Self { host })
+        };
+        Ok(Self { host, micro_vms })
     }
 }
 
@@ -86,10 +89,41 @@ pub(crate) async fn open_host(state: &Path) -> Result<HostSandbox, SandboxesErro
     Ok(sandbox)
 }
 
-/// What microVMs are made with on this machine.
-async fn micro_vms(args: &FirecrackerArgs, log_level: SandboxLogLevel) -> Result<MicroVms, SandboxesError> {
-    let micro_vms = MicroVms::find(args, log_level, &Places::usual())?;
-    let versions = micro_vms.check().await?;
-    info!(version = %versions.firecracker, kernel = %micro_vms.kernel.display(), "found what microVMs are made with");
-    Ok(micro_vms)
+/// Opens microVMs with what is found on this machine.
+pub(crate) async fn open_micro_vms(
+    args: &FirecrackerArgs,
+    log_level: SandboxLogLevel,
+    state: PathBuf,
+) -> Result<FirecrackerSandbox, SandboxesError> {
+    let found = MicroVms::find(args, log_level, &Places::usual())?;
+    let versions = found.check().await?;
+    info!(version = %versions.firecracker, kernel = %found.kernel.display(), "found what microVMs are made with");
+    if found.jailer.is_none() {
+        warn!("microVMs are started without their jailer: what gets out of one is on this machine");
+    }
+    let sandbox = FirecrackerSandbox::open(config(found, state)).await.map_err(SandboxesError::MicroVm)?;
+    for shortcoming in sandbox.shortcomings() {
+        warn!(shortcoming, "not everything that microVMs should have is there on this machine");
+    }
+    Ok(sandbox)
+}
+
+fn config(found: MicroVms, state: PathBuf) -> FirecrackerConfig {
+    let usual = FirecrackerConfig::new(state, found.firecracker, found.kernel, found.init);
+    FirecrackerConfig {
+        jailer: found.jailer,
+        modules: found.modules,
+        uid_base: found.uid_base.unwrap_or(usual.uid_base),
+        uid_count: found.uid_count.unwrap_or(usual.uid_count),
+        cgroup_parent: found.cgroup_parent.unwrap_or_else(|| usual.cgroup_parent.clone()),
+        huge_pages: found.huge_pages,
+        boot_args: found.boot_args,
+        log_level: match found.log_level {
+            SandboxLogLevel::Off | SandboxLogLevel::Error => LogLevel::Error,
+            SandboxLogLevel::Warning => LogLevel::Warn,
+            SandboxLogLevel::Info => LogLevel::Info,
+            SandboxLogLevel::Debug | SandboxLogLevel::Trace => LogLevel::Debug,
+        },
+        ..usual
+    }
 }

@@ -39,7 +39,7 @@ impl Worker {
     pub async fn open(policy: &JobPolicy, data: &DataDir) -> Result<Self, WorkerError> {
         let images = ImageSource::open(&data.images(), policy.image_cache_bytes)?;
         let sandboxes = Sandboxes::open(policy, data).await?;
-        let abilities = Abilities::of_this_machine(sandboxes.host.is_some(), false);
+        let abilities = Abilities::of_this_machine(sandboxes.host.is_some(), sandboxes.micro_vms.is_some());
         Ok(Self { policy: policy.clone(), abilities, images, sandboxes })
     }
 }
@@ -50,14 +50,18 @@ impl Execute for Worker {
             Ok(claimed) => claimed,
             Err(refusal) => return JobOutcome::failed(chain(&refusal)),
         };
-        let Some(sandbox) = &self.sandboxes.host else {
-            return JobOutcome::failed("this runner has no sandbox to run the job in");
-        };
+        let in_micro_vm = claimed.spec().sandbox.is_some();
         let prepared = match claimed.prepare(&self.images, &self.policy, &cancel).await {
             Ok(prepared) => prepared,
             Err(outcome) => return outcome,
         };
         info!(iterations = prepared.iterations(), "the image is ready; running the benchmark");
-        prepared.run(sandbox, self.policy.max_message_size, &cancel, &progress).await.outcome()
+        let max_bytes = self.policy.max_message_size;
+        let ran = match (&self.sandboxes, in_micro_vm) {
+            (Sandboxes { micro_vms: Some(sandbox), .. }, true) => prepared.run(sandbox, max_bytes, &cancel, &progress).await,
+            (Sandboxes { host: Some(sandbox), .. }, false) => prepared.run(sandbox, max_bytes, &cancel, &progress).await,
+            _ => return JobOutcome::failed("this runner has no sandbox to run the job in"),
+        };
+        ran.outcome()
     }
 }

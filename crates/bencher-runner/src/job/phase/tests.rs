@@ -14,8 +14,8 @@ use crate::{
     config::Bounds,
     job::plan::{Failures, Measures, Reuse},
     sandbox::{
-        CapturedStream, CollectedFile, Ended, ExecutionPlan, Exit, ImageError, IterationOutcome, Network, Resources, Sandbox,
-        SandboxError, SkipReason, SkippedFile, command::Overrides,
+        CapturedStream, CollectedFile, Ended, ExecutionPlan, Exit, ImageError, IterationOutcome, Network, Phases, Resources,
+        Sandbox, SandboxError, Session, SkipReason, SkippedFile, command::Overrides,
     },
 };
 
@@ -67,6 +67,10 @@ fn prepared(iterations: u32, failures: Failures, measures: Measures) -> Prepared
 }
 
 fn warmed_up(warmups: u32, iterations: u32, failures: Failures, measures: Measures) -> Prepared {
+    reusing(Reuse::Never, warmups, iterations, failures, measures)
+}
+
+fn reusing(reuse: Reuse, warmups: u32, iterations: u32, failures: Failures, measures: Measures) -> Prepared {
     let order = Order {
         overrides: Overrides { entrypoint: Some(vec!["/bench".to_owned()]), ..Overrides::default() },
         network: Network::None,
@@ -77,7 +81,7 @@ fn warmed_up(warmups: u32, iterations: u32, failures: Failures, measures: Measur
         measures,
         iterations,
         warmups,
-        reuse: Reuse::Never,
+        reuse,
         failures,
     };
     let config = serde_json::from_value(serde_json::json!({
@@ -234,4 +238,54 @@ async fn of_warm_up_runs_no_more_output_is_kept_than_could_be_delivered() {
     let JobOutcome::Completed { results, warmups } = outcome else { panic!("{outcome:?} is not completed") };
     assert_eq!((results[0].stdout.len(), warmups[0].stdout.len(), warmups[1].stdout.len()), (6000, 6000, 0));
     assert!(warmups[1].notes[0].contains("6000 bytes"), "{:?}", warmups[1].notes);
+}
+
+/// Tells a place that is kept from places that are made anew.
+struct Places(Script);
+
+impl Sandbox for Places {
+    fn run(
+        &self,
+        plan: &ExecutionPlan,
+        cancel: CancellationToken,
+    ) -> impl Future<Output = Result<IterationOutcome, SandboxError>> + Send {
+        self.0.run(plan, cancel)
+    }
+
+    fn session(&self, plan: &ExecutionPlan) -> impl Session {
+        Kept { sandbox: &self.0, plan: plan.clone(), runs: 0 }
+    }
+}
+
+struct Kept<'a> {
+    sandbox: &'a Script,
+    plan: ExecutionPlan,
+    runs: usize,
+}
+
+impl Session for Kept<'_> {
+    async fn run(&mut self, cancel: CancellationToken) -> Result<IterationOutcome, SandboxError> {
+        self.runs += 1;
+        let mut outcome = self.sandbox.run(&self.plan, cancel).await?;
+        outcome.warnings.push(format!("run {} of this place", self.runs));
+        outcome.phases = Some(Phases { boot: Duration::from_micros(5), ..Phases::default() });
+        Ok(outcome)
+    }
+
+    async fn close(self) {}
+}
+
+#[tokio::test]
+async fn runs_share_a_place_only_where_that_was_asked_for() {
+    let notes = async |reuse| {
+        let sandbox = Places(Script::new((0..3).map(|_| Ok(ended(Exit::Code(0), "")))));
+        let prepared = reusing(reuse, 1, 2, Failures::Fatal, Measures::default());
+        let ran = prepared.run(&sandbox, 10_000, &CancellationToken::new(), &Progress::new().0).await;
+        let JobOutcome::Completed { results, .. } = ran.outcome() else { panic!("it is completed") };
+        let boot = results[1].timings.and_then(|timings| timings.boot_ns);
+        (results.into_iter().flat_map(|result| result.notes).collect::<Vec<_>>(), boot)
+    };
+    assert_eq!(notes(Reuse::Never).await, (vec![], None));
+    let shared = notes(Reuse::WholeJob).await;
+    assert_eq!(shared, (vec!["run 2 of this place".to_owned(), "run 3 of this place".to_owned()], Some(5000)));
 }

@@ -43,13 +43,14 @@ static STATE: [AtomicU8; DESCRIPTORS] = [const { AtomicU8::new(0) }; DESCRIPTORS
 /// How many bytes of an acknowledgement are still to be read by the kernel, for a message that the device never got.
 static OWED: [AtomicU8; DESCRIPTORS] = [const { AtomicU8::new(0) }; DESCRIPTORS];
 
-const ACKNOWLEDGEMENT: [u8; 20] = acknowledgement();
+const ACKNOWLEDGEMENT_LENGTH: u8 = 20;
+const ACKNOWLEDGEMENT: [u8; ACKNOWLEDGEMENT_LENGTH as usize] = acknowledgement();
 
-const fn acknowledgement() -> [u8; 20] {
-    let mut message = [0; 20];
+const fn acknowledgement() -> [u8; ACKNOWLEDGEMENT_LENGTH as usize] {
+    let mut message = [0; ACKNOWLEDGEMENT_LENGTH as usize];
     // Little-endian, as everything that this runs on: the reply to the request, with a payload of eight zeros.
-    message[0] = SET_BACKEND_REQ_FD as u8;
-    message[4] = (FLAG_VERSION | FLAG_REPLY) as u8;
+    message[0] = SET_BACKEND_REQ_FD.to_le_bytes()[0];
+    message[4] = (FLAG_VERSION | FLAG_REPLY).to_le_bytes()[0];
     message[8] = 8;
     message
 }
@@ -111,7 +112,7 @@ pub(crate) fn sent(fd: c_int, message: &[u8]) -> Sent {
         }
         SET_BACKEND_REQ_FD if faked => {
             if flags & FLAG_NEED_REPLY != 0 {
-                owed.store(ACKNOWLEDGEMENT.len() as u8, Ordering::Relaxed);
+                owed.store(ACKNOWLEDGEMENT_LENGTH, Ordering::Relaxed);
             }
             Sent::Swallowed
         }

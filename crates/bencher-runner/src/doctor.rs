@@ -94,7 +94,7 @@ impl SysRoot {
 /// Nothing could be printed, or there is no data folder to look at.
 pub async fn run(args: &DoctorArgs) -> Result<Exit, VerbError> {
     let root = SysRoot(PathBuf::from("/"));
-    let mut checks = machine::checks(&root);
+    let mut checks = machine::checks(&root, args.danger_allow_no_sandbox);
     checks.extend(programs::checks().await);
     let nowhere = PathBuf::new;
     let usual = FirecrackerConfig::new(nowhere(), nowhere(), nowhere(), nowhere());

@@ -12,8 +12,9 @@ const MIN_CPUS: usize = 4;
 /// The oldest kernel with all that both sandboxes use.
 const MIN_KERNEL: (u32, u32) = (5, 10);
 
-pub(super) fn checks(root: &SysRoot) -> Vec<Check> {
-    vec![user(), kernel(root), cpus(), memory(root), namespaces(root), cgroups(root), overlay(root), loop_devices(root)]
+/// `on_host` is whether the owner lets benchmarks run on the machine itself.
+pub(super) fn checks(root: &SysRoot, on_host: bool) -> Vec<Check> {
+    vec![user(), kernel(root), cpus(), memory(root), namespaces(root), cgroups(root), overlay(root), loop_devices(root, on_host)]
 }
 
 fn user() -> Check {
@@ -120,11 +121,13 @@ fn overlay(root: &SysRoot) -> Check {
     }
 }
 
-fn loop_devices(root: &SysRoot) -> Check {
-    let check = Check::new("loop devices", "there, to bound what a benchmark may write");
-    if root.has("/dev/loop-control") {
-        check.ok("there")
-    } else {
-        check.warn("missing", "run `modprobe loop`: until then, the disk size of a spec may not be applied")
+fn loop_devices(root: &SysRoot, on_host: bool) -> Check {
+    let check =
+        Check::new("loop devices", "there, for execution on the host: images and the disks of benchmarks are mounted by them");
+    let advice = "run `modprobe loop`: until then, nothing runs on this machine itself";
+    match (root.has("/dev/loop-control"), on_host) {
+        (true, _) => check.ok("there"),
+        (false, true) => check.fail("missing", advice),
+        (false, false) => check.warn("missing", advice),
     }
 }

@@ -24,7 +24,7 @@ impl Machine {
 
     fn check(&self, name: &str) -> Check {
         let root = SysRoot(self.0.path().to_owned());
-        let mut checks = machine::checks(&root);
+        let mut checks = machine::checks(&root, true);
         checks.extend(steadiness::checks(&root));
         checks.extend(self.micro_vms(&FirecrackerArgs::default(), false));
         checks.into_iter().find(|check| check.name == name).expect("there is such a check")
@@ -168,4 +168,15 @@ fn something_has_to_be_able_to_run_jobs() {
     assert_eq!(micro_vm::anything(&able, false).found, "microVMs");
     assert_eq!(micro_vm::anything(&able[..1], true).found, "this machine itself, no microVMs");
     assert_eq!(micro_vm::anything(&able[..1], false).result, Verdict::Warn);
+}
+
+#[test]
+fn missing_loop_devices_fail_who_runs_benchmarks_on_the_machine_itself() {
+    let look = |on_host| {
+        let machine = Machine::with(&[]);
+        let checks = machine::checks(&SysRoot(machine.0.path().to_owned()), on_host);
+        checks.into_iter().find(|check| check.name == "loop devices").expect("there is such a check").result
+    };
+    assert_eq!((look(true), look(false)), (Verdict::Fail, Verdict::Warn));
+    check("loop devices", &[("/dev/loop-control", "")], Verdict::Ok, "there");
 }

@@ -1,9 +1,10 @@
 //! Flags of microVMs, the same for every command that starts or looks at them. Each is also a key of the section
 //! `[firecracker]` of the configuration file.
 
-use std::path::PathBuf;
+use std::{net::Ipv4Addr, path::PathBuf};
 
 use clap::{Args, builder::FalseyValueParser};
+use ipnet::Ipv4Net;
 
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "MicroVMs")]
@@ -86,7 +87,44 @@ pub struct FirecrackerArgs {
         value_parser = network,
         value_name = "NETWORKS"
     )]
-    pub allow_networks: Vec<String>,
+    pub allow_networks: Vec<Ipv4Net>,
+    /// Name servers (IPv4) of microVMs with a network, separated by commas; they may be private. Default: the public ones of
+    /// this machine.
+    #[arg(
+        id = "nameservers",
+        long = "firecracker-nameservers",
+        env = "BENCHER_FIRECRACKER_NAMESERVERS",
+        value_delimiter = ',',
+        value_parser = nameserver,
+        value_name = "ADDRESSES"
+    )]
+    pub nameservers: Vec<Ipv4Addr>,
+    /// A private network (IPv4) that nothing else on this machine uses, for the addresses of microVMs. Default: 10.207.0.0/16.
+    #[arg(
+        id = "network_pool",
+        long = "firecracker-network-pool",
+        env = "BENCHER_FIRECRACKER_NETWORK_POOL",
+        value_parser = network,
+        value_name = "NETWORK"
+    )]
+    pub network_pool: Option<Ipv4Net>,
+    /// Bytes per second a microVM with a network may send, and as many receive. Default: 125000000, a gigabit per second.
+    #[arg(
+        id = "network_rate",
+        long = "firecracker-network-rate",
+        env = "BENCHER_FIRECRACKER_NETWORK_RATE",
+        value_parser = clap::value_parser!(u64).range(1..),
+        value_name = "BYTES"
+    )]
+    pub network_rate: Option<u64>,
+    /// Refuse jobs whose spec asks for a network.
+    #[arg(
+        id = "no_network",
+        long = "firecracker-no-network",
+        env = "BENCHER_FIRECRACKER_NO_NETWORK",
+        value_parser = FalseyValueParser::new()
+    )]
+    pub no_network: bool,
 }
 
 impl FirecrackerArgs {
@@ -108,9 +146,10 @@ fn group(text: &str) -> Result<String, String> {
     }
 }
 
-fn network(text: &str) -> Result<String, String> {
-    let valid = text.split_once('/').is_some_and(|(address, prefix)| {
-        address.parse::<std::net::Ipv4Addr>().is_ok() && prefix.parse::<u8>().is_ok_and(|prefix| prefix <= 32)
-    });
-    if valid { Ok(text.to_owned()) } else { Err("expected ADDRESS/BITS, such as 10.1.2.0/24".to_owned()) }
+fn network(text: &str) -> Result<Ipv4Net, String> {
+    text.parse().map_err(|_| "expected ADDRESS/BITS, such as 10.1.2.0/24".to_owned())
+}
+
+fn nameserver(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse().map_err(|_| "expected an IPv4 address, such as 10.1.2.3".to_owned())
 }

@@ -19,7 +19,7 @@ const MAX_SIZE: u64 = 256 * 1024;
 /// The section of microVMs.
 pub(super) const FIRECRACKER: &str = "firecracker";
 /// Keys whose value is a list of texts, given to the command line with commas between.
-const LISTS: [&str; 2] = ["modules", "allow_networks"];
+const LISTS: [&str; 3] = ["modules", "allow_networks", "nameservers"];
 /// Between them there.
 const LIST_SEPARATOR: char = ',';
 /// Keys whose value is a path, or a list of them.
@@ -58,6 +58,10 @@ pub(super) const KEYS: [(&str, &[&str]); 6] = [
             "boot_args",
             "cgroup_parent",
             "allow_networks",
+            "nameservers",
+            "network_pool",
+            "network_rate",
+            "no_network",
         ],
     ),
     ("storage", &["data_dir", "image_cache_size"]),

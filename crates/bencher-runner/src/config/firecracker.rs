@@ -13,7 +13,10 @@ use crate::{
         elf::{self, ElfError},
         version::{self, OLDEST_FIRECRACKER, Version, VersionError},
     },
-    sandbox::command::DEFAULT_PATH,
+    sandbox::{
+        command::DEFAULT_PATH,
+        firecracker::network::{NetworkConfig, Rates},
+    },
 };
 
 /// What microVMs are made with.
@@ -31,7 +34,7 @@ pub struct MicroVms {
     pub huge_pages: bool,
     pub boot_args: Option<String>,
     pub cgroup_parent: Option<String>,
-    pub allow_networks: Vec<String>,
+    pub network: Option<NetworkConfig>,
     pub log_level: SandboxLogLevel,
 }
 
@@ -129,6 +132,19 @@ impl Places {
     }
 }
 
+/// The network of microVMs whose spec asks for one; `None` where the owner wants there to be none.
+pub(super) fn network(args: &FirecrackerArgs) -> Option<NetworkConfig> {
+    let usual = NetworkConfig::default();
+    let rates = Rates { bytes_per_second: args.network_rate.unwrap_or(usual.rates.bytes_per_second), ..usual.rates };
+    (!args.no_network).then(|| NetworkConfig {
+        pool: args.network_pool.unwrap_or(usual.pool),
+        allow: args.allow_networks.clone(),
+        nameservers: args.nameservers.clone(),
+        rates,
+        ..usual
+    })
+}
+
 impl MicroVms {
     /// Finds everything.
     ///
@@ -174,7 +190,7 @@ impl MicroVms {
             huge_pages: args.huge_pages,
             boot_args: args.boot_args.clone(),
             cgroup_parent: args.cgroup_parent.clone(),
-            allow_networks: args.allow_networks.clone(),
+            network: network(args),
             log_level,
         })
     }

@@ -118,6 +118,7 @@ fn config(found: MicroVms, state: PathBuf) -> FirecrackerConfig {
         cgroup_parent: found.cgroup_parent.unwrap_or_else(|| usual.cgroup_parent.clone()),
         huge_pages: found.huge_pages,
         boot_args: found.boot_args,
+        network: found.network,
         log_level: match found.log_level {
             SandboxLogLevel::Off | SandboxLogLevel::Error => LogLevel::Error,
             SandboxLogLevel::Warning => LogLevel::Warn,

@@ -1,7 +1,10 @@
 use std::{ffi::OsString, os::unix::fs::PermissionsExt as _, path::Path};
 
 use super::{LineError, parse};
-use crate::cli::{Cli, Command, UpArgs};
+use crate::{
+    cli::{Cli, Command, UpArgs},
+    config::firecracker::network,
+};
 
 /// A configuration file, and a line that does not know of it by name.
 struct Case {
@@ -129,7 +132,8 @@ fn a_log_level_that_is_none_is_refused() {
 fn the_section_of_microvms_holds_for_the_daemon_the_doctor_and_runs_in_microvms() {
     let case = Case::new(
         "runner = \"box\"\n[firecracker]\nbinary_path = \"/opt/firecracker\"\nkernel_path = \"vmlinux\"\nhuge_pages = true\n\
-         modules = [\"a.ko\", \"/lib/b.ko\"]\nuid_base = 70000\nallow_networks = [\"10.1.0.0/16\", \"192.168.7.0/24\"]\n",
+         modules = [\"a.ko\", \"/lib/b.ko\"]\nuid_base = 70000\nallow_networks = [\"10.1.0.0/16\", \"192.168.7.0/24\"]\n\
+         nameservers = [\"10.1.0.53\"]\nnetwork_pool = \"10.9.0.0/16\"\nnetwork_rate = 1000000\n",
     );
     let folder = case.dir.path().canonicalize().expect("a path");
     let check = |firecracker: &crate::cli::FirecrackerArgs| {
@@ -137,7 +141,10 @@ fn the_section_of_microvms_holds_for_the_daemon_the_doctor_and_runs_in_microvms(
         assert_eq!(firecracker.kernel_path, Some(folder.join("vmlinux")), "a path is the file's neighbour");
         assert_eq!(firecracker.modules, [folder.join("a.ko"), "/lib/b.ko".into()]);
         assert_eq!((firecracker.huge_pages, firecracker.uid_base), (true, Some(70000)));
-        assert_eq!(firecracker.allow_networks, ["10.1.0.0/16", "192.168.7.0/24"]);
+        let network = network(firecracker).expect("a network");
+        assert_eq!(network.allow, ["10.1.0.0/16".parse().unwrap(), "192.168.7.0/24".parse().unwrap()]);
+        assert_eq!(network.nameservers, [std::net::Ipv4Addr::new(10, 1, 0, 53)]);
+        assert_eq!((network.pool.to_string().as_str(), network.rates.bytes_per_second), ("10.9.0.0/16", 1_000_000));
     };
     check(&case.up(&["up"]).firecracker);
     let run = |args: &[&str]| match case.parse(&[&["run", "--image", "x"], args].concat()).expect("a good line").command {
@@ -157,11 +164,21 @@ fn the_section_of_microvms_holds_for_the_daemon_the_doctor_and_runs_in_microvms(
 }
 
 #[test]
+fn an_owner_can_want_no_network_at_all() {
+    assert!(network(&Case::new("runner = \"box\"\n").up(&["up"]).firecracker).is_some());
+    let up = Case::new("runner = \"box\"\n[firecracker]\nno_network = true\n").up(&["up"]);
+    assert_eq!(network(&up.firecracker), None);
+}
+
+#[test]
 fn values_for_microvms_are_checked() {
     for (line, part) in [
         ("allow_networks = [\"10.1.0.0\"]", "ADDRESS/BITS"),
         ("allow_networks = [\"10.1.0.0/33\"]", "ADDRESS/BITS"),
         ("allow_networks = [\"fd00::/8\"]", "ADDRESS/BITS"),
+        ("nameservers = [\"dns.example\"]", "IPv4 address"),
+        ("network_pool = \"10.1.0.0/40\"", "ADDRESS/BITS"),
+        ("network_rate = 0", "network-rate"),
         ("cgroup_parent = \"../x\"", "one name"),
         ("uid_base = 0", "uid-base"),
         ("modules = [1]", "a list of something else than texts"),

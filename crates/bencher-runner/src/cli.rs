@@ -235,7 +235,7 @@ pub struct RunArgs {
     /// What isolates the benchmark from this machine; directly on the host where absent.
     #[arg(long, value_name = "SANDBOX")]
     pub sandbox: Option<SandboxKind>,
-    /// The configuration file, of which the section [firecracker] is taken for a run in a microVM. Default:
+    /// The configuration file, of which the section `[firecracker]` is taken for a run in a microVM. Default:
     /// /etc/bencher/runner.toml, where it is there.
     #[arg(long, env = "BENCHER_RUNNER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -3,9 +3,9 @@
 //!
 //! | function | what is changed |
 //! |---|---|
-//! | `ptrace` | the floating-point state has the size that the host's processor asks for ([`trace`]) |
-//! | `waitpid` | a guest process that was stopped from outside is sent on its way ([`trace`]) |
-//! | `sendmsg`, `read` | the conversation with a vhost-user device keeps to what both sides accept ([`vhost`]) |
+//! | `ptrace` | the floating-point state has the size that the host's processor asks for (`trace`) |
+//! | `waitpid` | a guest process that was stopped from outside is sent on its way (`trace`) |
+//! | `sendmsg`, `read` | the conversation with a vhost-user device keeps to what both sides accept (`vhost`) |
 //! | `execvp` | a reboot ends the process with [`REBOOT_EXIT_CODE`], instead of starting the kernel again |
 //! | exit with 0 | a power-off leaves a process that does nothing, as a halted virtual processor does |
 //!

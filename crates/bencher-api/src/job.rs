@@ -71,7 +71,8 @@ pub async fn cancel(app: &App, principal: &Principal, project: &ProjectRow, uuid
                 queue::wake_next_of_source(app, uuid).await;
             }
         }
-        Canceled::Already => {}
+        // Whoever repeats it may not know that the first time was written; nor may the runner.
+        Canceled::Already => app.hub.cancel(uuid),
         Canceled::Denied(denied) => return Err(CancelError::Done(denied)),
         Canceled::Unknown => return Err(CancelError::Unknown(uuid)),
     }

@@ -85,9 +85,12 @@ pub enum FinishError {
 /// The database failed; nothing was claimed.
 pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Box<ClaimedJob>)>, StoreError> {
     let now = app.clock.now();
-    let Some(Claimed { job, spec }) = app.store.claim_job(runner.id, app.config.heartbeat_timeout(), now).await? else {
-        return Ok(None);
-    };
+    let claimed = app.store.claim_job(runner.id, app.config.heartbeat_timeout(), now).await;
+    // Somebody follows the lease from now on: also that of a claim which was written and whose answer got lost.
+    if !matches!(claimed, Ok(None)) {
+        app.lease_taken.notify_one();
+    }
+    let Some(Claimed { job, spec }) = claimed? else { return Ok(None) };
     let mut config = job.config()?;
     if let Some(sealed) = job.sealed_env() {
         match run::job::open_env(&app.sealer, job.uuid.0, sealed) {
@@ -104,8 +107,6 @@ pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Bo
     let held = Held { job: job.uuid.0, attempt: job.attempt, must_end: must_end(app, &config, now) };
     let oci_token = registry::runner_pull_token(app, runner.uuid.0, config.project, app.config.fetch_timeout());
     let timeout = config.timeout;
-    // Somebody follows the lease from now on.
-    app.lease_taken.notify_one();
     Ok(Some((held, Box::new(ClaimedJob { uuid: job.uuid.0, spec, config, oci_token, timeout, created: job.created.0 }))))
 }
 
@@ -152,7 +153,13 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
         None => None,
     };
     let ending = Ending { event, output_key: output_key.clone(), message };
-    let ended = app.store.finish_job(runner.id, job, &ending, app.clock.now()).await.map_err(FinishError::Store)?;
+    let ended = app.store.finish_job(runner.id, job, &ending, app.clock.now()).await;
+    if ended.is_err() {
+        // It may have been written all the same, and the runner's next try would then change nothing.
+        app.results_arrived.notify_one();
+        app.hub.wake();
+    }
+    let ended = ended.map_err(FinishError::Store)?;
     match ended {
         Ended::Now(status) => {
             tracing::info!(job.uuid = %job, %status, "a runner ended its job");

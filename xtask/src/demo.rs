@@ -5,6 +5,7 @@ mod account;
 mod benchmark;
 pub(crate) mod client;
 mod report;
+mod sandbox;
 pub(crate) mod service;
 mod state;
 
@@ -19,8 +20,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::unistd::Uid;
 
 use self::{
-    account::{PROJECT, RUNNER, SPEC},
+    account::{MICRO_VM, PROJECT, RUNNER, Spec, THIS_MACHINE},
     client::Client,
+    sandbox::Place,
     service::Service,
     state::Folder,
 };
@@ -61,7 +63,7 @@ impl Services {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    ensure!(Uid::effective().is_root(), "the demo's runner runs benchmarks on the host, which needs root: run this as root");
+    ensure!(Uid::effective().is_root(), "the demo's runner runs benchmarks on this machine, which needs root: run this as root");
     let root = workspace::root();
     let folder = Folder::open(args.data.as_deref().unwrap_or(&root.join("target/demo")))?;
     ensure_free(args.port)?;
@@ -69,9 +71,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // The whole workspace, as for the tests, which then find their dependencies built.
     process::run(process::cargo().current_dir(&root).args(["build", "--workspace"]))?;
 
+    let client = Client { program: program("bencher")?, host: format!("http://127.0.0.1:{}", args.port), credential: None };
+    let place = sandbox::choose(&client, &folder)?;
+    match &place {
+        Place::MicroVm { made_by, .. } => println!("the benchmark runs in a microVM, made by {made_by}"),
+        Place::Host { why } => println!(
+            "no microVM: {why}\nthe benchmark runs the next best way, directly on this machine, as root in namespaces of its own, \
+             which is no security boundary"
+        ),
+    }
     let started = Instant::now();
-    let (mut services, client) = start(args.port, &folder)?;
-    if let Err(error) = measure(&client, &folder, &mut services) {
+    let (mut services, client) = start(args.port, client, &folder, &place)?;
+    if let Err(error) = measure(&client, &folder, &mut services, place.spec()) {
         if signals::stop_requested() {
             stop(services)?;
             bail!("stopped before the report was there");
@@ -89,8 +100,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     stop(services)
 }
 
+impl Place {
+    fn spec(&self) -> &'static Spec {
+        match self {
+            Self::MicroVm { .. } => &MICRO_VM,
+            Self::Host { .. } => &THIS_MACHINE,
+        }
+    }
+}
+
 /// Starts the server, makes the demo's user, project, spec and runner, and starts the runner.
-fn start(port: u16, folder: &Folder) -> Result<(Services, Client)> {
+fn start(port: u16, mut client: Client, folder: &Folder, place: &Place) -> Result<(Services, Client)> {
     let logs = folder.folder("logs")?;
     let config = folder.server_config(port)?;
     let mut server = Service::start("server", &program("bencher-api")?, &logs.join("server.log"), |command| {
@@ -98,30 +118,33 @@ fn start(port: u16, folder: &Folder) -> Result<(Services, Client)> {
         clear_settings(command);
     })?;
     server.wait_for("listening")?;
-    let host = format!("http://127.0.0.1:{port}");
+    let host = client.host.clone();
     println!("the server listens at {host}; its log is {}", logs.join("server.log").display());
 
-    let mut client = Client { program: program("bencher")?, host: host.clone(), credential: None };
-    let key = account::ensure(&mut client, &mut server, folder)?;
+    let key = account::ensure(&mut client, &mut server, folder, place.spec())?;
     let data = folder.folder("runner")?;
     let runner = Service::start("runner", &program("runner")?, &logs.join("runner.log"), |command| {
         clear_settings(command);
-        command.args(["up", "--host", &host, "--runner", RUNNER, "--danger-allow-no-sandbox", "--on-shutdown", "cancel"]);
+        command.args(["up", "--host", &host, "--runner", RUNNER, "--on-shutdown", "cancel"]);
+        match place {
+            Place::MicroVm { flags, .. } => command.args(flags),
+            Place::Host { .. } => command.arg("--danger-allow-no-sandbox"),
+        };
         command.arg("--data-dir").arg(&data).env("BENCHER_RUNNER_KEY", key);
         // A runner that this machine has already is configured for another server.
         command.env("BENCHER_RUNNER_CONFIG", "/dev/null");
     })?;
     println!("the runner is up; its log is {}", logs.join("runner.log").display());
-    println!("it runs the benchmark directly on this machine, as root in namespaces of its own, which is no security boundary");
     Ok((Services { runner, server }, client))
 }
 
 /// Builds and pushes the image, runs it as a job, shows the report, and checks it.
-fn measure(client: &Client, folder: &Folder, services: &mut Services) -> Result<()> {
+fn measure(client: &Client, folder: &Folder, services: &mut Services, spec: &Spec) -> Result<()> {
     let image = format!("{PROJECT}/hyperfine:demo");
     benchmark::publish(client, &folder.folder("image")?, &image)?;
     println!("running {image} as a job");
-    let arguments = ["run", "--project", PROJECT, "--branch", "main", "--testbed", SPEC, "--spec", SPEC, "--image", &image];
+    let slug = spec.slug;
+    let arguments = ["run", "--project", PROJECT, "--branch", "main", "--testbed", slug, "--spec", slug, "--image", &image];
     let results = ["--adapter", "shell_hyperfine", "--file", benchmark::RESULTS, "--job-timeout", "600", "--quiet"];
     let report = client.follow(&[&arguments[..], &results].concat(), services)?;
     let uuid = report["uuid"].as_str().context("`bencher run` printed no report")?;

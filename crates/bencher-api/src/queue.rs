@@ -46,6 +46,10 @@ impl From<Vec<IterationOutput>> for Delivered {
 }
 
 impl Delivered {
+    fn is_empty(&self) -> bool {
+        self.results.is_empty() && self.warmups.is_none()
+    }
+
     fn with_error(self, error: Option<String>) -> JobOutput {
         JobOutput { results: self.results, warmups: self.warmups, error }
     }
@@ -56,7 +60,7 @@ impl Delivered {
 pub enum Terminal {
     Completed(Delivered),
     Failed(Delivered, String),
-    Canceled,
+    Canceled(Delivered),
 }
 
 /// What the database said of a job that a runner claims to be working on.
@@ -141,7 +145,7 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
     let (event, output, message) = match terminal {
         Terminal::Completed(delivered) => (JobEvent::Complete, Some(delivered.with_error(None)), None),
         Terminal::Failed(delivered, error) => (JobEvent::Fail, Some(delivered.with_error(Some(error.clone()))), Some(error)),
-        Terminal::Canceled => (JobEvent::Cancel, None, None),
+        Terminal::Canceled(delivered) => (JobEvent::Cancel, (!delivered.is_empty()).then(|| delivered.with_error(None)), None),
     };
     if !app.store.wants_ending(runner.id, job, event).await.map_err(FinishError::Store)? {
         // Nothing is kept of it, so that no runner fills the blob store with what no job refers to.
@@ -168,6 +172,7 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
                 app.results_arrived.notify_one();
             }
         }
+        Ended::Kept => tracing::info!(job.uuid = %job, "kept what a canceled job had printed until then"),
         Ended::Superseded => tracing::warn!(job.uuid = %job, "a late result was kept beside the attempt that is under way"),
         Ended::Unknown | Ended::Unchanged => {
             // Nothing refers to what was just written.

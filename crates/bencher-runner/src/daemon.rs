@@ -359,7 +359,7 @@ impl<E: Execute> Daemon<E> {
         match &outcome {
             JobOutcome::Completed { results, .. } => info!(job.uuid = %job, iterations = results.len(), "the job is completed"),
             JobOutcome::Failed { error, .. } => warn!(job.uuid = %job, error, "the job failed"),
-            JobOutcome::Canceled => info!(job.uuid = %job, "the job is canceled"),
+            JobOutcome::Canceled { .. } => info!(job.uuid = %job, "the job is canceled"),
         }
         let (parcel, stored) = self.spool.put(job, delivery::message(job, outcome, self.max_message_size));
         // While the result is not on the disk, the memory of the job stays: a crash then reports it as failed.

@@ -14,13 +14,34 @@ const NAME: &str = "Demo";
 /// The user's, and so their organization's, name in URLs.
 const USER: &str = "demo";
 pub(crate) const PROJECT: &str = "compressors";
-pub(crate) const SPEC: &str = "this-machine";
 pub(crate) const RUNNER: &str = "demo-runner";
 
-const SPEC_ARGUMENTS: &[&str] = &["--os", "linux", "--cpu", "1", "--memory", "1073741824", "--disk", "1073741824", "--fallback"];
+/// What a job of the demo gets. Its testbed has the same name: what is measured in one is not compared with the other.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) slug: &'static str,
+    name: &'static str,
+    arguments: &'static [&'static str],
+    /// For a person to read.
+    said: &'static str,
+}
+
+pub(crate) const THIS_MACHINE: Spec = Spec {
+    slug: "this-machine",
+    name: "This machine",
+    arguments: &["--memory", "1073741824"],
+    said: "one CPU, 1 GiB of memory, no sandbox",
+};
+pub(crate) const MICRO_VM: Spec = Spec {
+    slug: "micro-vm",
+    name: "A microVM",
+    arguments: &["--memory", "536870912", "--sandbox", "firecracker"],
+    said: "a microVM with one CPU and 512 MiB of memory",
+};
+const SPEC_ARGUMENTS: &[&str] = &["--os", "linux", "--cpu", "1", "--disk", "1073741824", "--fallback"];
 
 /// Makes what is missing of the demo's things, and returns the runner's key.
-pub(crate) fn ensure(client: &mut Client, server: &mut Service, folder: &Folder) -> Result<String> {
+pub(crate) fn ensure(client: &mut Client, server: &mut Service, folder: &Folder, spec: &Spec) -> Result<String> {
     let mut keys = folder.keys()?;
     let key = user_key(client, server, folder, &mut keys)?;
     client.credential = Some(("BENCHER_API_KEY", key));
@@ -28,16 +49,17 @@ pub(crate) fn ensure(client: &mut Client, server: &mut Service, folder: &Folder)
         client.json(&["project", "create", USER, "--name", "Compressors", "--slug", PROJECT])?;
         println!("created the project `{PROJECT}`");
     }
-    if client.json_unless_refused(&["spec", "view", SPEC])?.is_none() {
-        let create = ["spec", "create", "--name", "This machine", "--slug", SPEC, "--architecture", std::env::consts::ARCH];
-        client.json(&[&create, SPEC_ARGUMENTS].concat())?;
-        println!("created the spec `{SPEC}`: one CPU, 1 GiB of memory, no sandbox");
+    let slug = spec.slug;
+    if client.json_unless_refused(&["spec", "view", slug])?.is_none() {
+        let create = ["spec", "create", "--name", spec.name, "--slug", slug, "--architecture", std::env::consts::ARCH];
+        client.json(&[&create, SPEC_ARGUMENTS, spec.arguments].concat())?;
+        println!("created the spec `{slug}`: {}", spec.said);
     }
     let key = runner_key(client, folder, &mut keys)?;
     let specs = client.json(&["runner", "spec", "list", RUNNER])?;
-    let has_spec = specs.as_array().into_iter().flatten().any(|spec| spec["slug"] == SPEC);
+    let has_spec = specs.as_array().into_iter().flatten().any(|spec| spec["slug"] == slug);
     if !has_spec {
-        client.json(&["runner", "spec", "add", RUNNER, "--spec", SPEC])?;
+        client.json(&["runner", "spec", "add", RUNNER, "--spec", slug])?;
     }
     Ok(key)
 }

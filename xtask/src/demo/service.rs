@@ -122,6 +122,11 @@ impl Service {
         self.shut_down()
     }
 
+    /// Whether it has ended well.
+    pub(crate) fn has_succeeded(&mut self) -> Result<bool> {
+        Ok(self.status()?.is_some_and(|status| status.success()))
+    }
+
     fn status(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().with_context(|| format!("could not look at the {}", self.name))
     }

@@ -222,7 +222,9 @@ impl Session {
             FromRunner::Failed { job, results, warmups, error } => {
                 self.on_terminal(job, Terminal::Failed(Delivered { results, warmups }, error), now)
             }
-            FromRunner::Canceled { job } => self.on_terminal(job, Terminal::Canceled, now),
+            FromRunner::Canceled { job, results, warmups } => {
+                self.on_terminal(job, Terminal::Canceled(Delivered { results, warmups }), now)
+            }
         }
     }
 

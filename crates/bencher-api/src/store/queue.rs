@@ -21,6 +21,7 @@ pub struct QueuedJob {
     pub spec_id: i64,
     pub runner_id: Option<i64>,
     status: i64,
+    output_key: Option<String>,
     config: String,
     env_sealed: Option<Vec<u8>>,
     pub attempt: i64,
@@ -29,7 +30,8 @@ pub struct QueuedJob {
 }
 
 impl QueuedJob {
-    const COLUMNS: &str = "id, uuid, project_id, spec_id, runner_id, status, config, env_sealed, attempt, claimed, created";
+    const COLUMNS: &str =
+        "id, uuid, project_id, spec_id, runner_id, status, output_key, config, env_sealed, attempt, claimed, created";
 
     /// # Errors
     /// The column holds no status.
@@ -73,6 +75,8 @@ pub enum Ended {
     Now(JobStatus),
     /// It was known already, or changes nothing any more.
     Unchanged,
+    /// The job was canceled before; what the runner delivered is there to be looked at.
+    Kept,
     /// A later attempt is under way; the result is kept beside it.
     Superseded,
     /// There is no such job, or this runner never had it.
@@ -103,6 +107,7 @@ struct NextExpiry {
 #[derive(sqlx::FromRow)]
 struct HeldRow {
     status: i64,
+    output_key: Option<String>,
     current: i64,
     attempt: i64,
     outcome: Option<String>,
@@ -294,18 +299,27 @@ impl Store {
                 tx.commit().await?;
                 Ok(Ended::Now(to))
             }
+            // Whatever the runner says of a canceled job: how it ended stays, and what it printed until then is kept, once.
+            Ok(Transition::Unchanged)
+                if row.status()? == JobStatus::Canceled && row.output_key.is_none() && ending.output_key.is_some() =>
+            {
+                let sql = "UPDATE job SET output_key = $2, modified = $3 WHERE id = $1";
+                tx.execute(sql, values![row.id, ending.output_key.clone(), now]).await?;
+                tx.commit().await?;
+                Ok(Ended::Kept)
+            }
             Ok(Transition::Unchanged) | Err(_) => Ok(Ended::Unchanged),
         }
     }
 
     /// Whether a terminal message of a runner would change anything: the runner was given the job, and the job, or what is known of
-    /// the runner's attempt, can still become what the message says.
+    /// the runner's attempt, can still become what the message says; or the job was canceled and nothing was delivered yet.
     ///
     /// # Errors
     /// The database failed.
     pub async fn wants_ending(&self, runner_id: i64, job: JobUuid, event: JobEvent) -> Result<bool, StoreError> {
         let mut conn = self.read().await?;
-        let sql = "SELECT job.status, job.attempt AS current, job_attempt.attempt, job_attempt.outcome \
+        let sql = "SELECT job.status, job.output_key, job.attempt AS current, job_attempt.attempt, job_attempt.outcome \
                    FROM job JOIN job_attempt ON job_attempt.job_id = job.id \
                    WHERE job.uuid = $1 AND job_attempt.runner_id = $2 ORDER BY job_attempt.attempt DESC LIMIT 1";
         let Some(row) = conn.optional::<HeldRow>(sql, values![job, runner_id]).await? else { return Ok(false) };
@@ -317,7 +331,8 @@ impl Store {
             return Ok(false);
         }
         let status = JobStatus::from_number(row.status).ok_or(StoreError::corrupt("job.status"))?;
-        Ok(matches!(status.apply(event), Ok(Transition::To(_))))
+        let is_canceled_without_output = status == JobStatus::Canceled && row.output_key.is_none();
+        Ok(is_canceled_without_output || matches!(status.apply(event), Ok(Transition::To(_))))
     }
 
     /// Jobs in flight whose runner was not heard of in time.

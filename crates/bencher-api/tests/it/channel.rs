@@ -179,11 +179,11 @@ async fn a_running_job_resumes_on_a_new_connection_and_a_cancel_reaches_it_there
     let mut connection = connect(&server, &runner).await;
     connection.send(&FromRunner::Heartbeat { job: None }).await;
     // A round trip, so that the job is known to be back before it is canceled.
-    connection.send(&FromRunner::Canceled { job: JobUuid::random() }).await;
+    connection.send(&FromRunner::canceled(JobUuid::random())).await;
     assert!(matches!(connection.receive().await, ToRunner::Ack { .. }));
     server.app.hub.cancel(job);
     assert_eq!(connection.receive().await, ToRunner::Cancel);
-    connection.send(&FromRunner::Canceled { job }).await;
+    connection.send(&FromRunner::canceled(job)).await;
     assert_eq!(connection.receive().await, ToRunner::Ack { job: Some(job) });
     until(&server, job, JobStatus::Canceled).await;
 }
@@ -220,7 +220,7 @@ async fn a_replaced_key_closes_the_connection() {
     let runner = rows::runner(store, spec).await;
     let mut connection = connect(&server, &runner).await;
     // A round trip, so that the session is known to be entered.
-    connection.send(&FromRunner::Canceled { job: JobUuid::random() }).await;
+    connection.send(&FromRunner::canceled(JobUuid::random())).await;
     connection.receive().await;
     server.app.hub.close_runner(runner.uuid);
     assert_eq!(connection.closed().await.map(|frame| u16::from(frame.code)), Some(1008));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bencher_api::{
     auth::Principal,
-    queue::{self, Terminal},
+    queue::{self, Delivered, Terminal},
     registry::blob,
     store::{Dialect, Queries as _, queue::RunnerAuthRow},
     values,
@@ -99,7 +99,7 @@ async fn fill(server: &TestServer, user: &TestUser, project: &str, runner: &Runn
     for terminal in [
         Terminal::Completed(output(&results).into()),
         Terminal::Failed(output("nothing").into(), "it failed".to_owned()),
-        Terminal::Canceled,
+        Terminal::Canceled(Delivered::default()),
     ] {
         run_job(server, user, project).await;
         work(server, runner, terminal).await;

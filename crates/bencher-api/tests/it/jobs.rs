@@ -152,7 +152,7 @@ async fn warm_up_runs_lengthen_the_bound_and_are_shown_but_not_measured() {
         let key: RunnerKey = runner["key"].as_str().unwrap().parse().unwrap();
         let runner = server.app.store.runner_by_key(&key.hash()).await.unwrap().unwrap();
         let (first, _) = queue::claim(&server.app, &runner).await.unwrap().unwrap();
-        let ended = queue::finish(&server.app, &runner, first.job, Terminal::Canceled).await.unwrap();
+        let ended = queue::finish(&server.app, &runner, first.job, Terminal::Canceled(Delivered::default())).await.unwrap();
         assert_eq!(ended, Ended::Now(JobStatus::Canceled));
         let (second, claimed) = queue::claim(&server.app, &runner).await.unwrap().unwrap();
         assert_eq!((claimed.config.warmup_runs, claimed.config.reuse_vm), (Some(3), Some(true)));
@@ -176,6 +176,43 @@ async fn warm_up_runs_lengthen_the_bound_and_are_shown_but_not_measured() {
         let texts =
             bencher_api::report::texts_of_job(&serde_json::from_value::<JobOutput>(shown["output"].clone()).unwrap().results);
         assert_eq!(texts.len(), 2, "the warm-up run is no result");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_canceled_job_printed_until_then_is_kept_once_and_never_measured() {
+    on_each_database(async |server| {
+        let (ada, _) = shop(&server).await;
+        let runner = server.create("/v0/runners", &ada, json!({ "name": "box" })).await;
+        server.create("/v0/runners/box/specs", &ada, json!({ "spec": "small" })).await;
+        let key: RunnerKey = runner["key"].as_str().unwrap().parse().unwrap();
+        let runner = server.app.store.runner_by_key(&key.hash()).await.unwrap().unwrap();
+        let printed = |text: &str| {
+            let stdout = Some(json!({ text: { "latency": { "value": 1 } } }).to_string());
+            Delivered::from(vec![IterationOutput { stdout, ..IterationOutput::default() }])
+        };
+        // As our runners answer a cancel, as those of v0.6 do, and one whose benchmark was quicker.
+        for late in [
+            Terminal::Canceled(printed("late")),
+            Terminal::Failed(printed("late"), "canceled".to_owned()),
+            Terminal::Completed(printed("late")),
+        ] {
+            let report = server.create("/v0/run", &ada, run(json!({ "image": "shop:v1" }))).await;
+            let path = format!("{JOBS}/{}", report["job"].as_str().unwrap());
+            let (held, _) = queue::claim(&server.app, &runner).await.unwrap().unwrap();
+            assert_eq!(server.post(&format!("{path}/cancel"), &ada, json!(null)).await.0, StatusCode::OK);
+            let nothing = Terminal::Canceled(Delivered::default());
+            assert_eq!(queue::finish(&server.app, &runner, held.job, nothing).await.unwrap(), Ended::Unchanged);
+            assert_eq!(queue::finish(&server.app, &runner, held.job, late.clone()).await.unwrap(), Ended::Kept);
+            assert_eq!(queue::finish(&server.app, &runner, held.job, late).await.unwrap(), Ended::Unchanged);
+            let again = Terminal::Completed(printed("again"));
+            assert_eq!(queue::finish(&server.app, &runner, held.job, again).await.unwrap(), Ended::Unchanged);
+            let shown = server.get(&path, &ada).await.1;
+            assert_eq!((&shown["status"], &shown["attempt"]), (&json!("canceled"), &json!(1)));
+            assert_eq!(shown["message"], format!("canceled by user {}", ada.uuid));
+            assert!(shown["output"]["results"][0]["stdout"].as_str().unwrap().contains("late"), "{shown}");
+        }
     })
     .await;
 }

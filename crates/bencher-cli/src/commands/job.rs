@@ -34,7 +34,11 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             let job = answer.body()?;
             match out.format {
                 Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&job)))?,
-                Format::Json => out.json(&serde_json::json!({ "status": job.status, "message": job.message }))?,
+                Format::Json => {
+                    let output = job.output.as_ref();
+                    let timings = output.map(|output| output.results.iter().map(|run| run.timings).collect::<Vec<_>>());
+                    out.json(&serde_json::json!({ "status": job.status, "message": job.message, "timings": timings }))?;
+                }
             }
         }
         args::Job::Watch { of, poll } => {

@@ -82,7 +82,7 @@ pub(crate) async fn assignment() -> Result<Vec<Figure>> {
         if run >= WARM_UP {
             samples.push(took);
         }
-        socket.send(Message::text(serde_json::to_string(&FromRunner::Canceled { job: job.uuid })?)).await?;
+        socket.send(Message::text(serde_json::to_string(&FromRunner::canceled(job.uuid))?)).await?;
         receive(&mut socket).await?;
     }
     Ok(vec![Figure::durations("job submitted to `job` event on a waiting runner", samples)])

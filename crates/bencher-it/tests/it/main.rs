@@ -10,8 +10,8 @@ mod full_disk;
 mod happy_path;
 mod images;
 mod keys;
-
 mod lost;
 mod queue;
 mod support;
 mod systemd;
+mod vm;

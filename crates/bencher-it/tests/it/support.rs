@@ -4,6 +4,7 @@
 pub(crate) mod child;
 pub(crate) mod image;
 pub(crate) mod machine;
+pub(crate) mod vm;
 
 use std::{
     net::TcpListener,
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 use self::child::Child;
 
 /// Far more than anything here takes; only a test that fails waits so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks at something that is awaited.
 const LOOK: Duration = Duration::from_millis(20);
 /// Another program can take the port between our look and the server's own bind.
@@ -314,7 +315,7 @@ impl World {
         self.until_idle(Runner { child, data }).await
     }
 
-    async fn until_idle(&self, runner: Runner) -> Runner {
+    pub(crate) async fn until_idle(&self, runner: Runner) -> Runner {
         until("the runner is idle", async || {
             assert!(!runner.child.has_ended(), "the runner ended:\n{}", runner.child.log());
             (self.runner_state().await == "idle").then_some(())

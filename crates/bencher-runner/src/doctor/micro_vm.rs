@@ -5,7 +5,7 @@ use std::{os::fd::FromRawFd as _, path::Path};
 use super::{Check, SysRoot, Verdict};
 use crate::{
     cli::{FirecrackerArgs, SandboxLogLevel},
-    config::firecracker::{MicroVms, Places, Versions},
+    config::firecracker::{MicroVms, Places, Problem, Unusable, Versions},
     install::{
         elf,
         version::{TESTED_FIRECRACKER, TESTED_KERNELS},
@@ -104,7 +104,7 @@ async fn programs(wish: Wish<'_>) -> Vec<Check> {
     let advice = "`runner install-deps` installs Firecracker, jailer and kernel; bencher-init belongs beside `runner`";
     let found = match MicroVms::find(wish.args, SandboxLogLevel::Warning, &Places::usual()) {
         Ok(found) => found,
-        Err(problem) => return vec![wish.missing(all, problem.to_string(), advice)],
+        Err(problem) => return vec![wish.missing(all, briefly(&problem), advice)],
     };
     match found.check().await {
         Ok(versions) => {
@@ -112,8 +112,20 @@ async fn programs(wish: Wish<'_>) -> Vec<Check> {
             checks.extend([firecracker(&found, versions), jailer(&found, versions), kernel(&found.kernel)]);
             checks
         }
-        Err(problem) => vec![wish.missing(all, problem.to_string(), advice)],
+        Err(problem) => vec![wish.missing(all, briefly(&problem), advice)],
     }
+}
+
+/// What is wrong, in one line of a table: where everything was looked for, and how to mend each, the runner says at its start.
+pub(super) fn briefly(unusable: &Unusable) -> String {
+    let problems = unusable.0.iter().map(|problem| match problem {
+        Problem::Missing { what, looked_for, .. } => match looked_for.as_slice() {
+            [named] => format!("{what} is not at {}", named.display()),
+            _ => format!("{what} is missing"),
+        },
+        problem => crate::chain::chain(problem),
+    });
+    problems.collect::<Vec<_>>().join("; ")
 }
 
 fn firecracker(found: &MicroVms, versions: Versions) -> Check {

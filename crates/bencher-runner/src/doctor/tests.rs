@@ -1,7 +1,10 @@
 use std::fs;
 
 use super::{Check, SysRoot, Verdict, machine, micro_vm, steadiness};
-use crate::cli::FirecrackerArgs;
+use crate::{
+    cli::FirecrackerArgs,
+    config::firecracker::{Part, Problem, Unusable},
+};
 
 /// A machine of files.
 struct Machine(tempfile::TempDir);
@@ -179,4 +182,16 @@ fn missing_loop_devices_fail_who_runs_benchmarks_on_the_machine_itself() {
     };
     assert_eq!((look(true), look(false)), (Verdict::Fail, Verdict::Warn));
     check("loop devices", &[("/dev/loop-control", "")], Verdict::Ok, "there");
+}
+
+#[test]
+fn what_micro_vms_lack_is_one_short_line() {
+    let missing = |what, looked_for: &[&str]| Problem::Missing {
+        what,
+        looked_for: looked_for.iter().map(Into::into).collect(),
+        help: "install it",
+    };
+    let unusable =
+        Unusable(vec![missing(Part::Firecracker, &["/a/firecracker", "/b/firecracker"]), missing(Part::Kernel, &["/k"])]);
+    assert_eq!(micro_vm::briefly(&unusable), "the program firecracker is missing; the guest's kernel is not at /k");
 }

@@ -15,23 +15,44 @@ use super::{
 /// The key that the runner's own metrics have among the files; no path can be that.
 pub(crate) const METRICS_KEY: &str = "\0bencher";
 
+/// How a job ended, apart from what it delivers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    Completed,
+    Failed(String),
+    Canceled,
+}
+
+impl End {
+    fn message(&self, job: JobUuid, results: Vec<IterationOutput>, warmups: Option<Vec<IterationOutput>>) -> String {
+        write(&match self {
+            Self::Completed => FromRunner::Completed { job, results, warmups },
+            Self::Failed(error) => FromRunner::Failed { job, results, warmups, error: error.clone() },
+            Self::Canceled => FromRunner::Canceled { job, results, warmups },
+        })
+    }
+
+    /// The end of a job whose results are too large, as `problem` says. A canceled one stays that: nobody counts on its results.
+    fn with(self, problem: String) -> Self {
+        match self {
+            Self::Completed => Self::Failed(problem),
+            Self::Failed(error) => Self::Failed(cut(format!("{error}; moreover, {problem}"), MAX_ERROR_LEN)),
+            Self::Canceled => Self::Canceled,
+        }
+    }
+}
+
 /// The message of an outcome, at most `max` bytes. What is larger becomes a failure that says so, with as much of the output
 /// as fits.
 pub(crate) fn message(job: JobUuid, outcome: JobOutcome, max: usize) -> String {
-    let (results, warmups, error) = match outcome {
-        JobOutcome::Canceled => return write(&FromRunner::Canceled { job }),
-        JobOutcome::Completed { results, warmups } => (results, warmups, None),
-        JobOutcome::Failed { results, warmups, error } => (results, warmups, Some(cut(error, MAX_ERROR_LEN))),
+    let (results, warmups, end) = match outcome {
+        JobOutcome::Completed { results, warmups } => (results, warmups, End::Completed),
+        JobOutcome::Failed { results, warmups, error } => (results, warmups, End::Failed(cut(error, MAX_ERROR_LEN))),
+        JobOutcome::Canceled { results, warmups } => (results, warmups, End::Canceled),
     };
     let results: Vec<IterationOutput> = results.into_iter().map(on_the_wire).collect();
     let warmups: Vec<IterationOutput> = warmups.into_iter().map(on_the_wire).collect();
-    let of = |warmups: Option<Vec<IterationOutput>>| {
-        let results = results.clone();
-        write(&match &error {
-            None => FromRunner::Completed { job, results, warmups },
-            Some(error) => FromRunner::Failed { job, results, warmups, error: error.clone() },
-        })
-    };
+    let of = |warmups: Option<Vec<IterationOutput>>| end.message(job, results.clone(), warmups);
     if !warmups.is_empty() {
         let whole = of(Some(warmups.clone()));
         if whole.len() <= max {
@@ -44,39 +65,32 @@ pub(crate) fn message(job: JobUuid, outcome: JobOutcome, max: usize) -> String {
         let with_less = less(&warmups, max - whole.len()).map(|warmups| of(Some(warmups)));
         return with_less.filter(|message| message.len() <= max).unwrap_or(whole);
     }
-    let mut text = format!(
+    let problem = format!(
         "the result is {} bytes and the server takes at most {max} in one message: let the benchmark print less, or collect \
          fewer or smaller files; what follows is cut",
         whole.len()
     );
-    if let Some(error) = error {
-        text = cut(format!("{error}; moreover, {text}"), MAX_ERROR_LEN);
-    }
-    fitting(job, results, &text, max)
+    fitting(job, results, &end.with(problem), max)
 }
 
 /// A stored message that no server takes, turned into a failure that one does. `None` where it cannot be read.
 pub(crate) fn cut_down(message: &str) -> Option<String> {
-    let (job, results, error) = match serde_json::from_str(message).ok()? {
-        FromRunner::Completed { job, results, .. } => (job, results, None),
-        FromRunner::Failed { job, results, error, .. } => (job, results, Some(error)),
-        FromRunner::Canceled { .. } | FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } => {
-            return None;
-        }
+    let (job, results, end) = match serde_json::from_str(message).ok()? {
+        FromRunner::Completed { job, results, .. } => (job, results, End::Completed),
+        FromRunner::Failed { job, results, error, .. } => (job, results, End::Failed(error)),
+        FromRunner::Canceled { job, results, .. } => (job, results, End::Canceled),
+        FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } => return None,
     };
-    let mut text = format!(
+    let problem = format!(
         "the result is {} bytes and the server closed the connection whenever it was sent; its `request_body_max_bytes` is \
          probably smaller: start the runner with that as --max-message-size; what follows is cut",
         message.len()
     );
-    if let Some(error) = error {
-        text = format!("{error}; moreover, {text}");
-    }
-    Some(fitting(job, results, &cut(text, MAX_ERROR_LEN), CUT_DOWN_SIZE))
+    Some(fitting(job, results, &end.with(problem), CUT_DOWN_SIZE))
 }
 
-/// A failure of at most `max` bytes: no files, streams cut to equal shares, iterations left out from the end if need be.
-fn fitting(job: JobUuid, mut results: Vec<IterationOutput>, error: &str, max: usize) -> String {
+/// A message of at most `max` bytes: no files, streams cut to equal shares, iterations left out from the end if need be.
+fn fitting(job: JobUuid, mut results: Vec<IterationOutput>, end: &End, max: usize) -> String {
     let mut share = max / (2 * results.len().max(1));
     loop {
         if share < MIN_STREAM_LEN {
@@ -84,7 +98,7 @@ fn fitting(job: JobUuid, mut results: Vec<IterationOutput>, error: &str, max: us
             share = max / (2 * results.len().max(1));
         }
         let short = results.iter().map(|result| shortened(result, share)).collect();
-        let message = write(&FromRunner::Failed { job, results: short, warmups: None, error: error.to_owned() });
+        let message = end.message(job, short, None);
         if message.len() <= max || results.is_empty() {
             return message;
         }

@@ -14,12 +14,9 @@ pub enum JobOutcome {
         warmups: Vec<IterationResult>,
     },
     /// With what there is of results.
-    Failed {
-        results: Vec<IterationResult>,
-        warmups: Vec<IterationResult>,
-        error: String,
-    },
-    Canceled,
+    Failed { results: Vec<IterationResult>, warmups: Vec<IterationResult>, error: String },
+    /// Stopped as somebody wished, with what there is of results.
+    Canceled { results: Vec<IterationResult>, warmups: Vec<IterationResult> },
 }
 
 /// What one iteration printed and wrote.
@@ -57,5 +54,11 @@ impl JobOutcome {
     #[must_use]
     pub fn failed(error: impl Into<String>) -> Self {
         Self::Failed { results: Vec::new(), warmups: Vec::new(), error: error.into() }
+    }
+
+    /// Before there was anything to deliver.
+    #[must_use]
+    pub const fn canceled() -> Self {
+        Self::Canceled { results: Vec::new(), warmups: Vec::new() }
     }
 }

@@ -94,7 +94,7 @@ impl Claimed {
         let disk = disk_for(self.job.spec.sandbox.as_ref(), self.job.spec.disk.get());
         let fetched = images.of_job(&self.job.config, &self.job.oci_token, disk, policy.fetch_timeout, cancel).await;
         let image = fetched.map_err(|error| match error {
-            FetchError::Canceled => JobOutcome::Canceled,
+            FetchError::Canceled => JobOutcome::canceled(),
             error => JobOutcome::failed(chain(&error)),
         })?;
         Prepared::new(order, image).map_err(|error| JobOutcome::failed(chain(&error)))
@@ -208,7 +208,9 @@ impl Prepared {
                     warn!(warning, "the sandbox could not do all that was asked for");
                 }
                 let verdict = self.judge(&outcome);
-                (Some(self.result(outcome)), verdict)
+                // What was stopped before it began has nothing to show.
+                let began = verdict != Verdict::Canceled || !outcome.wall.is_zero();
+                (began.then(|| self.result(outcome)), verdict)
             }
             Err(error) => (None, Verdict::Failed(sandbox_failure(&error))),
         }
@@ -259,7 +261,7 @@ impl Ran {
         match self.end {
             Verdict::GoOn => JobOutcome::Completed { results: self.results, warmups: self.warmups },
             Verdict::Failed(error) => JobOutcome::Failed { results: self.results, warmups: self.warmups, error },
-            Verdict::Canceled => JobOutcome::Canceled,
+            Verdict::Canceled => JobOutcome::Canceled { results: self.results, warmups: self.warmups },
         }
     }
 }

@@ -98,7 +98,7 @@ async fn a_runner_says_what_it_does() {
     world.stop().await;
     let lost = status_until(data.path(), |status| status["connected"] == false).await;
     assert_eq!(lost["state"], "running", "the job goes on");
-    runner.finish(JobOutcome::Canceled);
+    runner.finish(JobOutcome::canceled());
     let waiting = status_until(data.path(), |status| status["state"] == "connecting").await;
     assert_eq!(waiting["spooled_results"], 1);
     status_until(data.path(), |status| status["problem"].is_string()).await;
@@ -137,7 +137,7 @@ async fn a_stop_that_cancels_ends_the_job() {
     runner.started().await;
     let mut channel = Channel::open(data.path()).await;
     channel.say("{\"version\":1,\"request\":\"stop\",\"cancel\":true}\n").await;
-    world.until(|seen| matches!(seen, Seen::Message(FromRunner::Canceled { job }) if *job == uuid).then_some(())).await;
+    world.until(|seen| matches!(seen, Seen::Message(FromRunner::Canceled { job, .. }) if *job == uuid).then_some(())).await;
     runner.ended().await;
 }
 
@@ -196,7 +196,7 @@ async fn a_stop_does_not_wait_longer_than_it_may() {
     let said = verb(data.path(), &["stop", "--timeout", "1"]).await;
     assert_eq!(said.code, Some(6), "{said:?}");
     assert!(said.stderr.contains("--cancel"), "{said:?}");
-    runner.finish(JobOutcome::Canceled);
+    runner.finish(JobOutcome::canceled());
     runner.ended().await;
     drop(world);
 }

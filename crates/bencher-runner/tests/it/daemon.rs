@@ -40,7 +40,7 @@ impl Execute for Scripted {
         let mut outcomes = self.outcomes.lock().await;
         tokio::select! {
             outcome = outcomes.recv() => outcome.expect("the test lives"),
-            () = cancel.cancelled() => JobOutcome::Canceled,
+            () = cancel.cancelled() => JobOutcome::canceled(),
         }
     }
 }
@@ -205,7 +205,7 @@ async fn a_job_goes_on_over_a_lost_connection_and_can_be_canceled_on_the_next() 
     assert_eq!(world.message().await, FromRunner::Running { job: Some(uuid) });
     world.heartbeat(uuid).await;
     world.push(ToRunner::Cancel);
-    assert_eq!(world.message().await, FromRunner::Canceled { job: uuid });
+    assert_eq!(world.message().await, FromRunner::canceled(uuid));
     assert!(matches!(world.message().await, FromRunner::Ready { .. }));
     runner.kill().await;
 }
@@ -315,7 +315,7 @@ async fn a_second_stop_cancels_the_job() {
     runner.stop().await;
     assert!(matches!(world.message().await, FromRunner::Ready { .. }));
     assert_eq!(world.message().await, FromRunner::Running { job: Some(uuid) });
-    assert_eq!(world.message().await, FromRunner::Canceled { job: uuid });
+    assert_eq!(world.message().await, FromRunner::canceled(uuid));
     runner.ended().await;
 }
 

@@ -225,7 +225,10 @@ async fn a_cancel_stops_the_benchmark() {
     setting.until_running().await;
     setting.world.heartbeat(uuid).await;
     setting.world.push(ToRunner::Cancel);
-    setting.world.until(|seen| matches!(seen, Seen::Message(FromRunner::Canceled { job }) if *job == uuid).then_some(())).await;
+    setting
+        .world
+        .until(|seen| matches!(seen, Seen::Message(FromRunner::Canceled { job, .. }) if *job == uuid).then_some(()))
+        .await;
     setting.assert_clean();
 }
 
@@ -257,7 +260,10 @@ async fn sigterm_cancels_the_job_where_that_is_the_policy() {
     setting.world.cut();
     setting.until_running().await;
     setting.program.signal(Signal::SIGTERM);
-    setting.world.until(|seen| matches!(seen, Seen::Message(FromRunner::Canceled { job }) if *job == uuid).then_some(())).await;
+    setting
+        .world
+        .until(|seen| matches!(seen, Seen::Message(FromRunner::Canceled { job, .. }) if *job == uuid).then_some(()))
+        .await;
     assert_eq!(setting.program.exit_code().await, Some(0));
     setting.assert_clean();
 }

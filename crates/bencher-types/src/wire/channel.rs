@@ -39,8 +39,21 @@ pub enum FromRunner {
         warmups: Option<Vec<IterationOutput>>,
         error: String,
     },
-    /// The runner stopped the job because it was told to.
-    Canceled { job: JobUuid },
+    /// The runner stopped the job because it was told to; what there is of results comes along.
+    Canceled {
+        job: JobUuid,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        results: Vec<IterationOutput>,
+        warmups: Option<Vec<IterationOutput>>,
+    },
+}
+
+impl FromRunner {
+    /// Of a job that was stopped before there was anything to deliver.
+    #[must_use]
+    pub const fn canceled(job: JobUuid) -> Self {
+        Self::Canceled { job, results: Vec::new(), warmups: None }
+    }
 }
 
 /// Server to runner.

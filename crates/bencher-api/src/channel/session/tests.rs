@@ -106,7 +106,7 @@ fn a_result_is_acknowledged_once_it_is_stored() {
 fn a_result_of_another_job_does_not_end_this_one() {
     let (job, other) = (JobUuid::random(), JobUuid::random());
     let mut session = running(job);
-    let _ = session.on(Input::Message(FromRunner::Canceled { job: other }), at(1));
+    let _ = session.on(Input::Message(FromRunner::canceled(other)), at(1));
     assert_eq!(session.on(Input::Finished(other), at(1)), [Output::Send(ToRunner::Ack { job: Some(other) })]);
     assert_eq!(session.held(), Some(held(job)));
 }
@@ -210,7 +210,7 @@ fn any_input(job: JobUuid) -> impl Strategy<Value = Input> {
         Just(Input::Message(FromRunner::Running { job: None })),
         Just(Input::Message(FromRunner::Heartbeat { job: Some(job) })),
         Just(Input::Message(FromRunner::Completed { job, results: Vec::new(), warmups: None })),
-        Just(Input::Message(FromRunner::Canceled { job })),
+        Just(Input::Message(FromRunner::canceled(job))),
         Just(Input::Garbage),
         Just(Input::Nudge(Nudge::Wake)),
         Just(Input::Nudge(Nudge::Cancel(job))),

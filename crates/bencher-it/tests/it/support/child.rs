@@ -47,6 +47,10 @@ impl Child {
         Self { process, pid: Pid::from_raw(pid), log: log.to_owned() }
     }
 
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).expect("the log is there")).into_owned()
     }

@@ -47,9 +47,19 @@ fn a_result_goes_out_as_the_wire_describes_it() {
 }
 
 #[test]
-fn a_cancel_carries_nothing_else() {
+fn a_cancel_carries_what_there_is_and_stays_one() {
     let job = JobUuid::random();
-    assert_eq!(message(job, JobOutcome::Canceled, LARGE), format!(r#"{{"event":"canceled","job":"{job}"}}"#));
+    assert_eq!(message(job, JobOutcome::canceled(), LARGE), format!(r#"{{"event":"canceled","job":"{job}"}}"#));
+    let of = |bytes: usize| JobOutcome::Canceled { results: vec![printed(vec![b'x'; bytes])], warmups: Vec::new() };
+    let text = message(job, of(3), LARGE);
+    assert_eq!(text, format!(r#"{{"event":"canceled","job":"{job}","results":[{{"exit_code":0,"stdout":"xxx"}}]}}"#));
+
+    let large = message(job, of(100_000), LARGE);
+    for text in [message(job, of(100_000), MIN_MESSAGE_SIZE), cut_down(&large).expect("it is a result")] {
+        assert!(text.len() <= MIN_MESSAGE_SIZE.max(CUT_DOWN_SIZE));
+        let FromRunner::Canceled { results, .. } = parse(&text) else { panic!("it is canceled: {text:.200}") };
+        assert!(results[0].stdout.as_deref().unwrap_or_default().contains("bytes left out"));
+    }
 }
 
 #[test]
@@ -122,6 +132,7 @@ proptest! {
     fn whatever_came_of_a_job_fits(
         results in prop::collection::vec((any::<i32>(), prop::collection::vec(any::<u8>(), 0..200), 0_usize..3000), 0..300),
         warmups in prop::collection::vec(0_usize..40_000, 0..5),
+        canceled in any::<bool>(),
         error in prop::option::of("\\PC{0,40}"),
         error_times in 1_usize..2000,
     ) {
@@ -132,6 +143,7 @@ proptest! {
         let warmups = warmups.into_iter().map(|bytes| printed(vec![1_u8; bytes])).collect();
         let outcome = match error {
             Some(error) => JobOutcome::Failed { results, warmups, error: error.repeat(error_times) },
+            None if canceled => JobOutcome::Canceled { results, warmups },
             None => JobOutcome::Completed { results, warmups },
         };
         let text = message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE);

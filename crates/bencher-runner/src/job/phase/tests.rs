@@ -145,16 +145,22 @@ async fn a_timeout_delivers_what_was_written_until_then_and_says_so() {
 
 #[tokio::test]
 async fn a_cancel_ends_the_job_during_and_between_iterations() {
-    let canceled = IterationOutcome { ended: Ended::Canceled, ..ended(Exit::Signal(15), "") };
+    let canceled = IterationOutcome { ended: Ended::Canceled, ..ended(Exit::Signal(15), "so far") };
     let outcome = run(prepared(2, Failures::Fatal, Measures::default()), &Script::new([Ok(canceled)])).await;
-    assert!(matches!(outcome, JobOutcome::Canceled));
+    let JobOutcome::Canceled { results, .. } = outcome else { panic!("{outcome:?} is not canceled") };
+    assert_eq!(&results[0].stdout[..], b"so far");
+    assert!(results[0].notes[0].contains("partial"), "{:?}", results[0].notes);
+
+    let unborn = IterationOutcome { ended: Ended::Canceled, wall: Duration::ZERO, ..ended(Exit::Signal(9), "") };
+    let outcome = run(prepared(2, Failures::Fatal, Measures::default()), &Script::new([Ok(unborn)])).await;
+    assert!(matches!(outcome, JobOutcome::Canceled { results, .. } if results.is_empty()));
 
     let cancel = CancellationToken::new();
     cancel.cancel();
     let script = Script::new([]);
     let outcome =
         prepared(2, Failures::Fatal, Measures::default()).run(&script, 10_000, &cancel, &Progress::new().0).await.outcome();
-    assert!(matches!(outcome, JobOutcome::Canceled));
+    assert!(matches!(outcome, JobOutcome::Canceled { results, .. } if results.is_empty()));
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod process;
 mod schemathesis;
 mod setup;
 mod signals;
+mod simulate;
 mod test;
 mod tidy;
 mod vmtest;
@@ -46,6 +47,8 @@ enum Command {
     Schemathesis(schemathesis::Args),
     /// Build the first process of microVMs, static, as target/guest/bencher-init
     Guest(guest::Args),
+    /// Run server, runners and network in one process with everything that can go wrong, thousands of times
+    Simulate(simulate::Args),
     /// Feed one reader of foreign bytes with what a fuzzer makes up, for a while
     Fuzz(fuzz::Args),
     /// Run the tests and accept what they print now: snapshots and openapi.json
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Schemathesis(args) => schemathesis::run(&args),
         Command::Guest(args) => guest::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Bless(args) => bless::run(&args),
         Command::ChrootTest(args) => chroot_test::run(&args),

@@ -10,7 +10,7 @@ use crate::{
     postgres::{Durability, PrivatePostgres},
     process, schemathesis,
     setup::{self, Need},
-    workspace,
+    simulate, workspace,
 };
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +49,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     outcome?;
     stopped?;
     if args.nextest.is_empty() {
+        simulate::run(&simulate::Args::for_every_change())?;
+        laps.done("simulation");
         schemathesis::call_everything(&schemathesis::Args::for_every_change())?;
         laps.done("schemathesis");
     }

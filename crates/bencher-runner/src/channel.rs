@@ -29,7 +29,7 @@
 //! connection and sends the result as its first message, where the first `ack` can belong to nothing else. Both kinds of server
 //! take a result at any time, repeatedly, and always acknowledge it there.
 
-pub(crate) mod backoff;
+pub mod backoff;
 pub(crate) mod limits;
 pub(crate) mod link;
-pub(crate) mod machine;
+pub mod machine;

@@ -2,7 +2,7 @@
 
 pub mod cache;
 pub mod chain;
-mod channel;
+pub mod channel;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -18,10 +18,12 @@ const EDGES: &[Edges] = &[
     Edges { package: "bencher-analysis", normal: &["bencher-types"], dev: &[] },
     Edges { package: "bencher-oci", normal: &["bencher-types"], dev: &[] },
     Edges { package: "bencher-init", normal: &[], dev: &[] },
-    Edges { package: "bencher-api", normal: &["bencher-types", "bencher-analysis"], dev: &[] },
+    Edges { package: "bencher-api", normal: &["bencher-types", "bencher-analysis"], dev: &["bencher-sim"] },
     Edges { package: "bencher-runner", normal: &["bencher-types", "bencher-oci", "bencher-init"], dev: &[] },
     Edges { package: "bencher-cli", normal: &["bencher-types", "bencher-analysis", "bencher-oci"], dev: &[] },
     Edges { package: "bencher-it", normal: &[], dev: &["bencher-types", "bencher-analysis", "bencher-oci", "bencher-init", "bencher-api", "bencher-runner", "bencher-cli"] },
+    // Both ends of the channel meet in it, as they do in the tests of the whole; no program of the product is made with it.
+    Edges { package: "bencher-sim", normal: &["bencher-types", "bencher-api", "bencher-runner"], dev: &[] },
     Edges { package: "uml-shim", normal: &[], dev: &[] },
     Edges { package: "firecracker-stand-in", normal: &[], dev: &[] },
     Edges { package: "xtask", normal: &[], dev: &[] },

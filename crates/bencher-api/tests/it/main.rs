@@ -32,6 +32,7 @@ mod run;
 mod runners;
 mod server;
 mod setup;
+mod simulated;
 mod specs;
 mod start_points;
 mod statements;

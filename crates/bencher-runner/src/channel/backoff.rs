@@ -6,7 +6,7 @@ use super::limits::{REFUSED_BACKOFF, UNREACHABLE_BACKOFF};
 
 /// Why a connection did not come about, as far as the next attempt cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// Likely to pass by itself: no network, a server that restarts.
     Unreachable,
     /// Stays until somebody does something: a wrong key, an unknown runner.

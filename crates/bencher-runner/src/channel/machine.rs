@@ -26,7 +26,7 @@ use super::{
 
 /// Which messages a server answers with `ack`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AckPolicy {
+pub enum AckPolicy {
     /// Terminal messages only: this product's server.
     TerminalOnly,
     /// Every message of a running job, in order: a v0.6 server, or one that did not say what it is.
@@ -42,19 +42,19 @@ pub enum OnShutdown {
 
 /// The number of a result in the spool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ParcelId(pub(crate) u64);
+pub struct ParcelId(pub u64);
 
 /// A terminal message that waits for its acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Parcel {
-    pub(crate) id: ParcelId,
-    pub(crate) job: JobUuid,
+pub struct Parcel {
+    pub id: ParcelId,
+    pub job: JobUuid,
     /// Size of the message in bytes.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 #[derive(Debug)]
-pub(crate) enum Input {
+pub enum Input {
     /// The connection asked for stands.
     Connected(AckPolicy),
     /// The connection asked for did not come about.
@@ -81,7 +81,7 @@ pub(crate) enum Input {
 
 /// What the machine is busy with, for those who ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Activity {
+pub enum Activity {
     Connecting,
     /// For a job.
     Waiting,
@@ -91,7 +91,7 @@ pub(crate) enum Activity {
 
 #[derive(Debug)]
 #[must_use = "the machine assumes that its decisions are carried out"]
-pub(crate) enum Output {
+pub enum Output {
     /// Connect after this wait; replaces an earlier wish.
     Connect(Duration),
     /// Give up the connection.
@@ -117,13 +117,13 @@ pub(crate) enum Output {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// How long the server may hold a `ready` while it has no job.
-    pub(crate) poll_timeout: Duration,
-    pub(crate) on_shutdown: OnShutdown,
+    pub poll_timeout: Duration,
+    pub on_shutdown: OnShutdown,
 }
 
-pub(crate) struct Machine {
+pub struct Machine {
     settings: Settings,
     link: Link,
     work: Option<Work>,
@@ -190,7 +190,7 @@ enum Drain {
 
 impl Machine {
     /// A machine that is not connected, with what an earlier run could not deliver. Its first act is [`Machine::start`].
-    pub(crate) fn new(settings: Settings, outbox: impl IntoIterator<Item = Parcel>) -> Self {
+    pub fn new(settings: Settings, outbox: impl IntoIterator<Item = Parcel>) -> Self {
         Self {
             settings,
             link: Link::Down,
@@ -202,16 +202,16 @@ impl Machine {
         }
     }
 
-    pub(crate) fn start() -> Vec<Output> {
+    pub fn start() -> Vec<Output> {
         vec![Output::Connect(Duration::ZERO)]
     }
 
     /// How many connections in a row the server ended without a word, right after they were opened.
-    pub(crate) fn silent_refusals(&self) -> u32 {
+    pub fn silent_refusals(&self) -> u32 {
         self.silent_refusals
     }
 
-    pub(crate) fn activity(&self) -> Activity {
+    pub fn activity(&self) -> Activity {
         match &self.link {
             _ if self.work.is_some() => Activity::Working,
             Link::Down => Activity::Connecting,
@@ -221,22 +221,22 @@ impl Machine {
     }
 
     /// Whether it was told to stop.
-    pub(crate) fn is_draining(&self) -> bool {
+    pub fn is_draining(&self) -> bool {
         matches!(self.drain, Drain::Yes { .. })
     }
 
     /// Whether its job was told to stop.
-    pub(crate) fn is_canceling(&self) -> bool {
+    pub fn is_canceling(&self) -> bool {
         self.work.as_ref().is_some_and(|work| work.canceling)
     }
 
     /// Results that wait for their acknowledgement.
-    pub(crate) fn undelivered(&self) -> usize {
+    pub fn undelivered(&self) -> usize {
         self.outbox.len()
     }
 
     /// When the machine next wants a [`Input::Tick`], should nothing else happen before.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         let drain = match self.drain {
             Drain::Yes { until } => until,
             Drain::No => None,
@@ -252,7 +252,7 @@ impl Machine {
         drain.into_iter().chain(session).min()
     }
 
-    pub(crate) fn on(&mut self, now: Instant, input: Input) -> Vec<Output> {
+    pub fn on(&mut self, now: Instant, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         match input {
             Input::Connected(acks) => self.connected(now, acks, &mut out),

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::{
+    guest,
     postgres::{Durability, PrivatePostgres},
     process,
     setup::{self, Need},
@@ -11,18 +12,28 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers, disks,
-    /// clone, requests, programs
+    /// What to measure; everything where nothing is named: start, idle, assignment, true, layers, images,
+    /// clone, overhead, quiet, requests, programs
     measurements: Vec<String>,
+    /// Only show that images, overhead and quiet work, with small images and few runs
+    #[arg(long)]
+    quick: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(Need::Test)?;
     let root = workspace::root();
-    // The binaries are what is measured; the measuring program finds them beside itself.
-    process::run(process::cargo().current_dir(&root).args(["build", "--release", "--workspace", "--bins"]))?;
+    // The binaries are what is measured; the measuring program finds them beside itself. Libraries are built, too: what the
+    // guest's kernel needs is one.
+    process::run(process::cargo().current_dir(&root).args(["build", "--release", "--workspace"]))?;
+    let init = guest::build()?;
+    let loops = guest::build_loops()?;
     let mut bench = process::cargo();
     bench.current_dir(&root).args(["bench", "--workspace", "--bench", "system", "--"]).args(&args.measurements);
+    if args.quick {
+        bench.arg("--quick");
+    }
+    bench.env("BENCHER_INIT", init).env("BENCH_LOOPS", loops);
     let postgres = PrivatePostgres::start(Durability::Full)?;
     let measured = process::run(bench.env("BENCH_DATABASE_URL", postgres.url()));
     postgres.stop()?;

@@ -34,35 +34,51 @@ pub(crate) fn file(root: &Path) -> PathBuf {
 /// Builds it and says where it is.
 pub(crate) fn build() -> Result<PathBuf> {
     let root = workspace::root();
-    // A folder of its own: other flags for the same crates would have everything built anew, again and again.
-    let folder = root.join("target/guest");
-    let mut cargo = process::cargo();
-    cargo
-        .current_dir(&root)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .args(["build", "--workspace", "--bin", "bencher-init", "--profile", "guest", "--target", TARGET])
-        .arg("--target-dir")
-        .arg(&folder);
-    process::run(&mut cargo)?;
-    let built = folder.join(TARGET).join("guest/bencher-init");
+    let built = build_static(&root, "bencher-init", "guest")?;
     check(&built)?;
     let file = file(&root);
     // Renamed into place: a guest may be starting from the old one.
-    let fresh = folder.join("bencher-init.new");
+    let fresh = root.join("target/guest/bencher-init.new");
     fs::copy(&built, &fresh).with_context(|| format!("could not copy {}", built.display()))?;
     fs::rename(&fresh, &file).with_context(|| format!("could not write {}", file.display()))?;
     Ok(file)
 }
 
+/// Builds the loops that are run on the host and in guests, as fast as release programs are, and says where they are.
+pub(crate) fn build_loops() -> Result<PathBuf> {
+    let built = build_static(&workspace::root(), "bench-loops", "release")?;
+    check_static(&built)?;
+    Ok(built)
+}
+
+fn build_static(root: &Path, program: &str, profile: &str) -> Result<PathBuf> {
+    // A folder of its own: other flags for the same crates would have everything built anew, again and again.
+    let folder = root.join("target/guest");
+    let mut cargo = process::cargo();
+    cargo
+        .current_dir(root)
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .args(["build", "--workspace", "--bin", program, "--profile", profile, "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&folder);
+    process::run(&mut cargo)?;
+    Ok(folder.join(TARGET).join(profile).join(program))
+}
+
 /// What a guest's first process must be like.
 fn check(file: &Path) -> Result<()> {
-    if !setup::is_static(file) {
-        bail!("{} is not static: it names a loader, which no guest has", file.display());
-    }
+    check_static(file)?;
     let size = fs::metadata(file).with_context(|| format!("could not look at {}", file.display()))?.len();
     if size > LARGEST {
         bail!("{} has {size} bytes, at most {LARGEST} are meant; see the profile `guest` in Cargo.toml", file.display());
+    }
+    Ok(())
+}
+
+fn check_static(file: &Path) -> Result<()> {
+    if !setup::is_static(file) {
+        bail!("{} is not static: it names a loader, which no guest has", file.display());
     }
     Ok(())
 }

@@ -1,21 +1,29 @@
 //! Images made by hand, so that what is measured is the registry and not a build tool.
 
-use std::{io::Write as _, path::Path, time::Instant};
+use std::{
+    io::Write as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
+use bencher_oci::{BlobRef, document::LayerRef, merge::LayerInput};
 use bencher_types::Digest;
 use reqwest::{Body, Method};
 use serde_json::json;
 use sha2::Digest as _;
-use std::time::Duration;
 use tokio_util::io::ReaderStream;
 
-use crate::processes::Server;
+use crate::{content::Codec, processes::Server};
 
 /// A layer on disk.
 pub(crate) struct Layer {
     file: tempfile::NamedTempFile,
+    codec: Codec,
     digest: Digest,
+    /// The digest of the archive as it is when it is not compressed.
+    diff_id: Digest,
     size: u64,
 }
 
@@ -34,22 +42,63 @@ impl Layer {
             tar.append_data(&mut header, "filler", random)?;
         }
         tar.into_inner()?.flush()?;
-        let mut hash = sha2::Sha256::new();
-        let size = std::io::copy(&mut file.reopen()?, &mut hash)?;
-        let digest = Digest::from_hash(bencher_types::oci::digest::Algorithm::Sha256, &hash.finalize());
-        Ok(Self { file, digest, size })
+        Self::of(file, Codec::None)
+    }
+
+    /// The same binary, and this many bytes of files of this machine's system.
+    pub(crate) fn of_system(bytes: u64, codec: Codec) -> Result<Self> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        codec.write_system(bytes, file.as_file_mut())?;
+        Self::of(file, codec)
+    }
+
+    fn of(file: tempfile::NamedTempFile, codec: Codec) -> Result<Self> {
+        let (digest, size) = hashed(file.reopen()?)?;
+        let (diff_id, _) = hashed(codec.reader(file.reopen()?)?)?;
+        Ok(Self { file, codec, digest, diff_id, size })
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Bytes as it is stored and transferred.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// As the merging of layers takes it.
+    pub(crate) fn input(&self) -> Result<LayerInput> {
+        let media_type = self.codec.media_type().to_owned();
+        let blob = BlobRef { digest: self.digest.clone(), size: self.size, media_type };
+        let layer = LayerRef { blob, diff_id: self.diff_id.clone() };
+        Ok(LayerInput { layer, file: Arc::new(std::fs::File::open(self.path())?) })
+    }
 }
 
-/// Pushes an image of one layer and returns how long the layer took.
-pub(crate) async fn push(server: &Server, tag: &str, layer: &Layer) -> Result<Duration> {
+fn hashed(mut from: impl std::io::Read) -> Result<(Digest, u64)> {
+    let mut hash = sha2::Sha256::new();
+    let size = std::io::copy(&mut from, &mut hash)?;
+    Ok((Digest::from_hash(bencher_types::oci::digest::Algorithm::Sha256, &hash.finalize()), size))
+}
+
+/// An image in the registry.
+pub(crate) struct Pushed {
+    /// How long its layer took.
+    pub(crate) layer: Duration,
+    /// The digest of its manifest.
+    pub(crate) digest: Digest,
+}
+
+/// Pushes an image of one layer.
+pub(crate) async fn push(server: &Server, tag: &str, layer: &Layer) -> Result<Pushed> {
     let config = json!({
         "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }, "os": "linux",
-        "config": { "Entrypoint": ["/bin/busybox"] }, "rootfs": { "type": "layers", "diff_ids": [layer.digest] },
+        "config": { "Entrypoint": ["/bin/busybox"] }, "rootfs": { "type": "layers", "diff_ids": [layer.diff_id] },
     })
     .to_string();
     let token = token(server, "pull,push").await?;
@@ -63,18 +112,20 @@ pub(crate) async fn push(server: &Server, tag: &str, layer: &Layer) -> Result<Du
     let manifest = json!({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config_digest, "size": config_size },
-        "layers": [{ "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer.digest, "size": layer.size }],
-    });
+        "layers": [{ "mediaType": layer.codec.media_type(), "digest": layer.digest, "size": layer.size }],
+    })
+    .to_string();
+    let digest = Digest::sha256(manifest.as_bytes());
     let response = server
         .client
         .put(format!("{}/v2/bench/manifests/{tag}", server.url))
         .bearer_auth(&token)
         .header("content-type", "application/vnd.oci.image.manifest.v1+json")
-        .body(manifest.to_string())
+        .body(manifest)
         .send()
         .await?;
     ensure!(response.status().is_success(), "the manifest was answered {}: {}", response.status(), response.text().await?);
-    Ok(took)
+    Ok(Pushed { layer: took, digest })
 }
 
 /// Pulls a layer, counting its bytes, and returns how long it took.
@@ -105,7 +156,8 @@ async fn push_blob(server: &Server, token: &str, digest: &Digest, size: u64, bod
     Ok(())
 }
 
-async fn token(server: &Server, actions: &str) -> Result<String> {
+/// A token for the registry.
+pub(crate) async fn token(server: &Server, actions: &str) -> Result<String> {
     let key = server.user_key().await?;
     let url = format!("{}/v0/auth/oci/token?service=bench&scope=repository:bench:{actions}", server.url);
     let response = server.client.request(Method::GET, url).basic_auth("bench@example.com", Some(key)).send().await?;

@@ -1,6 +1,7 @@
 //! The product's processes and a client for the server.
 
 use std::{
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -28,10 +29,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The release binary of this name, beside this program.
 pub(crate) fn binary(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let path = own.parent().and_then(Path::parent).context("no folder above the program")?.join(name);
+    let path = built(name)?;
     ensure!(path.exists(), "{} is not there: `cargo xtask bench` builds it", path.display());
     Ok(path)
+}
+
+/// Where what is built with this program is.
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    Ok(own.parent().and_then(Path::parent).context("no folder above the program")?.join(name))
+}
+
+/// What the environment says, if it says something.
+pub(crate) fn given(variable: &str) -> Option<OsString> {
+    std::env::var_os(variable).filter(|value| !value.is_empty())
 }
 
 /// A server with a database of its own, and an admin's token.
@@ -117,6 +128,11 @@ impl Server {
 
     /// A project, a spec that runs on the host, and a runner for it with its key.
     pub(crate) async fn prepare(&self) -> Result<(String, String)> {
+        self.prepare_for(None).await
+    }
+
+    /// The same with a spec that runs in this sandbox.
+    pub(crate) async fn prepare_for(&self, sandbox: Option<&str>) -> Result<(String, String)> {
         let organizations = self.call(Method::GET, "/v0/organizations", Value::Null).await?;
         let organization = text(&organizations[0], "slug")?;
         self.call(
@@ -127,7 +143,7 @@ impl Server {
         .await?;
         let spec = json!({
             "name": "host", "slug": "host", "os": "linux", "architecture": std::env::consts::ARCH, "cpu": 1,
-            "memory": 1_u64 << 30, "disk": 8_u64 << 30, "fallback": true,
+            "memory": 1_u64 << 30, "disk": 8_u64 << 30, "fallback": true, "sandbox": sandbox,
         });
         self.call(Method::POST, "/v0/specs", spec).await?;
         let runner = self.call(Method::POST, "/v0/runners", json!({ "name": "bench", "slug": "bench" })).await?;
@@ -159,25 +175,36 @@ impl Server {
 
     /// Waits until a job is over, asking every two milliseconds, and expects that it was processed.
     pub(crate) async fn processed(&self, job: &str) -> Result<()> {
+        self.reaches(job, "processed").await
+    }
+
+    /// Waits until a job has this status, asking every two milliseconds, and expects that it comes to it.
+    pub(crate) async fn reaches(&self, job: &str, status: &str) -> Result<()> {
         let begun = Instant::now();
         loop {
             let view = self.call(Method::GET, &format!("/v0/projects/bench/jobs/{job}"), Value::Null).await?;
             match view["status"].as_str() {
-                Some("processed") => return Ok(()),
-                Some("failed" | "canceled") => bail!("the job ended as {view}"),
+                Some(reached) if reached == status => return Ok(()),
+                Some("failed" | "canceled" | "processed") => bail!("the job ended as {view}"),
                 _ if begun.elapsed() > 5 * PATIENCE => bail!("the job is still {view}"),
                 _ => tokio::time::sleep(Duration::from_millis(2)).await,
             }
         }
     }
 
-    /// Starts the real runner on a folder of its own.
+    /// Starts the real runner, for jobs on the host, on a folder of its own.
     pub(crate) async fn start_runner(&self, key: &str) -> Result<Runner> {
+        self.start_runner_with(key, &["--danger-allow-no-sandbox".to_owned()]).await
+    }
+
+    /// The same with other flags.
+    pub(crate) async fn start_runner_with(&self, key: &str, flags: &[String]) -> Result<Runner> {
         let folder = tempfile::tempdir()?;
         let log = std::fs::File::create(folder.path().join("runner.log"))?;
         let child = Command::new(binary("runner")?)
-            .args(["up", "--host", &self.url, "--runner", "bench", "--key", key, "--danger-allow-no-sandbox", "--data-dir"])
+            .args(["up", "--host", &self.url, "--runner", "bench", "--key", key, "--data-dir"])
             .arg(folder.path().join("data"))
+            .args(flags)
             .stdin(Stdio::null())
             .stderr(Stdio::from(log.try_clone()?))
             .stdout(Stdio::from(log))

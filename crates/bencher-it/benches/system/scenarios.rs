@@ -130,7 +130,7 @@ pub(crate) async fn layers() -> Result<Vec<Figure>> {
     for run in 0..=RUNS {
         // Each time another layer, because one that is there already is not written again.
         let layer = Layer::new(300 << 20)?;
-        let push = images::push(&server, &format!("run-{run}"), &layer).await?;
+        let push = images::push(&server, &format!("run-{run}"), &layer).await?.layer;
         let pull = images::pull(&server, &layer).await?;
         if run > 0 {
             pushes.push(push);

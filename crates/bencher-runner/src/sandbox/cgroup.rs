@@ -211,12 +211,13 @@ impl JobCgroup {
 
     /// Removes the group once its processes are gone; the kernel may need a moment to notice.
     pub(super) async fn close(mut self) {
-        for _ in 0..50 {
+        for attempt in 0..40 {
             self.folders.retain(|_, (_, folder)| !removed(folder));
             if self.folders.is_empty() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            // Mostly the moment is short: 1, 2, 4, 8, then every 16 ms, for half a second.
+            tokio::time::sleep(Duration::from_millis(1 << attempt.min(4))).await;
         }
         tracing::warn!(groups = ?self.folders, "could not remove the cgroup of an iteration");
     }

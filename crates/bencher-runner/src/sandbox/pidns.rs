@@ -117,11 +117,14 @@ impl Warden {
     pub(super) async fn close(mut self) -> Result<(), InfrastructureError> {
         self.kill();
         let deadline = Instant::now() + limits::KILL_TIMEOUT;
+        let watched = self.pidfd.try_clone().and_then(WatchedProcess::new);
+        let watched = watched.map_err(InfrastructureError::kernel("watch a benchmark's PID namespace"))?;
         while !self.reap()? {
             if Instant::now() >= deadline {
                 return Err(InfrastructureError::TimedOut { step: "the end of a killed benchmark", after: limits::KILL_TIMEOUT });
             }
-            tokio::time::sleep(REAP_PAUSE).await;
+            // It ends when all others have; those that nobody waits for but us have to be looked for.
+            let _ = tokio::time::timeout(REAP_PAUSE, watched.ended()).await;
         }
         Ok(())
     }

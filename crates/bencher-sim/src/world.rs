@@ -360,7 +360,6 @@ enum Whose {
 }
 
 /// Only differences to it are ever looked at.
-#[expect(clippy::disallowed_methods, reason = "there is no other way to a first `Instant`, and nothing depends on which it is")]
 fn start_of_time() -> Instant {
     Instant::now()
 }

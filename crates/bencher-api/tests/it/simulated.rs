@@ -180,10 +180,10 @@ async fn compare(backend: Backend, seeds: std::ops::Range<u64>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_model_of_the_queue_answers_as_sqlite_does() {
-    compare(Backend::Sqlite, 1..13).await;
+    compare(Backend::Sqlite, 1..41).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_model_of_the_queue_answers_as_postgres_does() {
-    compare(Backend::Postgres, 1..7).await;
+    compare(Backend::Postgres, 1..17).await;
 }

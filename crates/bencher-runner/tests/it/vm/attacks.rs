@@ -1,6 +1,6 @@
 //! Guests that mean harm, or do it.
 
-use std::{fs, process::Command, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command, time::Duration};
 
 use bencher_runner::sandbox::{Blame, Ended, Exit, Sandbox as _};
 use tokio_util::sync::CancellationToken;
@@ -66,10 +66,51 @@ async fn a_benchmark_over_the_guests_memory_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn a_flood_of_the_console_reaches_nobody() {
+async fn a_flood_of_the_console_fills_neither_memory_nor_disk() {
     let Some(harness) = Harness::new().await else { return };
-    let outcome = harness.run_shell("head -c 3000000 /dev/zero | tr '\\0' x > /dev/console; echo done").await;
+    // What a machine takes in any case.
+    let quiet = watched(&harness, "true").await;
+    let flooded = watched(&harness, "head -c 20000000 /dev/zero | tr '\\0' x > /dev/console; echo done").await;
+    let memory = flooded.memory.saturating_sub(quiet.memory);
+    assert!(memory < 8 << 20, "the runner grew by {memory} bytes");
+    let disk = flooded.disk.saturating_sub(quiet.disk);
+    assert!(disk < 4 << 20, "the state folder grew by {disk} bytes");
+}
+
+/// The most that was taken while a machine ran, in bytes.
+struct Taken {
+    /// Of this process, which is the runner here, since it began.
+    memory: u64,
+    disk: u64,
+}
+
+async fn watched(harness: &Harness, script: &str) -> Taken {
+    let plan = harness.shell(script);
+    let running = harness.run(&plan);
+    tokio::pin!(running);
+    let mut disk = 0;
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome.unwrap(),
+            _ = looks.tick() => disk = disk.max(allocated(&harness.config.state_dir)),
+        }
+    };
     assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
+    Taken { memory: peak.unwrap() * 1024, disk }
+}
+
+/// Bytes on the disk of a folder that changes meanwhile. What has more than one name counts for nothing.
+fn allocated(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.filter_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        let size = if metadata.nlink() == 1 { metadata.blocks() * 512 } else { 0 };
+        Some(if metadata.is_dir() { allocated(&entry.path()) } else { size })
+    });
+    sizes.sum()
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! Guests that mean harm, or do it.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use bencher_runner::sandbox::{Blame, Ended, Exit, Sandbox as _};
 use tokio_util::sync::CancellationToken;
@@ -161,6 +167,31 @@ async fn a_firecracker_that_dies_is_not_the_benchmarks_fault() {
     let (outcome, ()) = tokio::join!(running, killing);
     assert_eq!(outcome.unwrap_err().blame(), Blame::Infrastructure);
     harness.assert_clean();
+}
+
+#[tokio::test]
+async fn a_machine_whose_spec_has_no_network_cannot_see_that_of_the_host() {
+    let Some(harness) = Harness::new().await else { return };
+    let cancel = CancellationToken::new();
+    let plan = harness.shell("sleep 600");
+    let running = harness.sandbox.run(&plan, cancel.clone());
+    let users = harness.config.uid_base..harness.config.uid_base + harness.config.uid_count;
+    let networks = || -> Vec<PathBuf> {
+        let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        let of_guests = processes.filter(|path| fs::metadata(path).is_ok_and(|metadata| users.contains(&metadata.uid())));
+        of_guests.filter_map(|path| fs::read_link(path.join("ns/net")).ok()).collect()
+    };
+    let looking = async {
+        eventually("the machine runs", || !networks().is_empty()).await;
+        let found = networks();
+        cancel.cancel();
+        found
+    };
+    let (outcome, found) = tokio::join!(running, looking);
+    drop(outcome);
+    harness.assert_clean();
+    let own = fs::read_link("/proc/self/ns/net").unwrap();
+    assert!(!found.is_empty() && !found.contains(&own), "{found:?}");
 }
 
 #[tokio::test]

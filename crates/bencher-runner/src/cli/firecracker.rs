@@ -6,6 +6,8 @@ use std::{net::Ipv4Addr, path::PathBuf};
 use clap::{Args, builder::FalseyValueParser};
 use ipnet::Ipv4Net;
 
+use crate::size::ByteSize;
+
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "MicroVMs")]
 pub struct FirecrackerArgs {
@@ -77,6 +79,16 @@ pub struct FirecrackerArgs {
         value_name = "NAME"
     )]
     pub cgroup_parent: Option<String>,
+    /// How much a microVM may read from the disk of the data folder each second, and write as much, such as 200MiB. Default: as much
+    /// as the disk can. A limit shows in what a benchmark of the disk measures.
+    #[arg(
+        id = "io_bytes_per_second",
+        long = "firecracker-io-bytes-per-second",
+        env = "BENCHER_FIRECRACKER_IO_BYTES_PER_SECOND",
+        value_parser = rate,
+        value_name = "SIZE"
+    )]
+    pub io_bytes_per_second: Option<ByteSize>,
     /// Networks (IPv4) that microVMs with a network may reach although they are private, such as 10.1.2.0/24, separated by
     /// commas.
     #[arg(
@@ -152,4 +164,12 @@ fn network(text: &str) -> Result<Ipv4Net, String> {
 
 fn nameserver(text: &str) -> Result<Ipv4Addr, String> {
     text.parse().map_err(|_| "expected an IPv4 address, such as 10.1.2.3".to_owned())
+}
+
+/// A size above 0, which the kernel takes for no rate.
+fn rate(text: &str) -> Result<ByteSize, String> {
+    match text.parse()? {
+        ByteSize(0) => Err("expected more than 0, or no limit at all".to_owned()),
+        size => Ok(size),
+    }
 }

@@ -57,6 +57,7 @@ pub(super) const KEYS: [(&str, &[&str]); 6] = [
             "huge_pages",
             "boot_args",
             "cgroup_parent",
+            "io_bytes_per_second",
             "allow_networks",
             "nameservers",
             "network_pool",

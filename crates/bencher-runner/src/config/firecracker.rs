@@ -34,6 +34,7 @@ pub struct MicroVms {
     pub huge_pages: bool,
     pub boot_args: Option<String>,
     pub cgroup_parent: Option<String>,
+    pub io_bytes_per_second: Option<u64>,
     pub network: Option<NetworkConfig>,
     pub log_level: SandboxLogLevel,
 }
@@ -190,6 +191,7 @@ impl MicroVms {
             huge_pages: args.huge_pages,
             boot_args: args.boot_args.clone(),
             cgroup_parent: args.cgroup_parent.clone(),
+            io_bytes_per_second: args.io_bytes_per_second.map(|size| size.0),
             network: network(args),
             log_level,
         })

@@ -116,6 +116,7 @@ fn config(found: MicroVms, state: PathBuf) -> FirecrackerConfig {
         uid_base: found.uid_base.unwrap_or(usual.uid_base),
         uid_count: found.uid_count.unwrap_or(usual.uid_count),
         cgroup_parent: found.cgroup_parent.unwrap_or_else(|| usual.cgroup_parent.clone()),
+        io_bytes_per_second: found.io_bytes_per_second,
         huge_pages: found.huge_pages,
         boot_args: found.boot_args,
         network: found.network,

@@ -11,10 +11,16 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
 use super::Resources;
 
 /// Microseconds over which CPU time is counted; the kernel's own default.
 const CPU_PERIOD_MICROS: u64 = 100_000;
+
+/// How often the removal of a group is tried. Mostly the first pauses are enough: of 1, 2, 4, 8, then every time 16 ms, together
+/// half a second, after which something in it hangs in the kernel.
+const REMOVAL_TRIES: u32 = 40;
 
 /// A controller that a limit of ours needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,12 +104,18 @@ impl CgroupHost {
         Self { hierarchies, parent: parent.to_owned() }
     }
 
-    /// What limits cannot be applied on this host, in sentences.
-    pub(super) fn shortcomings(&self) -> Vec<String> {
-        let missing = Controller::EXPECTED.into_iter().filter(|controller| !self.hierarchies.contains_key(controller));
-        missing
-            .map(|controller| format!("the host has no {} cgroup controller: that limit is not applied", controller.name()))
-            .collect()
+    /// What limits cannot be applied on this host, in sentences. Makes the folder of all groups, to see whether it can be had.
+    pub(super) fn shortcomings(&self, with_io: bool) -> Vec<String> {
+        let wanted = Controller::ALL.into_iter().filter(|controller| with_io || *controller != Controller::Io);
+        let missing = wanted.filter_map(|controller| {
+            let name = controller.name();
+            let Some(hierarchy) = self.hierarchies.get(&controller) else {
+                return Some(format!("the host has no {name} cgroup controller: that limit is not applied"));
+            };
+            let error = self.parent(hierarchy, controller).err()?;
+            Some(format!("the {name} cgroup controller cannot be used ({error}): that limit is not applied"))
+        });
+        missing.collect()
     }
 
     /// Makes the group of one iteration and sets its limits. Never fails; what did not take is in the group's warnings.
@@ -155,7 +167,7 @@ impl CgroupHost {
         }
     }
 
-    /// Removes the group of an iteration whose processes have been killed, if it is there.
+    /// Removes the group of an iteration of which nothing shall live any more, if it is there.
     pub(super) async fn remove_leftover(&self, name: &str) {
         let folders = self
             .hierarchies
@@ -164,15 +176,21 @@ impl CgroupHost {
         JobCgroup { folders: folders.collect(), warnings: Vec::new() }.close().await;
     }
 
-    fn folder(&self, hierarchy: &Hierarchy, controller: Controller, name: &str) -> io::Result<PathBuf> {
+    /// The folder of all groups, in which a group has the controller.
+    fn parent(&self, hierarchy: &Hierarchy, controller: Controller) -> io::Result<PathBuf> {
         let parent = hierarchy.mount.join(&self.parent);
-        fs::create_dir_all(&parent)?;
+        fs::create_dir_all(&parent)
+            .map_err(|error| io::Error::new(error.kind(), format!("making {}: {error}", parent.display())))?;
         if hierarchy.version == Version::V2 {
             for level in [hierarchy.mount.as_path(), parent.as_path()] {
                 enable(level, controller)?;
             }
         }
-        let folder = parent.join(name);
+        Ok(parent)
+    }
+
+    fn folder(&self, hierarchy: &Hierarchy, controller: Controller, name: &str) -> io::Result<PathBuf> {
+        let folder = self.parent(hierarchy, controller)?.join(name);
         match fs::create_dir(&folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(folder),
@@ -209,31 +227,73 @@ impl JobCgroup {
         text.lines().filter_map(|line| line.split_once(' ')).any(|(key, count)| key == "oom_kill" && count.trim() != "0")
     }
 
-    /// Removes the group once its processes are gone; the kernel may need a moment to notice.
+    /// Removes the group with everything in it. The kernel may need a moment to notice that the processes are gone.
     pub(super) async fn close(mut self) {
-        for attempt in 0..40 {
-            self.folders.retain(|_, (_, folder)| !removed(folder));
+        for attempt in 0..REMOVAL_TRIES {
+            self.remove();
             if self.folders.is_empty() {
                 return;
             }
-            // Mostly the moment is short: 1, 2, 4, 8, then every 16 ms, for half a second.
             tokio::time::sleep(Duration::from_millis(1 << attempt.min(4))).await;
         }
         tracing::warn!(groups = ?self.folders, "could not remove the cgroup of an iteration");
+    }
+
+    /// Where it is not empty, what is in it gets killed, and a later try finds it empty.
+    fn remove(&mut self) {
+        self.folders.retain(|_, (_, folder)| {
+            let removed = removed(folder);
+            if !removed {
+                kill_all(folder);
+            }
+            !removed
+        });
     }
 }
 
 impl Drop for JobCgroup {
     fn drop(&mut self) {
-        self.folders.retain(|_, (_, folder)| !removed(folder));
+        self.remove();
+        self.remove();
     }
 }
 
+/// Removes a group and the groups that were made in it.
 fn removed(folder: &Path) -> bool {
-    match fs::remove_dir(folder) {
+    let remove = || match fs::remove_dir(folder) {
         Ok(()) => true,
         Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    remove() || {
+        groups_in(folder).iter().for_each(|group| {
+            removed(group);
+        });
+        remove()
     }
+}
+
+/// Kills every process of a group and of the groups in it.
+fn kill_all(folder: &Path) {
+    // All at once, also what is being forked; version 2 has that since Linux 5.14.
+    if write(&folder.join("cgroup.kill"), "1").is_ok() {
+        return;
+    }
+    groups_in(folder).iter().for_each(|group| kill_all(group));
+    let list = folder.join("cgroup.procs");
+    let members = || read_words(&list).into_iter().filter_map(|word| word.parse().ok());
+    // A process of another PID namespace stands there as 0, which is nobody's number here.
+    for pid in members().filter_map(Pid::from_raw) {
+        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        // The handle is open, so from here on the number cannot change its owner unnoticed.
+        if members().any(|member: i32| member == pid.as_raw_nonzero().get()) {
+            let _ = pidfd_send_signal(&handle, Signal::KILL);
+        }
+    }
+}
+
+fn groups_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
 }
 
 fn apply(controller: Controller, version: Version, folder: &Path, resources: &Resources) -> io::Result<()> {

@@ -107,7 +107,7 @@ impl FirecrackerSandbox {
             let device = disk::device_of(&config.state_dir);
             device.map(|(major, minor)| IoLimit { major, minor, bytes_per_second })
         });
-        let mut shortcomings = cgroups.shortcomings();
+        let mut shortcomings = cgroups.shortcomings(config.io_bytes_per_second.is_some());
         let io_limit = io_limit.transpose().unwrap_or_else(|error| {
             shortcomings.push(format!("the disk of {} takes no io limit: {error}", config.state_dir.display()));
             None

@@ -126,7 +126,7 @@ impl HostSandbox {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|errno| InfrastructureError::kernel("become a child subreaper")(errno.into()))?;
         let host_cpus = std::thread::available_parallelism().map_or(usize::MAX, std::num::NonZero::get);
-        let shortcomings = cgroups.shortcomings();
+        let shortcomings = cgroups.shortcomings(false);
         Ok(Self { config, cgroups, host_cpus, shortcomings, _lock: lock })
     }
 

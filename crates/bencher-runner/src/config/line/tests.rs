@@ -132,7 +132,7 @@ fn a_log_level_that_is_none_is_refused() {
 fn the_section_of_microvms_holds_for_the_daemon_the_doctor_and_runs_in_microvms() {
     let case = Case::new(
         "runner = \"box\"\n[firecracker]\nbinary_path = \"/opt/firecracker\"\nkernel_path = \"vmlinux\"\nhuge_pages = true\n\
-         modules = [\"a.ko\", \"/lib/b.ko\"]\nuid_base = 70000\nallow_networks = [\"10.1.0.0/16\", \"192.168.7.0/24\"]\n\
+         io_bytes_per_second = \"200MiB\"\nmodules = [\"a.ko\", \"/lib/b.ko\"]\nuid_base = 70000\nallow_networks = [\"10.1.0.0/16\", \"192.168.7.0/24\"]\n\
          nameservers = [\"10.1.0.53\"]\nnetwork_pool = \"10.9.0.0/16\"\nnetwork_rate = 1000000\n",
     );
     let folder = case.dir.path().canonicalize().expect("a path");
@@ -141,6 +141,7 @@ fn the_section_of_microvms_holds_for_the_daemon_the_doctor_and_runs_in_microvms(
         assert_eq!(firecracker.kernel_path, Some(folder.join("vmlinux")), "a path is the file's neighbour");
         assert_eq!(firecracker.modules, [folder.join("a.ko"), "/lib/b.ko".into()]);
         assert_eq!((firecracker.huge_pages, firecracker.uid_base), (true, Some(70000)));
+        assert_eq!(firecracker.io_bytes_per_second, Some(crate::size::ByteSize(200 << 20)));
         let network = network(firecracker).expect("a network");
         assert_eq!(network.allow, ["10.1.0.0/16".parse().unwrap(), "192.168.7.0/24".parse().unwrap()]);
         assert_eq!(network.nameservers, [std::net::Ipv4Addr::new(10, 1, 0, 53)]);
@@ -181,6 +182,8 @@ fn values_for_microvms_are_checked() {
         ("network_rate = 0", "network-rate"),
         ("cgroup_parent = \"../x\"", "one name"),
         ("uid_base = 0", "uid-base"),
+        ("io_bytes_per_second = 0", "more than 0"),
+        ("io_bytes_per_second = \"fast\"", "number of bytes"),
         ("modules = [1]", "a list of something else than texts"),
         ("no_jailer = true\njailer_path = \"/j\"", ""),
     ] {

@@ -1,3 +1,6 @@
+mod guest;
+mod vm;
+
 use super::*;
 
 /// A made-up hierarchy: a folder in place of the kernel's.
@@ -14,7 +17,7 @@ const RESOURCES: Resources = Resources { cpus: Some(2), memory_bytes: Some(1_000
 #[test]
 fn a_host_without_controllers_says_so_and_runs() {
     let host = CgroupHost::detect("22 27 0:21 / /proc rw,relatime - proc proc rw\n", "bencher");
-    assert_eq!(host.shortcomings().len(), 3);
+    assert_eq!((host.shortcomings(false).len(), host.shortcomings(true).len()), (3, 4));
     let group = host.create("one", &RESOURCES, 8);
     assert_eq!(group.warnings.len(), 3);
     assert!(!group.oom_killed());
@@ -40,7 +43,7 @@ fn version_one_and_two_are_used_side_by_side() {
     }
     let mounts = line(&memory, "cgroup", "rw,memory") + &line(&unified, "cgroup2", "rw");
     let host = CgroupHost::detect(&mounts, "bencher");
-    assert_eq!(host.shortcomings(), ["the host has no cpu cgroup controller: that limit is not applied"]);
+    assert_eq!(host.shortcomings(false), ["the host has no cpu cgroup controller: that limit is not applied"]);
     let group = host.create("one", &Resources { cpus: None, ..RESOURCES }, 8);
     assert_eq!(group.warnings, Vec::<String>::new());
     assert_eq!(read(memory.join("bencher/one/memory.memsw.limit_in_bytes")), "1000000");

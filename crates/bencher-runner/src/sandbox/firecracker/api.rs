@@ -13,7 +13,10 @@ use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use tokio::{net::UnixStream, task::JoinHandle, time::timeout};
 
-use super::{limits, network::RateLimiter};
+use super::{
+    limits,
+    network::{RateLimiter, TokenBucket},
+};
 
 /// A request that was not answered as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +103,13 @@ pub(super) struct NetworkInterface<'a> {
     pub(super) tx_rate_limiter: RateLimiter,
 }
 
+/// The console. It goes to Firecracker's standard output as long as no other place is named.
+#[derive(Debug, Serialize)]
+pub(super) struct Serial {
+    /// Of bytes; what is beyond it is dropped.
+    pub(super) rate_limiter: TokenBucket,
+}
+
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) enum Action {
     InstanceStart,
@@ -171,6 +181,10 @@ impl Api {
 
     pub(super) async fn entropy(&mut self) -> Result<(), ApiError> {
         self.put("/entropy", &Nothing {}).await
+    }
+
+    pub(super) async fn serial(&mut self, serial: &Serial) -> Result<(), ApiError> {
+        self.put("/serial", serial).await
     }
 
     pub(super) async fn action(&mut self, action_type: Action) -> Result<(), ApiError> {

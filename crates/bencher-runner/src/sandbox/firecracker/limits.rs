@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::network::TokenBucket;
+
 /// First user id of microVMs: above the ranges that distributions give to people, services and containers' subordinate ids.
 pub(super) const UID_BASE: u32 = 1_900_000_000;
 /// MicroVMs of one host at a time. More than any machine has CPUs for.
@@ -56,6 +58,9 @@ pub(super) const MAX_PATHS: u64 = 8 * 1024 * 1024;
 
 /// Bytes kept of what a machine's console and log last said, each.
 pub(super) const KEPT_TAIL: usize = 32 * 1024;
+/// What a guest may write to its console: a kernel's last words at once, and as much again each second (bytes, milliseconds).
+/// Firecracker drops the rest, so that a flood costs the host no time either.
+pub(super) const CONSOLE_RATE: TokenBucket = TokenBucket { size: 64 * 1024, refill_time: 1000 };
 /// Lines of it that go into an error's text.
 pub(super) const QUOTED_LINES: usize = 5;
 

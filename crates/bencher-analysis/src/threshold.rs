@@ -3,15 +3,13 @@
 //! A [`Model`] and the values that were measured before give limits; a value strictly outside of one raises an alert. Which values
 //! are the history (branch, testbed, benchmark, measure, how many, how old) is decided by the caller.
 
-mod statistics;
-
 use bencher_types::wire::{
     alert::{Boundary, BoundaryLimit},
     threshold::{Model, ModelTest},
 };
 use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 
-use self::statistics::{mean, quantile, standard_deviation};
+use crate::statistics::{count, mean, quantile, standard_deviation};
 
 /// A model that no limits can be had from.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -182,12 +180,6 @@ fn relative_changes(history: &[f64]) -> Vec<f64> {
         ((newer - older) / older).abs()
     });
     changes.filter(|change| change.is_finite()).collect()
-}
-
-/// How many values there are, as the formulas take it. Exact up to 2⁵³.
-#[expect(clippy::cast_precision_loss, reason = "no history has 2^53 values")]
-const fn count(values: &[f64]) -> f64 {
-    values.len() as f64
 }
 
 fn finite(number: f64) -> Option<f64> {

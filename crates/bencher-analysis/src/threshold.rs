@@ -3,6 +3,8 @@
 //! A [`Model`] and the values that were measured before give limits; a value strictly outside of one raises an alert. Which values
 //! are the history (branch, testbed, benchmark, measure, how many, how old) is decided by the caller.
 
+mod resolution;
+
 use bencher_types::wire::{
     alert::{Boundary, BoundaryLimit},
     threshold::{Model, ModelTest},
@@ -90,7 +92,7 @@ pub fn check(model: &Model, history: &[f64], value: f64) -> Check {
     if history.len() < fewest {
         return Check::default();
     }
-    let Some(boundary) = boundary(model, history) else { return Check::default() };
+    let Some(boundary) = boundary(model, history, value) else { return Check::default() };
     let limit = match boundary {
         Boundary { lower_limit: Some(lower), .. } if value < lower => Some(BoundaryLimit::Lower),
         Boundary { upper_limit: Some(upper), .. } if value > upper => Some(BoundaryLimit::Upper),
@@ -99,7 +101,15 @@ pub fn check(model: &Model, history: &[f64], value: f64) -> Check {
     Check { boundary, limit }
 }
 
-fn boundary(model: &Model, history: &[f64]) -> Option<Boundary> {
+fn boundary(model: &Model, history: &[f64], value: f64) -> Option<Boundary> {
+    if let Some(baseline) = without_spread(model, history) {
+        let (lower, upper) = resolution::around(baseline, value);
+        return Some(Boundary {
+            baseline: Some(baseline),
+            lower_limit: model.lower_boundary.and_then(|_| finite(lower)),
+            upper_limit: model.upper_boundary.and_then(|_| finite(upper)),
+        });
+    }
     match model.test {
         ModelTest::Static => {
             Some(Boundary { baseline: None, lower_limit: model.lower_boundary, upper_limit: model.upper_boundary })
@@ -131,6 +141,21 @@ fn boundary(model: &Model, history: &[f64]) -> Option<Boundary> {
             let median = quantile(history, 0.5)?;
             Some(around(model, median, |ranges| Some(median.abs() * ranges * range)))
         }
+    }
+}
+
+/// The baseline of a history whose spread, by which the test measures, is zero: its limits would be the baseline itself, or none.
+fn without_spread(model: &Model, history: &[f64]) -> Option<f64> {
+    match model.test {
+        ModelTest::Static | ModelTest::Percentage => None,
+        ModelTest::ZScore | ModelTest::TTest | ModelTest::LogNormal => {
+            let (first, others) = history.split_first()?;
+            #[expect(clippy::float_cmp, reason = "without any spread they are the same number")]
+            let constant = !others.is_empty() && others.iter().all(|other| other == first);
+            constant.then_some(*first)
+        }
+        ModelTest::Iqr => (interquartile_range(history)? == 0.0).then(|| quantile(history, 0.5))?,
+        ModelTest::DeltaIqr => (interquartile_range(&relative_changes(history))? == 0.0).then(|| quantile(history, 0.5))?,
     }
 }
 

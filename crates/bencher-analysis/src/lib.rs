@@ -5,6 +5,7 @@
 
 pub mod adapter;
 pub mod change_point;
+pub mod compare;
 mod decimal;
 mod fold;
 pub mod limits;

@@ -24,7 +24,12 @@ pub(crate) fn standard_deviation(numbers: &[f64]) -> Option<f64> {
 pub(crate) fn quantile(numbers: &[f64], probability: f64) -> Option<f64> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let position = (count(numbers) - 1.0) * probability;
+    quantile_of_sorted(&sorted, probability)
+}
+
+/// The same of numbers that are in order already.
+pub(crate) fn quantile_of_sorted(sorted: &[f64], probability: f64) -> Option<f64> {
+    let position = (count(sorted) - 1.0) * probability;
     let below = position.floor();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a position among the numbers")]
     let index = below as usize;

@@ -4,11 +4,14 @@
 //! by the caller. The text is foreign input; nothing in here may panic on it or keep more than a short excerpt of it.
 
 pub mod adapter;
+pub mod change_point;
+pub mod compare;
 mod decimal;
 mod fold;
 pub mod limits;
 pub mod measure;
 mod metrics;
+mod statistics;
 mod suffix;
 pub mod threshold;
 

@@ -3,7 +3,7 @@
 //! A [`Model`] and the values that were measured before give limits; a value strictly outside of one raises an alert. Which values
 //! are the history (branch, testbed, benchmark, measure, how many, how old) is decided by the caller.
 
-mod statistics;
+mod resolution;
 
 use bencher_types::wire::{
     alert::{Boundary, BoundaryLimit},
@@ -11,7 +11,7 @@ use bencher_types::wire::{
 };
 use statrs::distribution::{ContinuousCDF as _, Normal, StudentsT};
 
-use self::statistics::{mean, quantile, standard_deviation};
+use crate::statistics::{count, mean, quantile, standard_deviation};
 
 /// A model that no limits can be had from.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -92,7 +92,7 @@ pub fn check(model: &Model, history: &[f64], value: f64) -> Check {
     if history.len() < fewest {
         return Check::default();
     }
-    let Some(boundary) = boundary(model, history) else { return Check::default() };
+    let Some(boundary) = boundary(model, history, value) else { return Check::default() };
     let limit = match boundary {
         Boundary { lower_limit: Some(lower), .. } if value < lower => Some(BoundaryLimit::Lower),
         Boundary { upper_limit: Some(upper), .. } if value > upper => Some(BoundaryLimit::Upper),
@@ -101,7 +101,15 @@ pub fn check(model: &Model, history: &[f64], value: f64) -> Check {
     Check { boundary, limit }
 }
 
-fn boundary(model: &Model, history: &[f64]) -> Option<Boundary> {
+fn boundary(model: &Model, history: &[f64], value: f64) -> Option<Boundary> {
+    if let Some(baseline) = without_spread(model, history) {
+        let (lower, upper) = resolution::around(baseline, value);
+        return Some(Boundary {
+            baseline: Some(baseline),
+            lower_limit: model.lower_boundary.and_then(|_| finite(lower)),
+            upper_limit: model.upper_boundary.and_then(|_| finite(upper)),
+        });
+    }
     match model.test {
         ModelTest::Static => {
             Some(Boundary { baseline: None, lower_limit: model.lower_boundary, upper_limit: model.upper_boundary })
@@ -133,6 +141,21 @@ fn boundary(model: &Model, history: &[f64]) -> Option<Boundary> {
             let median = quantile(history, 0.5)?;
             Some(around(model, median, |ranges| Some(median.abs() * ranges * range)))
         }
+    }
+}
+
+/// The baseline of a history whose spread, by which the test measures, is zero: its limits would be the baseline itself, or none.
+fn without_spread(model: &Model, history: &[f64]) -> Option<f64> {
+    match model.test {
+        ModelTest::Static | ModelTest::Percentage => None,
+        ModelTest::ZScore | ModelTest::TTest | ModelTest::LogNormal => {
+            let (first, others) = history.split_first()?;
+            #[expect(clippy::float_cmp, reason = "without any spread they are the same number")]
+            let constant = !others.is_empty() && others.iter().all(|other| other == first);
+            constant.then_some(*first)
+        }
+        ModelTest::Iqr => (interquartile_range(history)? == 0.0).then(|| quantile(history, 0.5))?,
+        ModelTest::DeltaIqr => (interquartile_range(&relative_changes(history))? == 0.0).then(|| quantile(history, 0.5))?,
     }
 }
 
@@ -182,12 +205,6 @@ fn relative_changes(history: &[f64]) -> Vec<f64> {
         ((newer - older) / older).abs()
     });
     changes.filter(|change| change.is_finite()).collect()
-}
-
-/// How many values there are, as the formulas take it. Exact up to 2⁵³.
-#[expect(clippy::cast_precision_loss, reason = "no history has 2^53 values")]
-const fn count(values: &[f64]) -> f64 {
-    values.len() as f64
 }
 
 fn finite(number: f64) -> Option<f64> {

@@ -99,6 +99,38 @@ fn too_short_a_history_gives_no_boundary() {
 }
 
 #[test]
+fn a_constant_history_shows_any_change_beyond_its_resolution() {
+    let outside =
+        |test: ModelTest, history: f64, value: f64| check(&model(test, Some(0.99), Some(0.99)), &[history; 10], value).limit;
+    for test in [ModelTest::ZScore, ModelTest::TTest, ModelTest::LogNormal, ModelTest::Iqr, ModelTest::DeltaIqr] {
+        for (history, value, expected) in [
+            (1000.0, 1000.0, None),
+            // Of numbers printed whole, one more may be a rounding.
+            (1000.0, 1001.0, None),
+            (1000.0, 1002.0, Some(BoundaryLimit::Upper)),
+            (1000.0, 998.0, Some(BoundaryLimit::Lower)),
+            (12.34, 12.35, None),
+            (12.34, 12.37, Some(BoundaryLimit::Upper)),
+            (12.3, 12.29, None),
+            (12.3, 12.28, Some(BoundaryLimit::Lower)),
+            // Computed numbers end in digits that say nothing.
+            (0.1 + 0.2, 0.3, None),
+            (0.1 + 0.2, 0.300_000_001, Some(BoundaryLimit::Upper)),
+            (1e12 / 3.0, 1e12 / 3.0 + 300.0, None),
+            (1e12 / 3.0, 1e12 / 3.0 + 400.0, Some(BoundaryLimit::Upper)),
+        ] {
+            assert_eq!(outside(test, history, value), expected, "{}: {value} after {history}", test.as_str());
+        }
+    }
+    // Quartiles that are equal have no range, whatever is beyond them.
+    let mostly = check(&model(ModelTest::Iqr, None, Some(3.0)), &[5.0, 5.0, 5.0, 5.0, 9.0], 6.0);
+    assert_eq!((mostly.boundary.upper_limit, mostly.limit), (Some(6.0), None));
+    let zeros = check(&model(ModelTest::TTest, None, Some(0.99)), &[0.0; 3], 5.0);
+    assert_eq!(zeros.boundary, Boundary { baseline: Some(0.0), lower_limit: None, upper_limit: Some(1.0) });
+    assert_eq!(zeros.limit, Some(BoundaryLimit::Upper));
+}
+
+#[test]
 fn the_newest_samples_count() {
     let newest = Model { max_sample_size: sample_size(2), ..model(ModelTest::Percentage, None, Some(0.0)) };
     assert_eq!(check(&newest, &[1.0, 3.0, 1000.0], 0.0).boundary.baseline, Some(2.0));
@@ -126,13 +158,6 @@ fn limits_are_those_of_the_formulas() {
     let e = std::f64::consts::E;
     let above = (1.0 + 2.0_f64.sqrt() * 1.281_551_565_544_600_4).exp() - e;
     limits(ModelTest::LogNormal, 0.9, &[1.0, e * e], [e, e - above, e + above]);
-}
-
-#[test]
-fn a_history_without_spread_has_no_limits_where_spread_is_the_measure() {
-    for test in [ModelTest::ZScore, ModelTest::TTest, ModelTest::LogNormal] {
-        assert_eq!(check(&model(test, Some(0.9), Some(0.9)), &[0.1; 9], 7.0), Check::default(), "{}", test.as_str());
-    }
 }
 
 #[test]

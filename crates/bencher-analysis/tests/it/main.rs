@@ -8,6 +8,7 @@ use bencher_types::wire::adapter::{Adapter, Average};
 mod corpus;
 mod criterion;
 mod hyperfine;
+mod scipy;
 
 fn fixture(path: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path);

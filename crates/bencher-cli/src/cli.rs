@@ -1,6 +1,7 @@
 //! The command line: what can be typed. Argument structs only; what they do is in `commands`.
 
 pub(crate) mod account;
+pub(crate) mod analyze;
 pub(crate) mod ci;
 pub(crate) mod dimension;
 pub(crate) mod history;

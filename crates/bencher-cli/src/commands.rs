@@ -1,6 +1,7 @@
 //! What each command does: arguments in, requests out, answers printed.
 
 mod account;
+pub(crate) mod analyze;
 mod archive;
 mod dimension;
 pub(crate) mod docker;
@@ -54,6 +55,7 @@ pub(crate) fn tool(
     given: impl FnOnce() -> Result<Profile, CliError>,
 ) -> Result<Exit, CliError> {
     match tool {
+        Tool::Analyze(args) => return analyze::analyze(out, &args),
         Tool::Mock(args) => return mock::mock(out, &args),
         Tool::Noise(args) => noise::noise(out, &args),
         Tool::Man(args) => manual::man(out, &args),

@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Write as _, io, path::PathBuf};
 
 use crate::{
     client::ApiError,
-    commands::{docker::DockerError, image::ImageError, run::RunError},
+    commands::{analyze::series::SeriesError, docker::DockerError, image::ImageError, run::RunError},
     exit::Exit,
     output::printable,
     profile::ProfileError,
@@ -21,6 +21,8 @@ pub(crate) enum CliError {
     Image(#[from] ImageError),
     #[error("could not write to standard output")]
     Stdout(#[source] io::Error),
+    #[error(transparent)]
+    Series(#[from] SeriesError),
     #[error(transparent)]
     Docker(#[from] DockerError),
     #[error(transparent)]
@@ -58,7 +60,7 @@ impl CliError {
             Self::Image(error) => error.exit(),
             Self::Docker(error) => error.exit(),
             Self::Profile(error) => error.exit(),
-            Self::Stdout(_) | Self::Folder { .. } | Self::Runner { .. } => Exit::Local,
+            Self::Series(_) | Self::Stdout(_) | Self::Folder { .. } | Self::Runner { .. } => Exit::Local,
             Self::Usage(_) => Exit::Usage,
             Self::NoSuchName { .. } | Self::NoSuchCredential { .. } | Self::Ambiguous { .. } => Exit::Refused,
             Self::Declined => Exit::Interrupted,
@@ -76,7 +78,8 @@ impl CliError {
                 "what is archived already is not looked through, and so the other way round; see `bencher {} list`",
                 singular(kind)
             )),
-            Self::Docker(_)
+            Self::Series(_)
+            | Self::Docker(_)
             | Self::Profile(_)
             | Self::Stdout(_)
             | Self::Folder { .. }

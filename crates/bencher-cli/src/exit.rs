@@ -15,7 +15,7 @@ pub(crate) enum Exit {
     Refused,
     /// The server could not be reached, kept failing, or is no `bencher` server.
     Unreachable,
-    /// There are active alerts and `--error-on-alert` was given.
+    /// There are active alerts and `--error-on-alert` was given, or a comparison found a regression.
     Alert,
     /// The job was canceled.
     Canceled,

@@ -1,10 +1,10 @@
-//! Arguments of the commands that need no server: `mock`, `noise`, `man`.
+//! Arguments of the commands that need no server: `analyze`, `mock`, `noise`, `man`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::profile::Profile;
+use super::{analyze::Analyze, profile::Profile};
 
 /// Commands that need no server.
 #[derive(Debug, Subcommand)]
@@ -12,6 +12,9 @@ pub(crate) enum Tool {
     /// Servers and credentials under a name
     #[command(subcommand)]
     Profile(Profile),
+    /// Statistics of numbers in files: change points, comparisons
+    #[command(subcommand)]
+    Analyze(Analyze),
     /// Print made-up results, to try out a pipeline without a benchmark
     Mock(Mock),
     /// Measure how quiet this machine is

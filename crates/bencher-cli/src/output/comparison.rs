@@ -1,0 +1,42 @@
+//! Comparisons as a table: a row for each benchmark's measure, the verdict in front.
+
+use bencher_analysis::compare::{Comparison, Verdict};
+
+use super::{
+    Out,
+    table::{Cell, Tone, table},
+};
+
+/// Each comparison under the name of what was compared.
+pub(crate) fn comparison_table(out: Out, comparisons: &[(String, &Comparison)]) -> String {
+    let head = ["VERDICT", "WHAT", "OLD", "NEW", "CHANGE", "INTERVAL", "P", "DETECTABLE"].map(str::to_owned);
+    let rows = comparisons.iter().map(|(name, comparison)| {
+        let interval = comparison.interval.map(|interval| format!("{} to {}", percent(interval.lower), percent(interval.upper)));
+        let (verdict, tone) = verdict(comparison.verdict);
+        vec![
+            Cell::toned(verdict, tone),
+            Cell::new(name),
+            Cell::maybe(comparison.old.mean),
+            Cell::maybe(comparison.new.mean),
+            Cell::maybe(comparison.ratio.map(percent)),
+            Cell::maybe(interval),
+            Cell::maybe(comparison.adjusted_p_value.map(|p| format!("{p:.4}"))),
+            Cell::maybe(comparison.detectable.map(|share| format!("{:.2} %", share * 100.0))),
+        ]
+    });
+    table(out, &head, rows)
+}
+
+/// A ratio as what was added: 1.05 is +5 %.
+fn percent(ratio: f64) -> String {
+    format!("{:+.2} %", (ratio - 1.0) * 100.0)
+}
+
+const fn verdict(verdict: Verdict) -> (&'static str, Tone) {
+    match verdict {
+        Verdict::Regression => ("regression", Tone::Bad),
+        Verdict::Improvement => ("improvement", Tone::Good),
+        Verdict::Equivalent => ("equivalent", Tone::Plain),
+        Verdict::Inconclusive => ("inconclusive", Tone::Busy),
+    }
+}

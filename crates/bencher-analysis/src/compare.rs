@@ -9,7 +9,7 @@ mod multiple;
 mod rank;
 mod sign_flip;
 
-use serde::{Deserialize, Serialize};
+pub use bencher_types::wire::compare::{Better, Comparison, Design, Interval, Summary, Verdict};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use crate::statistics::{count, mean, standard_deviation};
@@ -62,24 +62,10 @@ impl Options {
     }
 }
 
-/// Which way a measure gets better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Better {
-    /// Times, sizes and counts of work.
-    Lower,
-    /// Throughput.
-    Higher,
-}
-
-/// How what is compared belongs together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Design {
-    /// The first old with the first new, and so on; both have as many.
-    Paired,
-    /// Two sets that were measured for themselves.
-    Unpaired,
+/// Which way a measure of this slug gets better: more operations and more hits are better, of everything else less is.
+#[must_use]
+pub fn better(measure: &str) -> Better {
+    if measure.ends_with("throughput") || measure.ends_with("hit-rate") { Better::Higher } else { Better::Lower }
 }
 
 /// What is compared: finite measurements of one benchmark and one measure, in the order in which they were taken.
@@ -89,55 +75,6 @@ pub struct Samples<'a> {
     pub new: &'a [f64],
     pub design: Design,
     pub better: Better,
-}
-
-/// What can be said of one benchmark's measure.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Worse, surely, and by more than the margin.
-    Regression,
-    /// Better, surely, and by more than the margin.
-    Improvement,
-    /// Surely within the margin.
-    Equivalent,
-    /// Neither can be said with these measurements.
-    Inconclusive,
-}
-
-/// One benchmark's measure, old and new.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Comparison {
-    pub design: Design,
-    pub better: Better,
-    pub old: Summary,
-    pub new: Summary,
-    /// New of old, the geometric mean over pairs; `None` where a measurement is not positive.
-    pub ratio: Option<f64>,
-    /// The bootstrap's interval of the ratio (BCa) at the confidence asked for; `None` of fewer than two measurements of a side.
-    pub interval: Option<Interval>,
-    /// How probable a ratio as far from 1 were if nothing had changed: sign-flip permutation of pairs, Mann–Whitney otherwise.
-    pub p_value: Option<f64>,
-    /// The same with all that is compared at once in mind (Benjamini–Hochberg): the share of false ones among what is at most this.
-    pub adjusted_p_value: Option<f64>,
-    /// The least change, as a share of the old value, that this many measurements with this spread would have found in 80 of 100 cases.
-    pub detectable: Option<f64>,
-    pub verdict: Verdict,
-}
-
-/// What was measured on one side.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Summary {
-    pub count: usize,
-    pub mean: Option<f64>,
-    /// Of a sample (n − 1); zero where all are equal, `None` of fewer than two.
-    pub deviation: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Interval {
-    pub lower: f64,
-    pub upper: f64,
 }
 
 /// How often a change of the least detectable size is found.
@@ -163,8 +100,8 @@ fn one(samples: &Samples<'_>, options: &Options) -> Comparison {
     let mut comparison = Comparison {
         design,
         better,
-        old: Summary::of(old),
-        new: Summary::of(new),
+        old: summary(old),
+        new: summary(new),
         ratio: None,
         interval: None,
         p_value: None,
@@ -233,11 +170,9 @@ impl Groups {
     }
 }
 
-impl Summary {
-    fn of(values: &[f64]) -> Self {
-        let deviation = standard_deviation(values).or((values.len() > 1).then_some(0.0));
-        Self { count: values.len(), mean: mean(values), deviation }
-    }
+fn summary(values: &[f64]) -> Summary {
+    let deviation = standard_deviation(values).or((values.len() > 1).then_some(0.0));
+    Summary { count: values.len(), mean: mean(values), deviation }
 }
 
 /// Where they all exist.

@@ -8,6 +8,7 @@ pub mod benchmarks;
 mod body;
 pub mod branches;
 pub mod channel;
+pub mod compare;
 pub mod deletion;
 pub mod dimension;
 pub mod extract;
@@ -77,6 +78,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(thresholds::routes())
         .merge(run::routes())
         .merge(reports::routes())
+        .merge(compare::routes())
         .merge(metrics::routes())
         .merge(perf::routes())
         .merge(plots::routes())

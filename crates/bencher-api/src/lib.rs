@@ -10,6 +10,7 @@ pub mod channel;
 pub mod chart;
 pub mod claim;
 pub mod clock;
+mod compare;
 pub mod config;
 pub mod creation;
 pub mod deletion;

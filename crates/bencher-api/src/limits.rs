@@ -204,6 +204,9 @@ pub const RESERVED_FILES: u64 = 256;
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a TLS handshake may take.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Benchmarks' measures of two reports that are compared at once. Each takes some milliseconds of a processor.
+pub const MAX_COMPARED: usize = 4_096;
+
 /// Headers of a request.
 pub const MAX_HEADERS: usize = 100;
 /// Bytes of a request's line and headers together; also what is read of a body at a time.

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod analyze;
 pub(crate) mod ci;
+pub(crate) mod compare;
 pub(crate) mod dimension;
 pub(crate) mod history;
 pub(crate) mod image;
@@ -243,6 +244,8 @@ pub(crate) enum Command {
     /// Reports: the results of runs
     #[command(subcommand)]
     Report(project::Report),
+    /// Compare two reports
+    Compare(compare::Compare),
     /// The history of results
     Perf(history::Perf),
     /// Plots: pinned views of the history

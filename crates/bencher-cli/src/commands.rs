@@ -3,6 +3,7 @@
 mod account;
 pub(crate) mod analyze;
 mod archive;
+mod compare;
 mod dimension;
 pub(crate) mod docker;
 mod handover;
@@ -78,6 +79,7 @@ pub(crate) async fn dispatch(command: Command, context: Context) -> Result<Exit,
 async fn run_command(command: Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::Run(args) => return run::run(context, *args).await,
+        Command::Compare(args) => return compare::compare(context, args).await,
         Command::Job(args) => return job::job(context, args).await,
         Command::Image(args) => image::image(context, args).await,
         Command::Archive(args) => archive::archive(context, args, archive::Shelve::Away).await,

@@ -58,7 +58,7 @@ Exit codes:
   2    the command line is wrong
   3    the server refused
   4    the server could not be reached or kept failing
-  5    there are active alerts and --error-on-alert was given
+  5    there are active alerts and --error-on-alert was given, or a comparison found a regression
   6    the job was canceled
   7    something on this machine failed: a file, a folder, a terminal
   8    the results are stored, but GitHub could not be told of them

@@ -7,6 +7,7 @@ pub mod adapter;
 pub mod alert;
 pub mod auth;
 pub mod channel;
+pub mod compare;
 pub mod dimension;
 pub mod error;
 pub mod image;

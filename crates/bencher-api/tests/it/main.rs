@@ -7,6 +7,7 @@ mod alerts;
 mod anonymous;
 mod backup;
 mod channel;
+mod compare;
 mod contract;
 mod contract_channel;
 mod contract_requests;

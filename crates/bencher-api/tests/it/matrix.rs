@@ -241,6 +241,9 @@ impl World {
         if method == "PUT" && template.ends_with("{upload}") {
             path += &format!("?digest={}", Digest::sha256(b"x"));
         }
+        if template.ends_with("/compare") {
+            path += &format!("?old={0}&new={0}", self.ids["report"]);
+        }
         if template.contains("/perf") {
             let query = ["branches", "testbeds", "benchmarks", "measures"]
                 .map(|kind| format!("{kind}={}", self.plot[kind][0].as_str().unwrap()));

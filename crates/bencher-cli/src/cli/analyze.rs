@@ -50,6 +50,9 @@ pub(crate) struct Compare {
     pub paired: bool,
     #[command(flatten)]
     pub judgement: Judgement,
+    /// More is better, as of a throughput
+    #[arg(long)]
+    pub higher_is_better: bool,
 }
 
 /// How sure and how large a change must be.
@@ -61,9 +64,6 @@ pub(crate) struct Judgement {
     /// Of the intervals; one less this is the largest p-value of a verdict
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     pub confidence: f64,
-    /// More is better, as of a throughput
-    #[arg(long)]
-    pub higher_is_better: bool,
 }
 
 /// Which column of a CSV file.

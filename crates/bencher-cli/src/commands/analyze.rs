@@ -79,7 +79,7 @@ fn compared(out: Out, args: &analyze::Compare) -> Result<Exit, CliError> {
         old: &old.values,
         new: &new.values,
         design: if args.paired { compare::Design::Paired } else { compare::Design::Unpaired },
-        better: if args.judgement.higher_is_better { compare::Better::Higher } else { compare::Better::Lower },
+        better: if args.higher_is_better { compare::Better::Higher } else { compare::Better::Lower },
     };
     let found = compare::compare(&[samples], &options);
     let name = |Series { name, .. }: &Series| name.clone();
@@ -87,7 +87,7 @@ fn compared(out: Out, args: &analyze::Compare) -> Result<Exit, CliError> {
         Format::Json => out.json(&json!({ "old": name(&old), "new": name(&new), "comparison": found[0] }))?,
         Format::Human | Format::Html => {
             let label = printable(&name(&new).unwrap_or_else(|| args.new.display().to_string()));
-            out.data(&comparison_table(out, &[(label, &found[0])]))?;
+            out.data(&comparison_table(out, [(label, &found[0])]))?;
         }
     }
     let regressed = found.iter().any(|comparison| comparison.verdict == compare::Verdict::Regression);

@@ -1,16 +1,34 @@
 //! Comparisons as a table: a row for each benchmark's measure, the verdict in front.
 
-use bencher_analysis::compare::{Comparison, Verdict};
+use bencher_types::wire::compare::{Comparison, ReportComparison, Uncompared, Verdict};
 
 use super::{
-    Out,
+    Human, Out, printable,
     table::{Cell, Tone, table},
 };
 
+impl Human for ReportComparison {
+    fn human(&self, out: Out) -> String {
+        let rows = self.results.iter().map(|compared| {
+            let name = format!("{} {}", compared.benchmark.name, compared.measure.name);
+            (printable(&name), &compared.comparison)
+        });
+        let mut text =
+            if self.results.is_empty() { "nothing in common\n".to_owned() } else { comparison_table(out, rows) };
+        for (of, only) in [("old", &self.only_old), ("new", &self.only_new)] {
+            let names = only.iter().map(|Uncompared { benchmark, measure }| format!("{} {}", benchmark.name, measure.name));
+            for name in names {
+                text.push_str(&printable(&format!("only in the {of} report: {name}\n")));
+            }
+        }
+        text
+    }
+}
+
 /// Each comparison under the name of what was compared.
-pub(crate) fn comparison_table(out: Out, comparisons: &[(String, &Comparison)]) -> String {
+pub(crate) fn comparison_table<'a>(out: Out, comparisons: impl IntoIterator<Item = (String, &'a Comparison)>) -> String {
     let head = ["VERDICT", "WHAT", "OLD", "NEW", "CHANGE", "INTERVAL", "P", "DETECTABLE"].map(str::to_owned);
-    let rows = comparisons.iter().map(|(name, comparison)| {
+    let rows = comparisons.into_iter().map(|(name, comparison)| {
         let interval = comparison.interval.map(|interval| format!("{} to {}", percent(interval.lower), percent(interval.upper)));
         let (verdict, tone) = verdict(comparison.verdict);
         vec![

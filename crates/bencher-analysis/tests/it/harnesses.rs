@@ -30,6 +30,8 @@ found! {
     iai_second_run: RustIai in "iai-0.1.1/second-run.txt";
     gungraun_first_run: RustGungraun in "gungraun-0.20.0/first-run.txt";
     gungraun_compared: RustGungraunStdout in "gungraun-0.20.0/compared.txt";
+    gungraun_compared_0_17_2: RustGungraun in "gungraun-0.17.2/compared.txt";
+    gungraun_json_0_17_2: RustGungraun in "gungraun-0.17.2/summaries.json";
     gungraun_json: RustGungraunJson in "gungraun-0.20.0/summaries.json";
     google_iterations: CppGoogle in "google-benchmark-1.7.1/iterations.json";
     google_repetitions: CppGoogle in "google-benchmark-1.7.1/repetitions.json";
@@ -68,12 +70,13 @@ fn gungrauns_parts_are_left_out_of_what_they_add_up_to() {
 
 #[test]
 fn gungrauns_json_has_all_that_its_text_has() {
-    let json = table(Adapter::RustGungraunJson, None, "gungraun-0.20.0/summaries.json");
-    let text = table(Adapter::RustGungraunStdout, None, "gungraun-0.20.0/compared.txt");
     let measures =
         |table: &str| table.lines().map(|line| line.rsplitn(4, " | ").last().unwrap_or_default().to_owned()).collect::<Vec<_>>();
-    let json = measures(&json);
-    assert!(measures(&text).iter().all(|measure| json.contains(measure)), "{json:#?}");
+    for version in ["0.17.2", "0.20.0"] {
+        let json = measures(&table(Adapter::RustGungraunJson, None, &format!("gungraun-{version}/summaries.json")));
+        let text = measures(&table(Adapter::RustGungraunStdout, None, &format!("gungraun-{version}/compared.txt")));
+        assert!(text.iter().all(|measure| json.contains(measure)), "{version}: {json:#?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Gungraun's JSON: one summary per benchmark, one behind the other.
 //!
-//! The benchmark is called as in the text. A value that
+//! Known are versions 6 and 7 of the summary, which Gungraun has written up to 0.17 and since 0.20. The benchmark is called as in the text. A value that
 //! only the run before had is none of this run.
 
 use std::collections::BTreeSet;
@@ -26,18 +26,22 @@ struct Summary {
     module_path: String,
     id: Option<String>,
     /// The arguments.
+    #[serde(alias = "details")]
     description: Option<String>,
     /// What one tool found.
     profiles: List<Object<Profile>>,
 }
 
+/// In both versions there are totals and the parts that they add up to, one per process or thread; the parts are passed over.
 #[derive(Deserialize)]
 struct Profile {
     tool: String,
-    data: Object<Data>,
+    /// Since version 7.
+    data: Option<Object<Data>>,
+    /// Up to version 6.
+    summaries: Option<Object<Summaries>>,
 }
 
-/// The parts, one per process or thread, are passed over.
 #[derive(Deserialize)]
 struct Data {
     total: Object<Total>,
@@ -66,6 +70,44 @@ enum Value {
     Other(IgnoredAny),
 }
 
+#[derive(Deserialize)]
+struct Summaries {
+    total: Object<Total6>,
+}
+
+#[derive(Deserialize)]
+struct Total6 {
+    summary: Summary6,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Summary6 {
+    /// One entry, named after the kind of tool.
+    Counts(Entries<Entries<Object<Metric6>>>),
+    /// Of tools that are not known or count nothing.
+    Other(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct Metric6 {
+    metrics: Sides,
+}
+
+/// The value of this run is on the left, that of the run before on the right.
+#[derive(Deserialize)]
+enum Sides {
+    Left(Number),
+    Both(Number, #[expect(dead_code, reason = "the run before is not of interest, but it must be there")] Number),
+    Right(IgnoredAny),
+}
+
+#[derive(Clone, Copy, Deserialize)]
+enum Number {
+    Int(f64),
+    Float(f64),
+}
+
 pub(in crate::adapter) fn parse(text: &str) -> Result<Metrics, AdapterError> {
     let mut found = Gather::new(ADAPTER, NAME_HINT);
     for summary in serde_json::Deserializer::from_str(text).into_iter::<Object<Summary>>() {
@@ -78,13 +120,10 @@ pub(in crate::adapter) fn parse(text: &str) -> Result<Metrics, AdapterError> {
         let name = summary.name();
         // What this benchmark has already, from a tool before.
         let mut taken = BTreeSet::new();
-        for Object(Profile { tool, data: Object(Data { total: Object(Total { metrics: Entries(metrics) }) }) }) in
-            summary.profiles.0
-        {
-            let Some(counts) = counts_of(&tool) else { continue };
-            for (key, Object(Metric { values: Object(values) })) in metrics {
+        for Object(profile) in summary.profiles.0 {
+            let Some(counts) = counts_of(&profile.tool) else { continue };
+            for (key, value) in profile.values() {
                 if let Some(count) = counts.iter().find(|count| count.key == key)
-                    && let Some(Value::Number(value)) = values.new
                     && taken.insert(count.measure.slug)
                 {
                     found.add(&name, &count.measure, MetricValue::alone(value))?;
@@ -105,6 +144,29 @@ impl Summary {
             (id, "") => format!("{} {id}", self.module_path),
             (id, description) => format!("{} {id}:{description}", self.module_path),
         }
+    }
+}
+
+impl Profile {
+    /// The totals of this run by their key, whichever version has them.
+    fn values(self) -> Vec<(String, f64)> {
+        let mut values = Vec::new();
+        if let Some(Object(Data { total: Object(Total { metrics: Entries(metrics) }) })) = self.data {
+            for (key, Object(Metric { values: Object(metric) })) in metrics {
+                if let Some(Value::Number(value)) = metric.new {
+                    values.push((key, value));
+                }
+            }
+        }
+        if let Some(Object(Summaries { total: Object(Total6 { summary: Summary6::Counts(Entries(kinds)) }) })) = self.summaries {
+            for (key, Object(Metric6 { metrics })) in kinds.into_iter().flat_map(|(_, Entries(metrics))| metrics) {
+                if let Sides::Left(value) | Sides::Both(value, _) = metrics {
+                    let (Number::Int(value) | Number::Float(value)) = value;
+                    values.push((key, value));
+                }
+            }
+        }
+        values
     }
 }
 

@@ -20,6 +20,27 @@ fn summaries_stand_one_behind_the_other() {
 }
 
 #[test]
+fn summaries_of_version_6_are_read() {
+    let text = r#"{"version": "6", "module_path": "a::b", "id": "short", "details": "10", "profiles": [
+        {"tool": "Callgrind", "summaries": {"parts": [], "total": {"regressions": [], "summary": {"Callgrind": {
+            "Ir": {"diffs": null, "metrics": {"Left": {"Int": 5}}},
+            "L1HitRate": {"diffs": null, "metrics": {"Both": [{"Float": 99.5}, {"Int": 100}]}},
+            "Dr": {"diffs": null, "metrics": {"Right": {"Int": 7}}}
+        }}}}},
+        {"tool": "Memcheck", "summaries": {"total": {"summary": {"ErrorTool": {"Errors": {"metrics": {"Left": {"Int": 1}}}}}}}},
+        {"tool": "Massif", "summaries": {"total": {"summary": "None"}}}
+    ]}"#;
+    check(
+        parse(text),
+        &[
+            "a::b short:10 | instructions | 5 | none | none",
+            "a::b short:10 | l1-hit-rate | 99.5 | none | none",
+            "a::b short:10 | memcheck-errors | 1 | none | none",
+        ],
+    );
+}
+
+#[test]
 fn what_is_not_known_is_passed_over() {
     let text = summary(
         r#""module_path": "a", "id": null"#,

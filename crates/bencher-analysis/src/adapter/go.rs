@@ -34,19 +34,24 @@ use crate::{
 const ADAPTER: Adapter = Adapter::GoBench;
 const EXPECTED: &str = "a line such as `BenchmarkName-8   100   12345 ns/op`";
 
-/// The runs of each benchmark, by name and then package: most names are in one package only.
-type Runs = BTreeMap<String, BTreeMap<String, Vec<f64>>>;
+/// What each benchmark ran, and where.
+#[derive(Default)]
+struct Runs {
+    packages: Vec<String>,
+    /// By name and then by the package's place: most names are in one package only.
+    times: BTreeMap<String, BTreeMap<usize, Vec<f64>>>,
+}
 
 pub(super) fn parse(average: Average, text: &str) -> Result<Metrics, AdapterError> {
     let runs = runs(text)?;
     let mut found = Gather::new(ADAPTER, "the name is the word that begins with `Benchmark`");
-    for (name, packages) in &runs {
-        for (package, times) in packages {
+    for (name, packages) in &runs.times {
+        for (&package, times) in packages {
             let value = summary(average, times);
-            if packages.len() == 1 {
+            if packages.len() == 1 || runs.packages[package].is_empty() {
                 found.add(name, &LATENCY, value)?;
             } else {
-                found.add(&format!("{package}.{name}"), &LATENCY, value)?;
+                found.add(&format!("{}.{name}", runs.packages[package]), &LATENCY, value)?;
             }
         }
     }
@@ -54,15 +59,21 @@ pub(super) fn parse(average: Average, text: &str) -> Result<Metrics, AdapterErro
 }
 
 fn runs(text: &str) -> Result<Runs, AdapterError> {
-    let mut runs = Runs::new();
+    // Without a package's name, Go ran what it was given and nothing else.
+    let mut runs = Runs { packages: vec![String::new()], ..Runs::default() };
+    let mut places = BTreeMap::new();
+    let mut package = 0;
     let mut benchmarks = 0;
-    let mut package = String::new();
     // Go prints the name before the benchmark runs: what that prints itself may come between the name and its result.
     let mut announced = String::new();
     for line in text.lines() {
         let line = as_displayed(line);
         if let Some(named) = line.strip_prefix("pkg: ") {
-            named.trim().clone_into(&mut package);
+            // A package that comes again is the same: its place, not its name, is looked up for every line.
+            package = *places.entry(named.trim().to_owned()).or_insert_with_key(|named| {
+                runs.packages.push(named.clone());
+                runs.packages.len() - 1
+            });
             continue;
         }
         let rest = match name_of(&line) {
@@ -76,8 +87,8 @@ fn runs(text: &str) -> Result<Runs, AdapterError> {
         if announced.is_empty() {
             continue;
         }
-        let of_name = runs.entry(std::mem::take(&mut announced)).or_default();
-        let times = of_name.entry(package.clone()).or_default();
+        let of_name = runs.times.entry(std::mem::take(&mut announced)).or_default();
+        let times = of_name.entry(package).or_default();
         if times.is_empty() {
             benchmarks += 1;
             if benchmarks > MAX_METRICS {

@@ -48,7 +48,7 @@ struct Run {
     real_time: Option<f64>,
     /// Nanoseconds where it is absent.
     time_unit: Option<String>,
-    /// The error's message follows in another field. Called `skipped` since 1.8.
+    /// The benchmark ended with an error; or, since 1.8, without one but early.
     #[serde(default)]
     error_occurred: bool,
     #[serde(default)]

@@ -60,12 +60,10 @@ pub(super) fn parse(average: Average, text: &str) -> Result<Metrics, AdapterErro
     for Object(File { groups: List(groups) }) in files {
         for Object(Group { full_name, benchmarks: List(benchmarks) }) in groups {
             for Object(benchmark) in benchmarks {
-                let name = format!("{full_name} > {}", benchmark.name);
-                if let Some(latency) = latency(average, &benchmark) {
-                    found.add(&name, &LATENCY, latency)?;
-                }
-                if let Some(throughput) = throughput(&benchmark) {
-                    found.add(&name, &THROUGHPUT, throughput)?;
+                let values = [(LATENCY, latency(average, &benchmark)), (THROUGHPUT, throughput(&benchmark))];
+                for (measure, value) in values.into_iter().filter_map(|(measure, value)| Some((measure, value?))) {
+                    // Only for a value: suites may have long names and any number of benchmarks without one.
+                    found.add(&format!("{full_name} > {}", benchmark.name), &measure, value)?;
                 }
             }
         }

@@ -32,7 +32,7 @@ pub(crate) const IAI: &[Count] = &[
     count("", "Estimated Cycles", "estimated-cycles", "cycles"),
 ];
 
-/// Callgrind and Cachegrind; the latter has fewer of them. The second-level cache is the last (`LL`) since Gungraun 0.16.
+/// Callgrind and Cachegrind; the latter has fewer of them. The second cache is called `L2` by Iai-Callgrind and `LL`, the last one, by Gungraun.
 pub(crate) const CACHES: &[Count] = &[
     count("Ir", "Instructions", "instructions", "instructions"),
     count("L1hits", "L1 Hits", "l1-hits", "hits"),

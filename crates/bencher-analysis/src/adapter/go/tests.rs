@@ -48,6 +48,19 @@ BenchmarkX\t1\t12 ns/op
 }
 
 #[test]
+fn package_that_comes_again_is_the_same() {
+    let text = "BenchmarkX\t1\t1 ns/op\npkg: a\nBenchmarkX\t1\t10 ns/op\npkg: b\nBenchmarkX\t1\t12 ns/op\npkg: a\nBenchmarkX\t1\t20 ns/op\n";
+    check(
+        parse(Average::Mean, text),
+        &[
+            "BenchmarkX | latency | 1 | none | none",
+            "a.BenchmarkX | latency | 15 | 10 | 20",
+            "b.BenchmarkX | latency | 12 | none | none",
+        ],
+    );
+}
+
+#[test]
 fn what_a_benchmark_prints_may_come_before_its_result() {
     let text = "BenchmarkA\nBenchmarkA-8   \thello\nworld\n   100\t   12.5 ns/op\n   100\t 99 ns/op\n--- BENCH: BenchmarkA-8\n";
     check(parse(Average::Mean, text), &["BenchmarkA-8 | latency | 12.5 | none | none"]);

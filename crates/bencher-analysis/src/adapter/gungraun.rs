@@ -17,9 +17,20 @@ use crate::{
 
 const NAME_HINT: &str = "the name is the benchmark's module, function, id and arguments";
 
-/// Whichever of the two the text is.
+/// Whichever of the two the text is. Where it is neither, it is told what it begins like.
 pub(super) fn parse(text: &str) -> Result<Metrics, AdapterError> {
-    if text.trim_start().starts_with('{') { parse_json(text) } else { parse_stdout(text) }
+    type Parse = fn(&str) -> Result<Metrics, AdapterError>;
+    let formats: [Parse; 2] =
+        if text.trim_start().starts_with('{') { [parse_json, parse_stdout] } else { [parse_stdout, parse_json] };
+    let [likely, other] = formats;
+    match likely(text) {
+        Err(unlike @ AdapterError::Format { .. }) => other(text).map_err(|error| match error {
+            AdapterError::Format { .. } => unlike,
+            // It was that format, then, and this is wrong with it.
+            refused => refused,
+        }),
+        result => result,
+    }
 }
 
 /// What a tool counts, by its name in any case. Tools that have no counts of their own have none here.

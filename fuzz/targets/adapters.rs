@@ -1,7 +1,11 @@
 //! Target `adapters`: any text to every adapter. What one accepts must survive our own format, what it refuses must be told
 //! in few words, and the adapter that chooses must find what some adapter finds.
 
-use bencher_analysis::{AdapterError, adapter::to_bmf, parse};
+use bencher_analysis::{
+    AdapterError,
+    adapter::{ORDER, to_bmf},
+    parse,
+};
 use bencher_types::wire::adapter::{Adapter, Average};
 
 /// Far more than an excerpt and its sentence take, far less than an output.
@@ -10,7 +14,10 @@ const LONG_MESSAGE: usize = 8 * 1024;
 pub(crate) fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for average in [None, Some(Average::Mean), Some(Average::Median)] {
-        let found = [Adapter::Json, Adapter::RustCriterion, Adapter::ShellHyperfine].map(|adapter| one(adapter, average, &text));
+        let found: Vec<_> = ORDER.iter().map(|&adapter| one(adapter, average, &text)).collect();
+        let of = |adapter| ORDER.iter().position(|&known| known == adapter).and_then(|index| found[index].clone());
+        let either = of(Adapter::RustGungraunStdout).or(of(Adapter::RustGungraunJson));
+        assert_eq!(one(Adapter::RustGungraun, average, &text), either, "Gungraun's text or its JSON");
         let magic = one(Adapter::Magic, average, &text);
         assert_eq!(magic, found.into_iter().flatten().next(), "the first adapter that understands has it");
     }

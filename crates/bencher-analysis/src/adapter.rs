@@ -2,12 +2,32 @@
 //!
 //! Adapters are functions of the text alone. Which one to use, and which iterations to fold, is the run's setting.
 
+mod asv;
+mod benchmark_js;
+mod catch2;
+mod console_time;
 mod criterion;
+mod dart;
+mod dot_net;
 mod excerpt;
+mod gather;
+mod go;
+mod google;
+mod gungraun;
 mod hyperfine;
+mod iai;
+mod jmh;
 mod json;
+mod libtest;
 mod magic;
 mod object;
+mod pytest;
+mod repeats;
+mod ruby;
+mod scan;
+#[cfg(test)]
+mod testing;
+mod vitest;
 
 use bencher_types::{
     InvalidName,
@@ -21,15 +41,11 @@ use crate::{
 
 pub use excerpt::InvalidJson;
 pub use json::to_bmf;
-
-/// The adapters that [`parse`] has; the languages' own values stand for [`Adapter::Magic`].
-pub const BUILT: &[Adapter] = &[Adapter::Magic, Adapter::Json, Adapter::RustCriterion, Adapter::ShellHyperfine];
+pub use magic::ORDER;
 
 /// Why an output gave no metrics.
 #[derive(Debug, thiserror::Error)]
 pub enum AdapterError {
-    #[error("the `{adapter}` adapter is not available on this server: use one of {}", names(BUILT))]
-    NotBuilt { adapter: Adapter },
     #[error(
         "the `{adapter}` adapter reads at most {MAX_OUTPUT_BYTES} bytes of output, found {found}: name the results file, not the log"
     )]
@@ -58,8 +74,15 @@ pub enum AdapterError {
     },
     #[error("the `{adapter}` adapter knows the time units {expected}, found {unit} for benchmark `{benchmark}`")]
     Unit { adapter: Adapter, expected: &'static str, unit: String, benchmark: String },
-    #[error("no adapter understands the output, found {found} ({})", chains(attempts))]
-    NoneMatched { found: String, attempts: Vec<AdapterError> },
+    #[error(
+        "no adapter understands the output, found {found}: name the harness's own adapter to be told what it expects, one of {}",
+        names(attempts)
+    )]
+    NoneMatched {
+        found: String,
+        /// What each of them said, in the order they were tried.
+        attempts: Vec<AdapterError>,
+    },
 }
 
 /// The adapter that a value of the wire stands for: a language is whatever harness its output turns out to be from.
@@ -94,32 +117,60 @@ pub fn parse(adapter: Adapter, average: Option<Average>, text: &str) -> Result<M
     if text.len() > MAX_OUTPUT_BYTES {
         return Err(AdapterError::TooLarge { adapter, found: text.len() });
     }
+    let average_or_mean = average.unwrap_or(Average::Mean);
     match adapter {
-        Adapter::Magic => magic::parse(average, text),
         Adapter::Json => json::parse(text),
+        Adapter::RustBench => libtest::parse(text),
         Adapter::RustCriterion => criterion::parse(text),
-        Adapter::ShellHyperfine => hyperfine::parse(average.unwrap_or(Average::Mean), text),
-        adapter => Err(AdapterError::NotBuilt { adapter }),
+        Adapter::RustIai => iai::parse(text),
+        Adapter::RustGungraun => gungraun::parse(text),
+        Adapter::RustGungraunStdout => gungraun::parse_stdout(text),
+        Adapter::RustGungraunJson => gungraun::parse_json(text),
+        Adapter::CppGoogle => google::parse(average_or_mean, text),
+        Adapter::CppCatch2 => catch2::parse(text),
+        Adapter::GoBench => go::parse(average_or_mean, text),
+        Adapter::JavaJmh => jmh::parse(text),
+        Adapter::CSharpDotNet => dot_net::parse(average_or_mean, text),
+        Adapter::JsBenchmark => benchmark_js::parse(text),
+        Adapter::JsTime => console_time::parse(text),
+        Adapter::JsVitest => vitest::parse(average_or_mean, text),
+        Adapter::PythonAsv => asv::parse(text),
+        Adapter::PythonPytest => pytest::parse(average_or_mean, text),
+        Adapter::RubyBenchmark => ruby::parse(text),
+        Adapter::ShellHyperfine => hyperfine::parse(average_or_mean, text),
+        Adapter::DartBenchmarkHarness => dart::parse(text),
+        // The languages stand for magic, see `normalize`.
+        Adapter::Magic
+        | Adapter::Rust
+        | Adapter::Cpp
+        | Adapter::Go
+        | Adapter::Java
+        | Adapter::CSharp
+        | Adapter::Js
+        | Adapter::Python
+        | Adapter::Ruby
+        | Adapter::Shell
+        | Adapter::Dart => magic::parse(average, text),
     }
 }
 
-fn names(adapters: &[Adapter]) -> String {
-    adapters.iter().map(|adapter| format!("`{adapter}`")).collect::<Vec<_>>().join(", ")
+impl AdapterError {
+    /// The adapter that says so.
+    #[must_use]
+    pub const fn adapter(&self) -> Adapter {
+        match self {
+            Self::TooLarge { adapter, .. }
+            | Self::Format { adapter, .. }
+            | Self::Name { adapter, .. }
+            | Self::Metric { adapter, .. }
+            | Self::Unit { adapter, .. } => *adapter,
+            Self::NoneMatched { .. } => Adapter::Magic,
+        }
+    }
 }
 
-/// Each error with its sources: an error has one source at most, and here are several.
-fn chains(errors: &[AdapterError]) -> String {
-    let chain = |error| {
-        let mut text = String::new();
-        let mut next: Option<&dyn std::error::Error> = Some(error);
-        while let Some(error) = next {
-            text.push_str(if text.is_empty() { "" } else { ": " });
-            text.push_str(&error.to_string());
-            next = error.source();
-        }
-        text
-    };
-    errors.iter().map(|error| chain(error)).collect::<Vec<_>>().join("; ")
+fn names(attempts: &[AdapterError]) -> String {
+    attempts.iter().map(|error| format!("`{}`", error.adapter())).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

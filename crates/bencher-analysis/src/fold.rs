@@ -54,7 +54,7 @@ fn each_part(values: &[MetricValue], average: fn(Vec<f64>) -> Option<f64>) -> Op
 }
 
 /// The arithmetic mean of finite numbers, never outside of them.
-fn mean(numbers: Vec<f64>) -> Option<f64> {
+pub(crate) fn mean(numbers: Vec<f64>) -> Option<f64> {
     let count = u32::try_from(numbers.len()).ok().map(f64::from)?;
     let min = numbers.iter().copied().min_by(f64::total_cmp)?;
     let max = numbers.iter().copied().max_by(f64::total_cmp)?;
@@ -66,7 +66,7 @@ fn mean(numbers: Vec<f64>) -> Option<f64> {
 }
 
 /// The middle of finite numbers, or the mean of the two in the middle.
-fn median(mut numbers: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
     let upper = *numbers.get(numbers.len() / 2)?;
     if numbers.len() % 2 == 1 {

@@ -19,6 +19,24 @@ pub struct MetricValue {
     pub upper_value: Option<f64>,
 }
 
+impl MetricValue {
+    /// A value of which the harness does not say how far it spreads.
+    #[must_use]
+    pub const fn alone(value: f64) -> Self {
+        Self { value, lower_value: None, upper_value: None }
+    }
+
+    /// A value of something that cannot be negative, with as much below as above it. Short times can spread further than they
+    /// last; the lower value then ends at zero.
+    #[must_use]
+    pub const fn around(value: f64, spread: f64) -> Self {
+        let lower = value - spread;
+        // Not `max`, which would hide that a spread is not a number.
+        let lower = if lower < 0.0 && value >= 0.0 { 0.0 } else { lower };
+        Self { value, lower_value: Some(lower), upper_value: Some(value + spread) }
+    }
+}
+
 /// What was measured of one benchmark.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BenchmarkMetrics {

@@ -30,6 +30,11 @@ pub(super) fn beginning(text: &str) -> String {
     quoted(text)
 }
 
+/// A name of the text itself, which may be of any length.
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(MAX_EXCERPT_CHARS).collect()
+}
+
 /// The piece around where a JSON reader stopped, or the beginning where it has no place.
 pub(super) fn around(text: &str, error: &serde_json::Error) -> String {
     // Both count from 1, the column in bytes; 0 is "nowhere".

@@ -6,13 +6,14 @@
 //! The standard deviation of very short commands can exceed their mean; the lower value then ends at zero. A single run has no
 //! deviation, so its mean stands alone.
 
-use bencher_types::{
-    BenchmarkName, ResourceName,
-    wire::adapter::{Adapter, Average},
-};
+use bencher_types::wire::adapter::{Adapter, Average};
 use serde::Deserialize;
 
-use super::{AdapterError, excerpt, object::Object};
+use super::{
+    AdapterError,
+    gather::Gather,
+    object::{List, Object, read},
+};
 use crate::{
     decimal,
     measure::LATENCY,
@@ -32,7 +33,7 @@ struct Schema {
 
 #[derive(Deserialize)]
 struct Export<R> {
-    results: Vec<Object<R>>,
+    results: List<Object<R>>,
 }
 
 /// All runs of one command, as hyperfine 1 writes them.
@@ -92,7 +93,7 @@ impl From<Run2> for Run {
 }
 
 pub(super) fn parse(average: Average, text: &str) -> Result<Metrics, AdapterError> {
-    let Object(Schema { schema_version }) = read(text)?;
+    let Object(Schema { schema_version }) = read(ADAPTER, EXPECTED, text)?;
     let runs = match schema_version {
         None => runs::<Run1>(text)?,
         Some(2) => runs::<Run2>(text)?,
@@ -101,33 +102,16 @@ pub(super) fn parse(average: Average, text: &str) -> Result<Metrics, AdapterErro
     if runs.is_empty() {
         return Err(format("an export without results".to_owned()));
     }
-    let mut metrics = Metrics::default();
+    let mut found = Gather::new(ADAPTER, "give the command a short name with `--command-name`");
     for Run { name, wall_clock } in runs {
-        let name = BenchmarkName::new(name).map_err(|source| AdapterError::Name {
-            adapter: ADAPTER,
-            hint: "give the command a short name with `--command-name`",
-            source,
-        })?;
-        let measure = ResourceName::new(LATENCY.slug).expect("the slug of a built-in measure is a name");
-        metrics
-            .insert(&name, measure, latency(average, &wall_clock))
-            .map_err(|source| AdapterError::Metric { adapter: ADAPTER, source })?;
+        found.add(&name, &LATENCY, latency(average, &wall_clock))?;
     }
-    Ok(metrics)
+    found.finish(EXPECTED, text)
 }
 
 fn runs<'de, R: Deserialize<'de> + Into<Run>>(text: &'de str) -> Result<Vec<Run>, AdapterError> {
-    let Object(Export { results }) = read::<Object<Export<R>>>(text)?;
+    let Object(Export { results: List(results) }) = read::<Object<Export<R>>>(ADAPTER, EXPECTED, text)?;
     Ok(results.into_iter().map(|Object(run)| run.into()).collect())
-}
-
-fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, AdapterError> {
-    serde_json::from_str(text).map_err(|source| AdapterError::Format {
-        adapter: ADAPTER,
-        expected: EXPECTED,
-        found: excerpt::around(text, &source),
-        source: Some((&source).into()),
-    })
 }
 
 fn format(found: String) -> AdapterError {
@@ -137,15 +121,10 @@ fn format(found: String) -> AdapterError {
 fn latency(average: Average, wall_clock: &Statistics) -> MetricValue {
     let nanos = |seconds| decimal::shift(seconds, SECONDS_TO_NANOS);
     match average {
-        Average::Mean => {
-            let mean = nanos(wall_clock.mean);
-            let deviation = wall_clock.stddev.map(nanos);
-            MetricValue {
-                value: mean,
-                lower_value: deviation.map(|deviation| (mean - deviation).max(0.0)),
-                upper_value: deviation.map(|deviation| mean + deviation),
-            }
-        }
+        Average::Mean => match wall_clock.stddev {
+            Some(deviation) => MetricValue::around(nanos(wall_clock.mean), nanos(deviation)),
+            None => MetricValue::alone(nanos(wall_clock.mean)),
+        },
         Average::Median => MetricValue {
             value: nanos(wall_clock.median),
             lower_value: Some(nanos(wall_clock.min)),

@@ -1,17 +1,38 @@
 //! The adapter for who did not choose one: the first harness that recognizes the output has it.
 
-use bencher_types::wire::adapter::Average;
+use bencher_types::wire::adapter::{Adapter, Average};
 
-use super::{AdapterError, criterion, excerpt, hyperfine, json};
+use super::{AdapterError, excerpt};
 use crate::metrics::Metrics;
 
-/// Tries the adapters in the order the API fixes: JSON, then the languages by name (so Rust before shell).
+/// The adapters in the order they are tried, which the API fixes: JSON, then the languages by name, the harnesses of a language by
+/// their number.
+pub const ORDER: &[Adapter] = &[
+    Adapter::Json,
+    Adapter::CSharpDotNet,
+    Adapter::CppGoogle,
+    Adapter::CppCatch2,
+    Adapter::DartBenchmarkHarness,
+    Adapter::GoBench,
+    Adapter::JavaJmh,
+    Adapter::JsBenchmark,
+    Adapter::JsTime,
+    Adapter::JsVitest,
+    Adapter::PythonAsv,
+    Adapter::PythonPytest,
+    Adapter::RubyBenchmark,
+    Adapter::RustBench,
+    Adapter::RustCriterion,
+    Adapter::RustIai,
+    Adapter::RustGungraunStdout,
+    Adapter::RustGungraunJson,
+    Adapter::ShellHyperfine,
+];
+
 pub(super) fn parse(average: Option<Average>, text: &str) -> Result<Metrics, AdapterError> {
-    let adapters: [&dyn Fn() -> Result<Metrics, AdapterError>; 3] =
-        [&|| json::parse(text), &|| criterion::parse(text), &|| hyperfine::parse(average.unwrap_or(Average::Mean), text)];
-    let mut attempts = Vec::with_capacity(adapters.len());
-    for adapter in adapters {
-        match adapter() {
+    let mut attempts = Vec::with_capacity(ORDER.len());
+    for &adapter in ORDER {
+        match super::parse(adapter, average, text) {
             Ok(metrics) => return Ok(metrics),
             Err(error) => attempts.push(error),
         }

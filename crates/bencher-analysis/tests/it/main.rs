@@ -7,6 +7,7 @@ use bencher_types::wire::adapter::{Adapter, Average};
 
 mod corpus;
 mod criterion;
+mod harnesses;
 mod hyperfine;
 mod otava;
 mod scipy;

@@ -5,11 +5,11 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 macro_rules! adapters {
-    ($($variant:ident = $name:tt, $number:literal;)+) => {
+    ($($variant:ident = $name:tt $(once $older:tt)?, $number:literal;)+) => {
         /// The format of a benchmark harness's output. Names of a language stand for [`Adapter::Magic`].
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum Adapter {
-            $(#[serde(rename = $name)] $variant,)+
+            $(#[serde(rename = $name $(, alias = $older)?)] $variant,)+
             #[default]
             #[serde(rename = "magic")]
             Magic,
@@ -24,6 +24,14 @@ macro_rules! adapters {
                 match self {
                     Self::Magic => "magic",
                     $(Self::$variant => $name,)+
+                }
+            }
+
+            /// The name a harness had before it was renamed, which clients may still send.
+            const fn older_name(self) -> Option<&'static str> {
+                match self {
+                    $($(Self::$variant => Some($older),)?)+
+                    _ => None,
                 }
             }
 
@@ -45,7 +53,7 @@ adapters! {
     RustBench = "rust_bench", 21;
     RustCriterion = "rust_criterion", 22;
     RustIai = "rust_iai", 23;
-    RustGungraun = "rust_gungraun", 24;
+    RustGungraun = "rust_gungraun" once "rust_iai_callgrind", 24;
     RustGungraunStdout = "rust_gungraun_stdout", 25;
     RustGungraunJson = "rust_gungraun_json", 26;
     Cpp = "cpp", 30;
@@ -89,9 +97,8 @@ impl FromStr for Adapter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // The name this harness had before it was renamed.
-        let name = if text == "rust_iai_callgrind" { "rust_gungraun" } else { text };
-        Self::ALL.iter().copied().find(|adapter| adapter.as_str() == name).ok_or_else(|| {
+        let named = |adapter: &Self| adapter.as_str() == text || adapter.older_name() == Some(text);
+        Self::ALL.iter().copied().find(named).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|adapter| adapter.as_str()).collect();
             format!("`{text}` is not an adapter: expected one of {}", names.join(", "))
         })
@@ -117,3 +124,6 @@ pub enum Fold {
     Mean,
     Median,
 }
+
+#[cfg(test)]
+mod tests;

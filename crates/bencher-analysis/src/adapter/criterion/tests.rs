@@ -14,7 +14,7 @@ fn check(text: &str, expected: &[(&str, f64, f64, f64)]) {
 
 fn refuse(text: &str, expected: &str) {
     let error = parse(text).unwrap_err();
-    let shown = super::super::chains(std::slice::from_ref(&error));
+    let shown = super::super::testing::chain(&error);
     assert!(shown.contains(expected), "{shown}");
     assert!(shown.len() < 2000, "an error of {} bytes", shown.len());
 }

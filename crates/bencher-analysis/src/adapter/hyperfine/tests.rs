@@ -20,7 +20,7 @@ fn check(average: Average, numbers: &str, value: f64, lower_value: Option<f64>, 
 
 fn refuse(text: &str, expected: &str) {
     let error = parse(Average::Mean, text).unwrap_err();
-    let shown = super::super::chains(std::slice::from_ref(&error));
+    let shown = super::super::testing::chain(&error);
     assert!(shown.contains(expected), "{shown}");
     assert!(shown.len() < 2000, "an error of {} bytes", shown.len());
 }

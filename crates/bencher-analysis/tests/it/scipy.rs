@@ -32,7 +32,7 @@ struct Compared {
 }
 
 fn reference() -> Reference {
-    serde_json::from_str(&crate::fixture("statistics/scipy.json")).unwrap()
+    serde_json::from_str(&crate::fixture("statistics/scipy.json")).expect("the fixture is JSON of this shape")
 }
 
 #[track_caller]
@@ -68,14 +68,14 @@ fn ratios_intervals_and_p_values_are_those_of_scipy() {
         let samples = Samples { old: &old, new: &new, design, better: Better::Lower };
         let [found] = <[_; 1]>::try_from(compare(&[samples], &Options::default())).unwrap();
         let what = format!("{design:?} of {} and {}", old.len(), new.len());
-        near(found.ratio.unwrap(), ratio, 1e-12, &what);
+        near(found.ratio.expect("a ratio"), ratio, 1e-12, &what);
         // Both draw at random, ours 10,000 times: the ends differ by a few hundredths of the length.
         let tolerance = (interval[1] - interval[0]) * 0.04;
-        let ours = found.interval.unwrap();
+        let ours = found.interval.expect("an interval");
         near(ours.lower, interval[0], tolerance, &what);
         near(ours.upper, interval[1], tolerance, &what);
         // Forty pairs have more signs than can be gone through.
         let drawn = design == Design::Paired && old.len() > 14;
-        near(found.p_value.unwrap(), p_value, if drawn { 0.01 } else { p_value * 1e-9 }, &what);
+        near(found.p_value.expect("a p-value"), p_value, if drawn { 0.01 } else { p_value * 1e-9 }, &what);
     }
 }

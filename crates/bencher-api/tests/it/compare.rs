@@ -102,13 +102,13 @@ async fn what_cannot_be_compared_is_refused() {
         let bob = shop(server).await;
         let report = report(server, &bob, "other", &[1.0]).await;
         let nobody = uuid::Uuid::new_v4();
-        for (query, expected) in [
-            (format!("old={report}&new={nobody}"), StatusCode::NOT_FOUND),
-            (format!("old={report}"), StatusCode::BAD_REQUEST),
-            (format!("old={report}&new={report}&margin=1"), StatusCode::BAD_REQUEST),
-            (format!("old={report}&new={report}&confidence=0"), StatusCode::BAD_REQUEST),
+        for (query, status, expected) in [
+            (format!("old={report}&new={nobody}"), 404, "Report"),
+            (format!("old={report}"), 400, "new"),
+            (format!("old={report}&new={report}&margin=1"), 400, "the margin is 1: expected"),
+            (format!("old={report}&new={report}&confidence=0"), 400, "the confidence is 0: expected"),
         ] {
-            refused(&server.get(&format!("{COMPARE}?{query}"), &bob).await, expected);
+            refused(server.get(&format!("{COMPARE}?{query}"), &bob).await, status, expected);
         }
     })
     .await;

@@ -173,6 +173,10 @@ pub const SQLITE_READERS: u32 = 4;
 pub const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a request waits for a database connection before it is refused.
 pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a command looks whether the connections of servers to PostgreSQL are gone: its processes end a moment after them.
+pub const LEAVING_CHECKS: u32 = 10;
+/// How long it waits before it looks again.
+pub const LEAVING_CHECK_INTERVAL: Duration = Duration::from_millis(300);
 /// How long SQLite waits for another process's lock.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Parameters of one statement. SQLite takes 32,766 and PostgreSQL 65,535; fewer keep statements short enough to plan quickly.

@@ -9,6 +9,7 @@ mod anonymous;
 mod backup;
 mod bucket;
 mod channel;
+mod commands;
 mod contract;
 mod contract_channel;
 mod contract_requests;

@@ -42,7 +42,6 @@ impl Bucket {
                 std::env::var_os("BENCHER_TEST_REQUIRE").is_none(),
                 "garage is not installed: `cargo xtask test` puts it into target/tools/bin"
             );
-            eprintln!("skipped: garage is not installed (`cargo xtask setup --for test` installs it)");
             return None;
         };
         for _ in 0..TRIES {

@@ -184,7 +184,7 @@ async fn copy_table(
     let expected = transfer::copy_rows(source, target, table, |rows| told(Progress::Rows(rows))).await.map_err(failed)?;
     let found = transfer::sum(target, table).await.map_err(failed)?;
     if found != expected {
-        return Err(failed(TransferError::Differs { table: table.name.clone(), expected, found }));
+        return Err(failed(TransferError::Differs { table: table.name.clone(), expected: expected.into(), found: found.into() }));
     }
     Ok(expected.rows)
 }

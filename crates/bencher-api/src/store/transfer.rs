@@ -37,7 +37,7 @@ pub enum TransferError {
     #[error("a row of {table} has a {found} in the column {column}, where there should be a {expected}")]
     Value { table: String, column: String, expected: &'static str, found: &'static str },
     #[error("{table} has {found} after the copy and {expected} before: nothing was kept")]
-    Differs { table: String, expected: Sum, found: Sum },
+    Differs { table: String, expected: Box<Sum>, found: Box<Sum> },
 }
 
 /// One of the four types of columns.

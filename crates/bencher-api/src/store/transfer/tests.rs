@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{ReferenceRow, Sum, Table, TransferError, in_order};
-use crate::values;
 
 fn tables(names: &[&str]) -> BTreeMap<String, Table> {
     names.iter().map(|name| ((*name).to_owned(), Table { name: (*name).to_owned(), columns: Vec::new() })).collect()
@@ -32,7 +31,7 @@ proptest! {
     fn a_sum_knows_no_order_but_every_value(mut rows in prop::collection::vec((any::<i64>(), "[ab]{0,3}", "[ab]{0,3}"), 0..8)) {
         let sum = |rows: &[(i64, String, String)]| {
             let mut sum = Sum::default();
-            rows.iter().for_each(|(number, one, other)| sum.add(&values![*number, one.as_str(), other.as_str()]));
+            rows.iter().for_each(|(number, one, other)| sum.add(&[(*number).into(), one.as_str().into(), other.as_str().into()]));
             sum
         };
         let before = sum(&rows);

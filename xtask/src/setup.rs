@@ -88,6 +88,9 @@ const NEXTEST_VERSION: &str = "0.9.143";
 /// The program behind the vsock devices of guests; any version that is already installed will do.
 const VSOCK_VERSION: &str = "0.3.0";
 const VSOCK: &str = "vhost-device-vsock";
+/// The server of buckets; any version that is already installed will do.
+const GARAGE_VERSION: &str = "2.5.0";
+const GARAGE: &str = "garage";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -119,9 +122,11 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
         if !has_nextest() {
             install_nextest()?;
         }
-        provide_vsock()?;
+        // Where the stand-in for Firecracker looks for it: a runner hands it no path to search.
+        provide(VSOCK, install_vsock)?;
     }
     if need == Need::Test {
+        provide(GARAGE, install_garage)?;
         schemathesis::install()?;
     }
     Ok(())
@@ -249,16 +254,16 @@ fn install_nextest() -> Result<()> {
     process::run(&mut command).context("could not install cargo-nextest")
 }
 
-/// The program behind guests' sockets, where the stand-in for Firecracker looks for it: a runner hands it no path to search.
-fn provide_vsock() -> Result<()> {
+/// A program that Debian has no package of, in `target/tools/bin`.
+fn provide(program: &str, install: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let tools = workspace::root().join("target/tools");
-    let expected = tools.join("bin").join(VSOCK);
+    let expected = tools.join("bin").join(program);
     if expected.exists() {
         return Ok(());
     }
-    match process::find(VSOCK) {
+    match process::find(program) {
         Some(installed) => link(&installed, &expected),
-        None => install_vsock(&tools),
+        None => install(&tools),
     }
 }
 
@@ -276,6 +281,16 @@ fn install_vsock(tools: &Path) -> Result<()> {
     let mut command = process::cargo();
     command.args(["install", VSOCK, "--locked", "--version", VSOCK_VERSION, "--root"]).arg(tools);
     process::run(command.current_dir(env::temp_dir())).with_context(|| format!("could not install {VSOCK}"))
+}
+
+/// Compiled from its crate, with one of its databases only, and quickly rather than well: nine minutes on two busy cores, once.
+fn install_garage(tools: &Path) -> Result<()> {
+    eprintln!("missing on this machine:\n  {GARAGE}: a server of S3 buckets; compiling it takes about ten minutes");
+    let mut command = process::cargo();
+    command.args(["install", GARAGE, "--locked", "--version", GARAGE_VERSION, "--root"]).arg(tools);
+    command.args(["--no-default-features", "--features", "bundled-libs,sqlite", "--debug"]);
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false").current_dir(env::temp_dir());
+    process::run(&mut command).with_context(|| format!("could not install {GARAGE}"))
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use bencher_types::ServerUuid;
 
-use object_store::{ObjectStore, local::LocalFileSystem};
+use object_store::ObjectStore;
 use tokio::{sync::Notify, task::JoinSet};
 
 use crate::{
+    blobs::{self, Blobs, Commit},
+    chain::chain,
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
@@ -75,12 +77,8 @@ pub enum StartError {
     Mail(#[source] MailError),
     #[error("could not open the database")]
     Store(#[source] StoreError),
-    #[error("could not open the blob store in {}", path.display())]
-    Blobs {
-        path: std::path::PathBuf,
-        #[source]
-        source: object_store::Error,
-    },
+    #[error("could not open the blob store")]
+    Blobs(#[source] blobs::OpenError),
 }
 
 impl App {
@@ -95,8 +93,8 @@ impl App {
         if let crate::store::DatabaseLocation::Sqlite(file) = &location {
             make_parent(file)?;
         }
-        let blobs = open_blobs(config.blob_folder())?;
-        let uploads = open_uploads(config.blob_folder())?;
+        let Blobs { store: blobs, commit } = blobs::open(&config).map_err(StartError::Blobs)?;
+        let uploads = open_uploads(config.blob_folder(), commit)?;
         let store = Store::open(&location).await.map_err(StartError::Store)?;
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
         let sealer = Sealer::new(&config.security.secret_key);
@@ -167,6 +165,9 @@ impl App {
         tasks.spawn(registry::upload::upkeep(self.clone()));
         tasks.spawn(deletion::resume(self.clone()));
         tasks.spawn(rate::keep_swept(self.clone()));
+        if self.config.blob_bucket().is_some() {
+            tasks.spawn(try_bucket(self.clone()));
+        }
         if let Some(certificates) = &self.certificates {
             tasks.spawn(tls::watch(self.clone(), certificates.clone()));
         }
@@ -174,22 +175,22 @@ impl App {
     }
 }
 
-fn open_blobs(path: std::path::PathBuf) -> Result<Arc<dyn ObjectStore>, StartError> {
-    if let Err(source) = std::fs::create_dir_all(&path) {
-        return Err(StartError::Folder { path, source });
-    }
-    match LocalFileSystem::new_with_prefix(&path) {
-        // What is acknowledged as stored must survive a power cut.
-        Ok(store) => Ok(Arc::new(store.with_fsync(true))),
-        Err(source) => Err(StartError::Blobs { path, source }),
+/// Says at the start what the first push or job would find out. No reason not to start: most of what a server does needs no blobs.
+async fn try_bucket(app: Arc<App>) {
+    match blobs::probe(app.blobs.as_ref()).await {
+        Ok(()) => tracing::info!("the bucket of blobs answers"),
+        Err(error) => tracing::error!(
+            error = chain(&error),
+            "the bucket of blobs does not let this server in (`plus.registry.data_store`): images and the output of jobs cannot be stored"
+        ),
     }
 }
 
-/// Uploads are collected beside the blobs, so that finishing one is a rename.
-fn open_uploads(blobs: std::path::PathBuf) -> Result<Uploads, StartError> {
+/// Uploads are collected in a folder: beside the blobs, where those are in a folder too, so that finishing one is a rename.
+fn open_uploads(blobs: std::path::PathBuf, commit: Commit) -> Result<Uploads, StartError> {
     let path = blobs.join(registry::upload::FOLDER);
     match std::fs::create_dir_all(&path) {
-        Ok(()) => Ok(Uploads::new(path)),
+        Ok(()) => Ok(Uploads::new(path, commit)),
         Err(source) => Err(StartError::Folder { path, source }),
     }
 }

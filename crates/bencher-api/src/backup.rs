@@ -2,6 +2,7 @@
 //!
 //! A copy is written under a temporary name, checked, made safe against a power cut and only then given its name: what is called a
 //! backup is one. It holds everything that was stored when it began. Image blobs and job output are files, which are copied as such.
+//! Where that is asked for it is then sent to a bucket, under the same name.
 
 use std::{
     fs::File,
@@ -10,13 +11,18 @@ use std::{
     sync::Arc,
 };
 
-use bencher_types::{DateTime, Secret, wire::server::Backup};
+use bencher_types::{
+    DateTime, Secret,
+    wire::server::{Backup, BackupDataStore},
+};
 use flate2::{Compression, write::GzEncoder};
 use jiff::tz::TimeZone;
+use object_store::ObjectStore;
 use tempfile::{NamedTempFile, TempPath};
 
 use crate::{
     app::App,
+    blobs::{self, PutError},
     store::{DatabaseLocation, StoreError},
 };
 
@@ -24,7 +30,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
     pub created: DateTime,
-    pub file: PathBuf,
+    /// The file beside the database, where it was kept.
+    pub file: Option<PathBuf>,
+    /// Its name in the bucket, where it was sent there.
+    pub object: Option<String>,
 }
 
 /// Why there is no backup.
@@ -35,9 +44,18 @@ pub enum BackupError {
     )]
     Postgres { command: String },
     #[error(
-        "this server copies backups to no data store; leave `data_store` out and copy the file that is made beside the database"
+        "this server's configuration names no bucket for backups (`database.data_store`); leave `data_store` out and copy the file that \
+         is made beside the database"
     )]
     NoDataStore,
+    #[error("could not open the bucket of backups")]
+    Bucket(#[source] blobs::OpenError),
+    #[error("the backup is in {}, but could not be sent to the bucket (`database.data_store`)", file.display())]
+    Send {
+        file: PathBuf,
+        #[source]
+        source: PutError,
+    },
     #[error("`remove` would leave no backup, because none is copied to a data store; leave it out")]
     NothingLeft,
     #[error("a backup is being made already; wait for it")]
@@ -67,10 +85,13 @@ pub async fn make(app: &Arc<App>, wanted: &Backup) -> Result<Made, BackupError> 
         Ok(DatabaseLocation::Postgres(url)) => return Err(BackupError::Postgres { command: pg_dump(&url) }),
         Err(_) => return Err(BackupError::Panicked),
     };
-    if wanted.data_store.is_some() {
-        return Err(BackupError::NoDataStore);
-    }
-    if wanted.remove == Some(true) {
+    let bucket = match (wanted.data_store, app.config.backup_bucket()) {
+        (Some(BackupDataStore::AwsS3), Some(s3)) => Some((blobs::bucket(s3).map_err(BackupError::Bucket)?, s3.part_bytes())),
+        (Some(BackupDataStore::AwsS3), None) => return Err(BackupError::NoDataStore),
+        (None, _) => None,
+    };
+    let remove = wanted.remove == Some(true);
+    if remove && bucket.is_none() {
         return Err(BackupError::NothingLeft);
     }
     let turn = ONE_AT_A_TIME.try_lock().map_err(|_| BackupError::UnderWay)?;
@@ -79,7 +100,11 @@ pub async fn make(app: &Arc<App>, wanted: &Backup) -> Result<Made, BackupError> 
         let _turn = turn;
         let file = copy(&app, &database, compress, created).await?;
         tracing::info!(file = %file.display(), "made a backup of the database");
-        Ok(Made { created, file })
+        let Some((bucket, part_bytes)) = bucket else { return Ok(Made { created, file: Some(file), object: None }) };
+        let object = send(&bucket, &file, part_bytes).await?;
+        tracing::info!(object, "sent the backup to the bucket");
+        let file = if remove { remove_file(file).await } else { Some(file) };
+        Ok(Made { created, file, object: Some(object) })
     });
     made.await.map_err(|_| BackupError::Panicked)?
 }
@@ -101,6 +126,25 @@ async fn copy(app: &App, database: &Path, compress: bool, created: DateTime) -> 
         finish(copy, &folder, path)
     });
     finished.await.map_err(|_| BackupError::Panicked)?
+}
+
+/// Sends the file to the bucket, under its own name.
+async fn send(bucket: &Arc<dyn ObjectStore>, file: &Path, part_bytes: usize) -> Result<String, BackupError> {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let sent = blobs::put_file(bucket, &object_store::path::Path::from(name.as_str()), file, part_bytes).await;
+    sent.map_err(|source| BackupError::Send { file: file.to_owned(), source })?;
+    Ok(name)
+}
+
+/// Removes the copy that is in the bucket now. One that stays is no failure: there are two then.
+async fn remove_file(file: PathBuf) -> Option<PathBuf> {
+    match tokio::fs::remove_file(&file).await {
+        Ok(()) => None,
+        Err(error) => {
+            tracing::warn!(file = %file.display(), %error, "could not remove the backup that was sent to the bucket");
+            Some(file)
+        }
+    }
 }
 
 /// A new empty file that only its owner may read. Gone when it is dropped.

@@ -3,6 +3,7 @@
 //! The keys are those of the v0.6 series, so that its files work, and a few of ours. Where there is no file yet, one is written with
 //! a new secret key, so that a restart does not log everybody out.
 
+pub mod data_store;
 pub mod logging;
 pub mod rate_limiting;
 pub mod server;
@@ -22,6 +23,7 @@ use serde_with::skip_serializing_none;
 use url::Url;
 
 pub use self::{
+    data_store::{DataStore, S3},
     logging::{IfExists, Log, LogFormat, LogLevel, Logging},
     smtp::{MailSecurity, Smtp},
 };
@@ -82,6 +84,8 @@ pub struct Database {
     pub file: Option<PathBuf>,
     /// A `postgres://` URL, instead of a file.
     pub url: Option<Secret>,
+    /// Where backups are copied to when that is asked for.
+    pub data_store: Option<DataStore>,
 }
 
 /// Who may make an account. Whoever is invited to an organization may, and on a new server the first user.
@@ -119,8 +123,10 @@ pub struct Plus {
 pub struct Registry {
     /// Where clients and runners reach the registry.
     pub url: Option<Url>,
-    /// The folder of image blobs and job output; beside the database when absent.
+    /// The folder of image blobs and job output; beside the database when absent. Uploads are collected there in any case.
     pub folder: Option<PathBuf>,
+    /// Where image blobs and job output are kept; in the folder when absent.
+    pub data_store: Option<DataStore>,
     /// Seconds.
     pub upload_timeout: Option<u64>,
     /// Bytes of one blob.
@@ -195,6 +201,17 @@ impl Config {
         Ok(loaded)
     }
 
+    /// The configuration in a file that must be there.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not valid.
+    pub fn load_existing(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let Loaded { config, .. } = parse(&text, || format!("the configuration file {}", path.display()))?;
+        config.check()?;
+        Ok(config)
+    }
+
     /// What the types of the values cannot say.
     fn check(&self) -> Result<(), ConfigError> {
         let out_of_range = |key, found: String, expected| Err(ConfigError::OutOfRange { key, found, expected });
@@ -220,6 +237,12 @@ impl Config {
             if let Some(url) = url.filter(|url| !matches!(url.scheme(), "http" | "https")) {
                 return out_of_range(key, url.to_string(), "a URL that begins with http:// or https://");
             }
+        }
+        for (key, store) in [
+            ("database.data_store", self.database.data_store.as_ref()),
+            ("plus.registry.data_store", self.registry().and_then(|registry| registry.data_store.as_ref())),
+        ] {
+            store.map_or(Ok(()), |store| store.check(key))?;
         }
         self.smtp.as_ref().map_or(Ok(()), check_smtp)?;
         self.sign_up.as_ref().map_or(Ok(()), check_sign_up)?;
@@ -299,7 +322,7 @@ impl Config {
                 request_timeout: None,
             },
             logging: None,
-            database: Database { file: Some(folder.join("bencher.db")), url: None },
+            database: Database { file: Some(folder.join("bencher.db")), url: None, data_store: None },
             smtp: None,
             sign_up: None,
             plus: Some(Plus {
@@ -322,7 +345,7 @@ impl Config {
         }
     }
 
-    /// The folder of image blobs, uploads and job output.
+    /// The folder of uploads, and of image blobs and job output where they are in no bucket.
     #[must_use]
     pub fn blob_folder(&self) -> PathBuf {
         let configured = self.registry().and_then(|registry| registry.folder.clone());

@@ -3,6 +3,7 @@
 //! A handler takes a request apart, makes one call and wraps the answer; decisions live in the domain modules.
 
 pub mod accounts;
+pub mod agent;
 pub mod alerts;
 pub mod benchmarks;
 mod body;
@@ -60,6 +61,8 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(server::routes())
         .routes(routes!(channel::channel))
+        .routes(routes!(agent::job_poll))
+        .routes(routes!(agent::job_message))
         .merge(accounts::routes())
         .merge(users::routes())
         .merge(organizations::routes())

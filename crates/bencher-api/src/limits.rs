@@ -110,6 +110,24 @@ pub const CONNECTION_IDLE_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 pub const UPLOAD_TURN_TIMEOUT: Duration = Duration::from_secs(120);
 /// Bytes that are read from disk at a time to serve or hash a blob.
 pub const BLOB_READ_BYTES: usize = 256 << 10;
+/// Bytes that are sent to a bucket in one request; larger blobs are sent in several. An admin may change it.
+pub const DEFAULT_BLOB_PART_BYTES: u64 = 8 << 20;
+/// The smallest part that S3 takes, but for the last.
+pub const MIN_BLOB_PART_BYTES: u64 = 5 << 20;
+/// The largest part: [`BLOB_PARTS_AT_ONCE`] of them are in memory per blob that is being written.
+pub const MAX_BLOB_PART_BYTES: u64 = 64 << 20;
+/// Parts of a blob that S3 takes.
+pub const MAX_BLOB_PARTS: u64 = 10_000;
+/// Parts of one blob that are on their way to the bucket at once.
+pub const BLOB_PARTS_AT_ONCE: usize = 2;
+/// How long a bucket may say nothing, or take nothing of what is sent to it.
+pub const BUCKET_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection to a bucket may take to open.
+pub const BUCKET_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a request to a bucket is sent again after a failure that may pass.
+pub const BUCKET_RETRIES: usize = 4;
+/// Over which time a request to a bucket is sent again: less than most clients wait for their answer.
+pub const BUCKET_RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What is read and thrown away of the body of a refused request, in bytes, so that its sender reads the refusal instead of a reset
 /// connection.
 pub const DRAIN_BYTES: usize = 8 << 20;
@@ -155,6 +173,10 @@ pub const SQLITE_READERS: u32 = 4;
 pub const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a request waits for a database connection before it is refused.
 pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a command looks whether the connections of servers to PostgreSQL are gone: its processes end a moment after them.
+pub const LEAVING_CHECKS: u32 = 10;
+/// How long it waits before it looks again.
+pub const LEAVING_CHECK_INTERVAL: Duration = Duration::from_millis(300);
 /// How long SQLite waits for another process's lock.
 pub const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Parameters of one statement. SQLite takes 32,766 and PostgreSQL 65,535; fewer keep statements short enough to plan quickly.

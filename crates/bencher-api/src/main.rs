@@ -1,6 +1,8 @@
 //! `bencher-api`: reads the configuration, opens the database and serves.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+mod cli;
+
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use bencher_api::{
@@ -9,28 +11,9 @@ use bencher_api::{
     config::{Config, Loaded},
     http, log, notify,
 };
-use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use clap::Parser as _;
 
-/// Self-hosted continuous benchmarking: the server.
-#[derive(Debug, Parser)]
-#[command(name = "bencher-api", version)]
-struct Cli {
-    /// The configuration file. Written with defaults and a new secret key where it does not exist yet.
-    #[arg(long, env = "BENCHER_CONFIG_PATH", default_value = bencher_api::config::DEFAULT_PATH)]
-    config: PathBuf,
-    /// The whole configuration as JSON, instead of a file.
-    #[arg(long, env = "BENCHER_CONFIG", hide_env_values = true, conflicts_with = "config")]
-    config_json: Option<String>,
-    /// Listen here instead of at the configured address.
-    #[arg(long, env = "BENCHER_BIND_ADDRESS")]
-    bind: Option<SocketAddr>,
-    /// What to log, such as `info` or `bencher_api=debug`.
-    ///
-    /// The configured level where this is not given, else `info`.
-    #[arg(long, env = "BENCHER_LOG")]
-    log: Option<EnvFilter>,
-}
+use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
@@ -44,6 +27,16 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(Command::Migrate(args)) = &cli.command {
+        log::init(cli.log, None)?;
+        return runtime.block_on(cli::migrate(args));
+    }
+    if matches!(cli.command, Some(Command::Restore(_))) && cli.config_json.is_none() && !cli.config.exists() {
+        log::init(cli.log, None)?;
+        // To write one would be to restore into another installation than the one that is meant.
+        anyhow::bail!("there is no configuration file {}", cli.config.display());
+    }
     let loaded = Config::load(cli.config_json.as_deref(), &cli.config);
     let logging = loaded.as_ref().ok().and_then(|loaded| loaded.config.logging.as_ref());
     if let Err(error) = log::init(cli.log.clone(), logging) {
@@ -57,7 +50,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(bind) = cli.bind {
         config.rebind(bind);
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(config))
+    match &cli.command {
+        Some(Command::Restore(args)) => runtime.block_on(cli::restore(args, &config)),
+        Some(Command::Migrate(_)) | None => runtime.block_on(serve(config)),
+    }
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

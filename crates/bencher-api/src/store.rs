@@ -42,6 +42,7 @@ pub mod spec;
 pub mod sqlite;
 pub mod testbed;
 pub mod threshold;
+pub mod transfer;
 pub mod usage;
 pub mod user;
 pub mod user_key;
@@ -111,9 +112,20 @@ impl Store {
     pub async fn open(location: &DatabaseLocation) -> Result<Self, StoreError> {
         let pool = match location {
             DatabaseLocation::Sqlite(path) => sqlite::open(path).await?,
-            DatabaseLocation::Postgres(url) => postgres::open(url).await?,
+            DatabaseLocation::Postgres(url) => postgres::open(url, postgres::SERVER).await?,
         };
         Ok(Self { pool })
+    }
+
+    /// As [`Self::open`], for work that no server may be in the way of: PostgreSQL is told that this is none.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub async fn open_offline(location: &DatabaseLocation) -> Result<Self, StoreError> {
+        match location {
+            DatabaseLocation::Sqlite(_) => Self::open(location).await,
+            DatabaseLocation::Postgres(url) => Ok(Self { pool: postgres::open(url, postgres::TOOL).await? }),
+        }
     }
 
     #[must_use]

@@ -3,7 +3,7 @@
 use bencher_types::secret;
 use serde_json::{Value, json};
 
-use super::{Config, Log, LogFormat, LogLevel, Logging, Registry, Runners};
+use super::{Config, DataStore, Log, LogFormat, LogLevel, Logging, Registry, Runners};
 use crate::limits;
 
 impl Config {
@@ -26,6 +26,7 @@ impl Config {
         plus.registry = Some(Registry {
             url: Some(self.registry_url()),
             folder: Some(self.blob_folder()),
+            data_store: Some(self.blob_bucket().cloned().map_or(DataStore::Local, DataStore::AwsS3)),
             upload_timeout: Some(self.upload_timeout().as_secs()),
             max_body_size: Some(self.max_blob_bytes()),
         });
@@ -47,7 +48,6 @@ impl Config {
             database["file"] = json!("");
         }
         database["busy_timeout"] = json!(limits::SQLITE_BUSY_TIMEOUT.as_millis());
-        shown["plus"]["registry"]["data_store"] = json!({ "service": "local" });
         shown
     }
 }

@@ -67,15 +67,9 @@ fn a_file_of_the_v0_6_series_works_and_says_what_is_not_used() {
     });
     let Loaded { config, notes } = load(&config).unwrap();
     let note = |key: &str| format!("the configuration key `{key}` is not used by this server");
-    let mut expected = [
-        "database.cache_size",
-        "plus.registry.data_store",
-        "plus.runners.update_base_url",
-        "plus.stats",
-        "plus.rate_limiting.oci_bandwidth",
-    ]
-    .map(note)
-    .to_vec();
+    let mut expected = ["database.cache_size", "plus.runners.update_base_url", "plus.stats", "plus.rate_limiting.oci_bandwidth"]
+        .map(note)
+        .to_vec();
     expected.sort();
     let mut notes = notes;
     notes.sort();
@@ -92,6 +86,11 @@ fn each_bad_value_is_named() {
     refused("/security", "secret_key", json!(""), "`security.secret_key` is empty");
     refused("/console", "url", json!("localhost:3000"), "`console.url` is localhost:3000: expected a URL");
     refused("/console", "url", json!("here"), "relative URL without a base");
+    let bucket =
+        json!({ "service": "aws_s3", "access_key_id": "a", "secret_access_key": "b", "access_point": "arn:aws:ec2:::x" });
+    refused("/plus/registry", "data_store", bucket.clone(), "`plus.registry.data_store` is `arn:aws:ec2:::x` as `access_point`");
+    refused("/database", "data_store", bucket, "`database.data_store` is `arn:aws:ec2:::x` as `access_point`");
+    refused("/plus/registry", "data_store", json!({ "service": "azure" }), "unknown variant `azure`");
     refused("/plus/registry", "url", json!("ftp://example.com"), "`plus.registry.url` is ftp://example.com/");
     refused("/plus/registry", "upload_timeout", json!(0), "`plus.registry.upload_timeout` is 0");
     refused("/plus/registry", "max_body_size", json!(0), "`plus.registry.max_body_size` is 0");

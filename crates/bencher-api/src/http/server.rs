@@ -56,7 +56,7 @@ async fn config(State(app): State<AppState>, _: Admin) -> Json<serde_json::Value
     Json(app.config.shown())
 }
 
-/// Copies the database to a file beside it, while the server goes on.
+/// Copies the database to a file beside it, and to a bucket where that is asked for, while the server goes on.
 #[utoipa::path(post, path = "/v0/server/backup", tag = "server", request_body = Backup, responses((status = 201, body = BackupCreated)))]
 async fn backup(
     State(app): State<AppState>,
@@ -64,8 +64,8 @@ async fn backup(
     extract::Json(wanted): extract::Json<Backup>,
 ) -> Result<(StatusCode, Json<BackupCreated>), ApiError> {
     let made = backup::make(&app, &wanted).await?;
-    let file = Some(made.file.to_string_lossy().into_owned());
-    Ok((StatusCode::CREATED, Json(BackupCreated { created: made.created, file })))
+    let file = made.file.map(|file| file.to_string_lossy().into_owned());
+    Ok((StatusCode::CREATED, Json(BackupCreated { created: made.created, file, object: made.object })))
 }
 
 impl From<BackupError> for ApiError {
@@ -73,8 +73,10 @@ impl From<BackupError> for ApiError {
         match error {
             BackupError::Postgres { .. } | BackupError::UnderWay => Self::conflict(error.to_string()),
             BackupError::NoDataStore | BackupError::NothingLeft => Self::bad_request(error.to_string()),
-            BackupError::Write { .. } | BackupError::Damaged { .. } => Self::unavailable(error.to_string(), &error),
-            BackupError::Copy(_) | BackupError::Panicked => Self::internal(&error),
+            BackupError::Write { .. } | BackupError::Damaged { .. } | BackupError::Send { .. } => {
+                Self::unavailable(error.to_string(), &error)
+            }
+            BackupError::Copy(_) | BackupError::Bucket(_) | BackupError::Panicked => Self::internal(&error),
         }
     }
 }

@@ -4,8 +4,11 @@
 //! connection that breaks, costs nothing but hashing the file once more. At most one request writes to an upload at a time: a later
 //! one takes over from an earlier one, whose connection is then most likely lost.
 //!
+//! Where blobs are in a bucket, an upload is collected here all the same and sent when it is complete and its digest right
+//! (docs/decisions/0006-uploads-before-the-bucket.md). The requests of one upload must then come to the same server.
+//!
 //! ```text
-//! begin ──▶ [row + empty file] ──append…──▶ [row + longer file] ──finish──▶ blob (file renamed, row gone, repository holds it)
+//! begin ──▶ [row + empty file] ──append…──▶ [row + longer file] ──finish──▶ blob (file renamed or sent, row gone, repository holds it)
 //!                                   └── cancel, wrong digest, too large, rested too long ──▶ (row gone, file gone)
 //! ```
 
@@ -37,6 +40,7 @@ use super::{
 };
 use crate::{
     app::App,
+    blobs::{self, Commit, PutError},
     limits,
     store::{StoreError, oci::upload::Outcome},
 };
@@ -73,6 +77,8 @@ pub enum UploadError {
     Spool(#[source] io::Error),
     #[error("could not move the upload into the blob store")]
     Commit(#[source] object_store::Error),
+    #[error("could not send the upload to the blob store")]
+    Send(#[source] PutError),
     #[error("could not note the upload in the database")]
     Store(#[from] StoreError),
 }
@@ -106,6 +112,7 @@ impl std::fmt::Debug for Incoming {
 #[derive(Debug)]
 pub struct Uploads {
     folder: PathBuf,
+    commit: Commit,
     sessions: Mutex<HashMap<Uuid, Arc<Session>>>,
 }
 
@@ -126,8 +133,8 @@ struct Turn {
 
 impl Uploads {
     #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
-        Self { folder, sessions: Mutex::default() }
+    pub fn new(folder: PathBuf, commit: Commit) -> Self {
+        Self { folder, commit, sessions: Mutex::default() }
     }
 
     fn path(&self, upload: Uuid) -> PathBuf {
@@ -386,13 +393,26 @@ async fn commit(app: &App, upload: Uuid, spool: Spool, expected: &Digest) -> Res
         discard(app, upload).await?;
         return Err(UploadError::DigestMismatch { expected: expected.clone(), found });
     }
-    let from = object_store::path::Path::from(format!("{FOLDER}/{upload}"));
     // Where the same blob is there already this puts an equal one in its place, and mends one that was damaged.
-    app.blobs.rename(&from, &blob::key(expected)).await.map_err(UploadError::Commit)?;
-    app.uploads.forget(upload);
+    match app.uploads.commit {
+        Commit::Rename => {
+            let from = object_store::path::Path::from(format!("{FOLDER}/{upload}"));
+            app.blobs.rename(&from, &blob::key(expected)).await.map_err(UploadError::Commit)?;
+            app.uploads.forget(upload);
+        }
+        // The file stays until the database knows the blob, so that a failure costs nothing but another try.
+        Commit::Send { part_bytes } => {
+            let file = app.uploads.path(upload);
+            blobs::put_file(&app.blobs, &blob::key(expected), &file, part_bytes).await.map_err(UploadError::Send)?;
+        }
+    }
     let now = app.clock.now();
     let leased_until = now.saturating_add(app.config.upload_timeout());
-    match app.store.finish_oci_upload(upload, expected, size, leased_until, now).await? {
+    let outcome = app.store.finish_oci_upload(upload, expected, size, leased_until, now).await?;
+    if app.uploads.commit != Commit::Rename {
+        app.uploads.remove_file(upload).await;
+    }
+    match outcome {
         Outcome::Done => {}
         Outcome::Gone => return Err(UploadError::Unknown),
     }

@@ -11,8 +11,13 @@ use crate::limits;
 /// Concurrent claimers pass over a row that another one is taking.
 pub const CLAIM_ROW_LOCK: &str = "FOR UPDATE SKIP LOCKED";
 
-pub(super) async fn open(url: &Secret) -> Result<Pool, StoreError> {
-    let options = PgConnectOptions::from_str(url.expose())?.application_name("bencher-api");
+/// What the connections of a server are called.
+pub const SERVER: &str = "bencher-api";
+/// What those of a command are called that no server may be in the way of.
+pub const TOOL: &str = "bencher-api command";
+
+pub(super) async fn open(url: &Secret, name: &str) -> Result<Pool, StoreError> {
+    let options = PgConnectOptions::from_str(url.expose())?.application_name(name);
     let pool = PgPoolOptions::new()
         .max_connections(limits::POSTGRES_CONNECTIONS)
         .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)

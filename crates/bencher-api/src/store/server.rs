@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bencher_types::{DateTime, ServerUuid};
+use bencher_types::{DateTime, Digest, ServerUuid};
 
 use super::{Queries, Store, StoreError, Text, sqlite};
 use crate::values;
@@ -10,6 +10,16 @@ use crate::values;
 #[derive(sqlx::FromRow)]
 struct ServerRow {
     uuid: Text<ServerUuid>,
+}
+
+#[derive(sqlx::FromRow)]
+struct DigestRow {
+    digest: Text<Digest>,
+}
+
+#[derive(sqlx::FromRow)]
+struct OutputRow {
+    output_key: String,
 }
 
 impl Store {
@@ -44,6 +54,35 @@ impl Store {
     /// # Errors
     /// The copy cannot be read.
     pub async fn damage_of(&self, copy: &Path) -> Result<Option<String>, StoreError> {
-        sqlite::damage(copy).await
+        Self::damage_in(copy).await
+    }
+
+    /// What is wrong with a database that nobody has open; `None` where it is sound.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no database.
+    pub async fn damage_in(file: &Path) -> Result<Option<String>, StoreError> {
+        sqlite::damage(file).await
+    }
+
+    /// Whether a sound SQLite database is one that a server made, whatever its version.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn is_ours(file: &Path) -> Result<bool, StoreError> {
+        sqlite::has_table(file, "server").await
+    }
+
+    /// The digests of all image blobs, and the names of everything else that the database says is in the blob store.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn blob_keys(&self) -> Result<(Vec<Digest>, Vec<String>), StoreError> {
+        let mut conn = self.read().await?;
+        let digests: Vec<DigestRow> = conn.all("SELECT digest FROM oci_blob ORDER BY digest", values![]).await?;
+        let sql = "SELECT output_key FROM job WHERE output_key IS NOT NULL UNION \
+                   SELECT output_key FROM job_attempt WHERE output_key IS NOT NULL ORDER BY 1";
+        let outputs: Vec<OutputRow> = conn.all(sql, values![]).await?;
+        Ok((digests.into_iter().map(|row| row.digest.0).collect(), outputs.into_iter().map(|row| row.output_key).collect()))
     }
 }

@@ -61,3 +61,14 @@ pub(super) async fn damage(path: &Path) -> Result<Option<String>, StoreError> {
         _ => dangling.map(|_| "a row refers to one that is not there".to_owned()),
     })
 }
+
+/// Whether a database that nobody has open has a table of this name.
+pub(super) async fn has_table(path: &Path, name: &str) -> Result<bool, StoreError> {
+    let mut connection = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true).connect().await?;
+    let found = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1")
+        .bind(name.to_owned())
+        .fetch_optional(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(found.is_some())
+}

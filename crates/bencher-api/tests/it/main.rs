@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod agent;
 mod alerts;
 mod anonymous;
 mod backup;
+mod bucket;
 mod channel;
 mod compare;
+mod commands;
 mod contract;
 mod contract_channel;
 mod contract_requests;
@@ -19,6 +22,7 @@ mod jobs;
 mod mail;
 mod matrix;
 mod members;
+mod migrate;
 mod migrations;
 mod openapi;
 mod perf;
@@ -27,6 +31,7 @@ mod project_keys;
 mod projects;
 mod queue;
 mod registry;
+mod restore;
 mod rivals;
 mod rows;
 mod run;

@@ -50,6 +50,9 @@ const OPEN: [&str; 7] = [
 ];
 
 const CHANNEL: &str = "GET /v0/runners/{runner}/channel";
+/// The same for agents without a socket.
+const ASK: &str = "POST /v0/runners/{runner}/jobs";
+const SAY: &str = "POST /v0/runners/{runner}/jobs/{job}/channel";
 
 /// The registry's routes, which our document does not describe.
 const REGISTRY: [&str; 13] = [
@@ -271,6 +274,8 @@ impl World {
                 json!({ "branch": "main", "testbed": "box", "measure": "size", "test": "static", "upper_boundary": 1 })
             }
             ("PUT", path) if path.contains("/thresholds/") => json!({ "test": "static", "upper_boundary": 2 }),
+            _ if route == ASK => json!({ "poll_timeout": 1 }),
+            _ if route == SAY => json!({ "event": "heartbeat" }),
             ("POST", "/v0/runners/{runner}/specs") => json!({ "spec": "small" }),
             ("POST", "/v0/specs") => json!({
                 "name": "Large", "os": "linux", "architecture": "x86_64", "cpu": 2, "memory": 1_u64 << 30, "disk": 4_u64 << 30,
@@ -326,6 +331,8 @@ fn broken_rule(who: &str, route: &str, status: u16, visibility: &str) -> Option<
     } else {
         match who {
             "runner" if route == CHANNEL => status == 400,
+            "runner" if route == ASK => status == 204,
+            "runner" if route == SAY => status == 200,
             // What OAuth2 says.
             "expired" | "revoked" | "runner" if route == "POST /v0/auth/oci/token" => status == 400,
             "expired" | "revoked" | "runner" => status == 401,
@@ -355,8 +362,13 @@ async fn column(who: &str, visibility: &str, routes: &[String]) -> (Vec<u16>, Ve
         }
     }
     if who == "runner" {
-        let others = world.server.send(Method::GET, "/v0/runners/bench/channel", Some(&world.credentials[who]), None).await;
-        assert_eq!(others.0, StatusCode::UNAUTHORIZED, "another runner's channel");
+        for route in [CHANNEL, ASK, SAY] {
+            let (method, path) = route.split_once(' ').unwrap();
+            let path = path.replace("{runner}", "bench").replace("{job}", &world.ids["job"]);
+            let body = world.body(route, HERE.0);
+            let others = world.server.send(method.parse().unwrap(), &path, Some(&world.credentials[who]), body).await;
+            assert_eq!(others.0, StatusCode::UNAUTHORIZED, "another runner's {route}");
+        }
     }
     (statuses, broken)
 }

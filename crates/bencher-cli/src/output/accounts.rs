@@ -223,6 +223,10 @@ impl Human for Usage {
 
 impl Human for BackupCreated {
     fn human(&self, _: Out) -> String {
-        format!("backup made {}\n", time(self.created))
+        let mut text = format!("backup made {}\n", time(self.created));
+        for (what, name) in [("file", &self.file), ("in the data store", &self.object)] {
+            text.extend(name.iter().map(|name| format!("{what}: {name}\n")));
+        }
+        text
     }
 }

@@ -10,8 +10,9 @@ use crate::{DateTime, JobUuid, Jwt, Timeout};
 
 /// Runner to server.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[schema(as = JsonFromRunner)]
 pub enum FromRunner {
     /// The runner is idle and wants a job.
     Ready {
@@ -58,8 +59,9 @@ impl FromRunner {
 
 /// Server to runner.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[schema(as = JsonToRunner)]
 pub enum ToRunner {
     /// A message was stored; always names the job.
     Ack { job: Option<JobUuid> },
@@ -73,9 +75,21 @@ pub enum ToRunner {
     Update { version: String, url: String, checksum: String },
 }
 
+/// Body of `POST /v0/runners/{runner}/jobs`, with which a runner that holds no connection asks for work.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonJobPoll)]
+pub struct JobPoll {
+    /// Seconds to wait for a job; 1 to 900, 30 when absent.
+    pub poll_timeout: Option<u32>,
+    /// What the runner is.
+    pub runner: Option<RunnerMetadata>,
+}
+
 /// What a runner is.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonRunnerMetadata)]
 pub struct RunnerMetadata {
     pub os: String,
     pub arch: String,
@@ -102,7 +116,8 @@ impl RunnerMetadata {
 }
 
 /// A job as the runner that claimed it gets it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonClaimedJob)]
 pub struct ClaimedJob {
     pub uuid: JobUuid,
     pub spec: Spec,

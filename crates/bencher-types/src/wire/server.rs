@@ -52,4 +52,6 @@ pub struct BackupCreated {
     pub created: DateTime,
     /// The local copy, as the server names it.
     pub file: Option<String>,
+    /// The name of the copy in the data store.
+    pub object: Option<String>,
 }

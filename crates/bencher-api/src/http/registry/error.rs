@@ -263,6 +263,7 @@ impl From<UploadError> for OciError {
             UploadError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN", message),
             UploadError::DiskFull(_) => Self::failed(StatusCode::INSUFFICIENT_STORAGE, &message, &error),
             UploadError::Spool(_) | UploadError::Commit(_) => Self::internal(&error),
+            UploadError::Send(_) => Self::failed(StatusCode::SERVICE_UNAVAILABLE, &message, &error),
             UploadError::Store(error) => error.into(),
         }
     }

@@ -121,7 +121,12 @@ fn blobs(layout: &str) -> Vec<String> {
 async fn skopeo_and_buildah_push_an_image_and_pull_the_same_one() {
     let server = TestServer::start().await;
     let user = keeper(&server).await;
-    let Some(tools) = Tools::new(&server, &user).await else { return };
+    push_and_pull(&server, &user).await;
+}
+
+/// All that the tools do with an image.
+pub(super) async fn push_and_pull(server: &TestServer, user: &TestUser) {
+    let Some(tools) = Tools::new(server, user).await else { return };
     let (registry, creds) = (tools.registry.clone(), tools.creds());
     let remote = format!("docker://{registry}/shop/tools/deep:v1");
     tools.build("localhost/image", "amd64").await;

@@ -29,6 +29,7 @@ pub mod rate;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod schedule;
 pub mod seal;
 pub mod store;
 pub mod threshold;

@@ -67,7 +67,7 @@ pub(crate) async fn follow(
         JobStatus::Failed => {
             let message =
                 ended.output.and_then(|output| output.error).or(ended.message).unwrap_or_else(|| "unknown error".into());
-            Err(RunError::JobFailed { project: job.project.clone(), job: job.job, message }.into())
+            Err(RunError::JobFailed { project: job.project.clone(), job: job.job, message, failure: ended.failure }.into())
         }
         JobStatus::Canceled => Err(RunError::JobCanceled { job: job.job }.into()),
         _ => match job.report.or(ended.report) {

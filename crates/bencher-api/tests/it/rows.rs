@@ -54,11 +54,10 @@ pub(crate) async fn runner(store: &Store, spec: i64) -> Runner {
     Runner { id, uuid, key }
 }
 
-/// A project and its organization.
+/// A project.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Project {
     pub(crate) id: i64,
-    pub(crate) organization: i64,
 }
 
 /// An organization of the lowest tier that somebody has claimed.
@@ -81,7 +80,7 @@ pub(crate) async fn project_of(store: &Store, organization: i64) -> Project {
         values![unique(), organization],
     )
     .await;
-    Project { id, organization }
+    Project { id }
 }
 
 /// A pending job of a project of its own.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bencher_types::{JobStatus, JobUuid};
 
-use crate::queue::{Order, Queue, RunnerIndex, View};
+use crate::queue::{Attempt, Order, Queue, RunnerIndex, View};
 
 /// What should have held and did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,9 +136,11 @@ impl Ledger {
                 let newest = attempts.iter().rev().find(|attempt| attempt.runner == *runner);
                 let current = newest.is_some_and(|newest| newest.attempt == view.attempt);
                 let taken = view.output.as_deref() == Some(result);
-                let beside = newest.is_some_and(|newest| newest.output.as_deref() == Some(result));
+                // The runner may have been given the job once more since, and failed it.
+                let kept_by = |attempt: &Attempt| attempt.runner == *runner && attempt.output.as_deref() == Some(result.as_str());
+                let beside = attempts.iter().any(kept_by);
                 let failed = view.status == JobStatus::Failed;
-                if current && failed && !taken && !self.later_result(*runner, *job, result) {
+                if current && failed && !taken && !beside && !self.later_result(*runner, *job, result) {
                     return Err(Violation(format!("the result {result} of job {job} is lost: the job failed")));
                 }
                 if !current

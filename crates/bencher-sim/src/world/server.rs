@@ -252,8 +252,9 @@ impl<Q: Queue> World<Q> {
                 self.wake();
             }
             Output::Overrun(held) => {
-                self.write(|queue| queue.end(held.job, held.attempt, JobEvent::Cancel, now))?;
+                // It may be written without anybody hearing of it.
                 self.ledger.stopped(held.job);
+                self.write(|queue| queue.end(held.job, held.attempt, JobEvent::Cancel, now))?;
                 return Ok(Some(Input::Overran(held.job)));
             }
         }

@@ -7,7 +7,6 @@ use bencher_types::{Permission, ResourceId};
 use crate::{
     app::App,
     auth::{Principal, User},
-    limits,
     permission::AccessError,
     store::{
         Micros, StoreError, Tx,
@@ -62,7 +61,8 @@ pub(crate) async fn settle(
         && organization::claim(tx, project.organization_id, user.id, now).await?
     {
         tracing::info!(user.uuid = %user.uuid, project.uuid = %project.uuid.0, "a user's work claimed an organization");
-        (project.claimed, project.priority) = (Some(Micros(now)), limits::DEFAULT_JOB_PRIORITY);
+        let organization = organization::by_id(tx, project.organization_id, None).await?;
+        (project.claimed, project.priority) = (Some(Micros(now)), organization.priority);
         return Ok(());
     }
     let organization = organization::by_id(tx, project.organization_id, principal.user_id()).await?;

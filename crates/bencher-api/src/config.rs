@@ -6,6 +6,7 @@
 pub mod data_store;
 pub mod logging;
 pub mod rate_limiting;
+pub mod scheduling;
 pub mod server;
 mod shown;
 pub mod smtp;
@@ -29,6 +30,7 @@ pub use self::{
 };
 use self::{
     rate_limiting::RateLimiting,
+    scheduling::Scheduling,
     server::{ForwardedHeader, Server},
     smtp::check_smtp,
 };
@@ -116,6 +118,7 @@ pub struct Plus {
     pub rate_limiting: Option<RateLimiting>,
     pub registry: Option<Registry>,
     pub runners: Option<Runners>,
+    pub scheduling: Option<Scheduling>,
 }
 
 #[skip_serializing_none]
@@ -246,6 +249,7 @@ impl Config {
         }
         self.smtp.as_ref().map_or(Ok(()), check_smtp)?;
         self.sign_up.as_ref().map_or(Ok(()), check_sign_up)?;
+        self.check_scheduling()?;
         for (key, timeout) in [
             ("plus.runners.heartbeat_timeout", self.heartbeat_timeout()),
             ("plus.runners.job_timeout_grace_period", self.job_timeout_grace_period()),
@@ -330,6 +334,7 @@ impl Config {
                 rate_limiting: None,
                 registry: Some(Registry { folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,
+                scheduling: None,
             }),
         }
     }

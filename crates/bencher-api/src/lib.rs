@@ -33,6 +33,7 @@ pub mod registry;
 pub mod report;
 pub mod restore;
 pub mod run;
+pub mod schedule;
 pub mod seal;
 pub mod store;
 pub mod threshold;

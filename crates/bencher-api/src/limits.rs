@@ -49,8 +49,6 @@ pub const DEFAULT_JOB_TIMEOUT_GRACE_PERIOD: Duration = Duration::from_secs(60);
 pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// The timeout of an iteration where the job names none, in seconds (the contract's default).
 pub const DEFAULT_JOB_TIMEOUT_SECS: u32 = 3600;
-/// The priority of an organization's jobs, between those of nobody's (0) and of those that an admin puts first (200).
-pub const DEFAULT_JOB_PRIORITY: i64 = 100;
 /// How long a `ready` runner waits for a job where it names no time.
 pub const DEFAULT_POLL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -74,9 +72,20 @@ pub const CLAIMED_CREATIONS: u32 = 65_535;
 /// runner did get a job.
 pub const MAX_CLAIM_CONFLICTS: usize = 16;
 
-/// How often a job is handed out to runners that go away without beginning it; then it fails, so that a job that no runner survives
+/// After how long a waiting job counts as one of the next higher tier, so that none waits for ever; an admin may change it.
+pub const DEFAULT_AGING: Duration = Duration::from_secs(60 * 60);
+/// How long a job waits for another runner than the one that failed it, where another one is connected: a job of usual length.
+pub const OTHER_RUNNER_WAIT: Duration = Duration::from_secs(10 * 60);
+/// After how many failures in a row that no benchmark is to blame for a runner gets no more jobs; an admin may change it.
+pub const DEFAULT_QUARANTINE_AFTER: u32 = 5;
+/// The last place in the queue that is told to who asks for it; to know it, as many claims are gone through.
+pub const MAX_SHOWN_POSITION: u32 = 1000;
+/// The most characters of why an admin keeps jobs from a runner.
+pub const MAX_MODE_REASON_CHARS: usize = 255;
+
+/// How often in a row a job is handed out to runners that go away without beginning it; then it fails, so that a job that no runner survives
 /// ends.
-pub const MAX_HANDOUTS: i64 = 10;
+pub const MAX_HANDOUTS: u64 = 10;
 
 /// How long the requests at hand may take once the server is told to stop.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);

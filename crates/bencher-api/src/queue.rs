@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bencher_types::{
-    DateTime, JobEvent, JobStatus, JobUuid,
+    DateTime, JobEvent, JobFailure, JobStatus, JobUuid,
     wire::{
         channel::{ClaimedJob, IterationOutput},
         job::{JobConfig, JobOutput},
@@ -17,6 +17,7 @@ use crate::{
     registry, run,
     store::{
         StoreError,
+        claim::{Prospect, Terms},
         queue::{Claimed, Ended, Ending, RunnerAuthRow},
     },
 };
@@ -59,7 +60,8 @@ impl Delivered {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Terminal {
     Completed(Delivered),
-    Failed(Delivered, String),
+    /// With whose business it is, where the runner says so.
+    Failed(Delivered, String, Option<JobFailure>),
     Canceled(Delivered),
 }
 
@@ -89,7 +91,14 @@ pub enum FinishError {
 /// The database failed; nothing was claimed.
 pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Box<ClaimedJob>)>, StoreError> {
     let now = app.clock.now();
-    let claimed = app.store.claim_job(runner.id, app.config.heartbeat_timeout(), now).await;
+    let Prospect { holds, waits } = app.store.prospect(runner.id).await?;
+    if holds != 0 && app.store.give_up(runner.id, now).await? {
+        app.hub.wake();
+    } else if waits == 0 {
+        return Ok(None);
+    }
+    let terms = Terms { lease: app.config.heartbeat_timeout(), rules: app.config.rules() };
+    let claimed = app.store.claim_job(runner.id, terms, now).await;
     // Somebody follows the lease from now on: also that of a claim which was written and whose answer got lost.
     if !matches!(claimed, Ok(None)) {
         app.lease_taken.notify_one();
@@ -102,7 +111,7 @@ pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Bo
             Err(error) => {
                 // No runner could do better: the job ends here, and the runner asks again.
                 tracing::error!(job.uuid = %job.uuid.0, error = chain(&error), "a job's environment cannot be opened");
-                app.store.end_job(job.uuid.0, job.attempt, JobEvent::Fail, &chain(&error), now).await?;
+                app.store.refuse_job(job.uuid.0, job.attempt, &chain(&error), now).await?;
                 app.hub.wake();
                 return Ok(None);
             }
@@ -142,9 +151,13 @@ pub async fn resume(app: &App, runner: &RunnerAuthRow, named: Option<JobUuid>) -
 /// # Errors
 /// Not stored; nothing may be acknowledged.
 pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: Terminal) -> Result<Ended, FinishError> {
+    let mut failure = None;
     let (event, output, message) = match terminal {
         Terminal::Completed(delivered) => (JobEvent::Complete, Some(delivered.with_error(None)), None),
-        Terminal::Failed(delivered, error) => (JobEvent::Fail, Some(delivered.with_error(Some(error.clone()))), Some(error)),
+        Terminal::Failed(delivered, error, class) => {
+            failure = Some(class.unwrap_or_else(|| JobFailure::of_message(&error)));
+            (JobEvent::Fail, Some(delivered.with_error(Some(error.clone()))), Some(error))
+        }
         Terminal::Canceled(delivered) => (JobEvent::Cancel, (!delivered.is_empty()).then(|| delivered.with_error(None)), None),
     };
     if !app.store.wants_ending(runner.id, job, event).await.map_err(FinishError::Store)? {
@@ -156,7 +169,7 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
         Some(output) => Some(keep_output(app, runner, job, &output).await.map_err(FinishError::Output)?),
         None => None,
     };
-    let ending = Ending { event, output_key: output_key.clone(), message };
+    let ending = Ending { event, output_key: output_key.clone(), message, failure };
     let ended = app.store.finish_job(runner.id, job, &ending, app.clock.now()).await;
     if ended.is_err() {
         // It may have been written all the same, and the runner's next try would then change nothing.
@@ -166,8 +179,12 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
     let ended = ended.map_err(FinishError::Store)?;
     match ended {
         Ended::Now(status) => {
-            tracing::info!(job.uuid = %job, %status, "a runner ended its job");
-            wake_next_of_source(app, job).await;
+            tracing::info!(job.uuid = %job, %status, ?failure, "a runner ended its job");
+            match status {
+                // Its runner failed it, and it is tried again.
+                JobStatus::Pending => app.hub.wake(),
+                _ => wake_next(app, job).await,
+            }
             if status == JobStatus::Completed {
                 app.results_arrived.notify_one();
             }
@@ -187,9 +204,26 @@ pub async fn finish(app: &App, runner: &RunnerAuthRow, job: JobUuid, terminal: T
     Ok(ended)
 }
 
-/// A job has ended: where another one of the same source waited for that, the runners look for it.
-pub(crate) async fn wake_next_of_source(app: &App, job: JobUuid) {
-    match app.store.frees_another(job).await {
+/// The server ends an attempt: the runner was lost (`Fail`), or the job took too long (`Cancel`). Whether it was still in flight.
+///
+/// # Errors
+/// The database failed.
+pub async fn end(app: &App, job: JobUuid, attempt: i64, event: JobEvent, why: &str) -> Result<bool, StoreError> {
+    let ended = app.store.end_job(job, attempt, event, why, app.clock.now()).await?;
+    if ended {
+        // It may wait again, or make room for another one.
+        app.hub.wake();
+    }
+    Ok(ended)
+}
+
+/// A job has ended: where another one waited for that (one of the same source, or where as many jobs of its organization or project were
+/// in flight as may be), the runners look for it.
+pub(crate) async fn wake_next(app: &App, job: JobUuid) {
+    let frees = async {
+        Ok::<bool, StoreError>(app.store.frees_another(job).await? || app.store.frees_bounded(job, &app.config.rules()).await?)
+    };
+    match frees.await {
         Ok(true) => app.hub.wake(),
         Ok(false) => {}
         Err(error) => {
@@ -267,9 +301,8 @@ async fn expire_leases(app: &App) -> Result<Option<DateTime>, StoreError> {
             continue;
         }
         let message = "the runner was not heard of for too long: it or its connection is down";
-        if app.store.end_job(expired.job, expired.attempt, JobEvent::Fail, message, now).await? {
-            tracing::warn!(job.uuid = %expired.job, "failed a job whose runner was lost");
-            wake_next_of_source(app, expired.job).await;
+        if end(app, expired.job, expired.attempt, JobEvent::Fail, message).await? {
+            tracing::warn!(job.uuid = %expired.job, "a job's runner was lost");
         }
     }
     app.store.next_lease_expiry().await

@@ -336,6 +336,8 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
                 env_sealed: job.env.as_ref().map(|env| job::seal_env(&app.sealer, job_uuid, env)),
                 settings: &run.settings,
                 source: sender.source.filter(|_| project.claimed.is_none()),
+                retries: job.retries,
+                required_labels: &job.required_labels,
                 created: now,
             };
             crate::store::job::insert(&mut tx, row).await?;

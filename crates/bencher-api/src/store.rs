@@ -12,8 +12,10 @@ mod list;
 mod value;
 
 pub mod alert;
+pub mod attempt;
 pub mod benchmark;
 pub mod branch;
+pub mod claim;
 pub mod creation;
 pub mod credential;
 pub mod deletion;
@@ -22,6 +24,7 @@ pub mod head;
 pub mod history;
 pub mod invitation;
 pub mod job;
+pub mod lease;
 pub mod measure;
 pub mod member;
 pub mod metric;
@@ -47,6 +50,7 @@ pub mod usage;
 pub mod user;
 pub mod user_key;
 pub mod user_token;
+pub mod waiting;
 
 pub(crate) use connection::placeholders;
 pub(crate) use list::{Count, ListQuery, order};

@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bencher_types::{
-    DateTime, JobUuid,
+    DateTime, JobFailure, JobUuid,
     wire::channel::{ClaimedJob, FromRunner},
 };
 use rand::Rng as _;
@@ -143,7 +143,11 @@ impl<E: Execute> Daemon<E> {
             // A crash between storing the result and forgetting the job leaves both.
             if !spool.holds(job) {
                 warn!(job.uuid = %job, %claimed, "an earlier process ended while this job ran; reporting it as failed");
-                let message = delivery::message(job, JobOutcome::failed(RESTARTED), config.job.max_message_size);
+                let message = delivery::message(
+                    job,
+                    JobOutcome::failed(JobFailure::Infrastructure, RESTARTED),
+                    config.job.max_message_size,
+                );
                 let parcel;
                 (parcel, stored) = spool.put(job, message);
                 waiting.push(parcel);
@@ -231,7 +235,8 @@ impl<E: Execute> Daemon<E> {
                     ended = &mut running.task => {
                         let outcome = ended.unwrap_or_else(|error| {
                             error!(job.uuid = %running.job, %error, "the job's task ended abnormally");
-                            JobOutcome::failed("the runner failed while it ran the job; its log says more")
+                            let problem = "the runner failed while it ran the job; its log says more";
+                            JobOutcome::failed(JobFailure::Infrastructure, problem)
                         });
                         Event::JobEnded(running.job, outcome)
                     }
@@ -384,9 +389,8 @@ impl<E: Execute> Daemon<E> {
             Output::CutDown(id) => self.cut_down(id, todo),
             Output::Start(job) => self.start(*job, todo),
             Output::Reject { job, problem } => {
-                let outcome = JobOutcome::failed(format!(
-                    "this runner cannot read the job: {problem}; are server and runner of versions that fit?"
-                ));
+                let problem = format!("this runner cannot read the job: {problem}; are server and runner of versions that fit?");
+                let outcome = JobOutcome::failed(JobFailure::Infrastructure, problem);
                 todo.extend(self.ended(job, outcome));
             }
             Output::Cancel => {
@@ -478,7 +482,7 @@ impl<E: Execute> Daemon<E> {
         let claimed = clock::today();
         if let Err(error) = self.data.remember(InFlight { job: uuid, claimed }) {
             let problem = format!("this runner's disk takes nothing: {}", chain(&error));
-            todo.extend(self.ended(uuid, JobOutcome::failed(problem)));
+            todo.extend(self.ended(uuid, JobOutcome::failed(JobFailure::Infrastructure, problem)));
             return;
         }
         let cancel = CancellationToken::new();

@@ -141,7 +141,7 @@ async fn each(
         match phase::of_warmup(verdict, warmup, args.warmup) {
             Verdict::GoOn if !cancel.is_cancelled() => {}
             Verdict::GoOn | Verdict::Canceled => return Ok(Exit::Interrupted),
-            Verdict::Failed(problem) => {
+            Verdict::Failed(_, problem) => {
                 // What it printed is of use now, and no result.
                 if let Some(result) = &result {
                     print_aside(result)?;
@@ -162,7 +162,7 @@ async fn each(
         match verdict {
             Verdict::GoOn => {}
             Verdict::Canceled => return Ok(Exit::Interrupted),
-            Verdict::Failed(problem) => {
+            Verdict::Failed(_, problem) => {
                 error!("{problem}");
                 return Ok(if result.is_some() { Exit::Benchmark } else { Exit::Failure });
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bencher_types::{JobStatus, JobUuid};
 
-use crate::queue::{Queue, RunnerIndex, View};
+use crate::queue::{Attempt, Order, Queue, RunnerIndex, View};
 
 /// What should have held and did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,13 @@ pub(crate) struct Ledger {
     stopped: BTreeSet<JobUuid>,
     /// How often a job's benchmark was started.
     starts: BTreeMap<JobUuid, usize>,
+    /// What was asked for.
+    orders: BTreeMap<JobUuid, Order>,
+    /// How often a user had a job tried again, and those of it that nobody has seen yet.
+    retried: BTreeMap<JobUuid, usize>,
+    to_be_seen: BTreeSet<JobUuid>,
+    /// Runners that get no jobs, as an admin wants it.
+    locked: BTreeSet<RunnerIndex>,
     /// What was found in between.
     found: Option<Violation>,
 }
@@ -61,6 +68,29 @@ impl Ledger {
         self.kept.retain(|(by, ..)| *by != runner);
     }
 
+    pub(crate) fn submitted(&mut self, job: JobUuid, order: Order) {
+        self.orders.insert(job, order);
+    }
+
+    pub(crate) fn retried(&mut self, job: JobUuid) {
+        *self.retried.entry(job).or_default() += 1;
+        self.to_be_seen.insert(job);
+    }
+
+    pub(crate) fn locked(&mut self, runner: RunnerIndex) {
+        self.locked.insert(runner);
+    }
+
+    pub(crate) fn unlocked(&mut self, runner: RunnerIndex) {
+        self.locked.remove(&runner);
+    }
+
+    pub(crate) fn claimed(&mut self, runner: RunnerIndex) {
+        if self.locked.contains(&runner) {
+            self.complain(format!("runner {runner} is locked and gets a job"));
+        }
+    }
+
     pub(crate) fn stopped(&mut self, job: JobUuid) {
         self.stopped.insert(job);
     }
@@ -80,7 +110,9 @@ impl Ledger {
     pub(crate) fn check_step(&mut self, queue: &mut impl Queue, jobs: &[JobUuid]) -> Result<(), Violation> {
         for job in jobs {
             let now = queue.view(*job);
-            if let Some(before) = self.seen.get(job) {
+            // A user may have had it tried again: then it begins anew.
+            let anew = self.to_be_seen.remove(job);
+            if let Some(before) = self.seen.get(job).filter(|_| !anew) {
                 follows(before, &now).map_err(|problem| Violation(format!("job {job}: {problem}; {before:?}, then {now:?}")))?;
                 if *before == now {
                     continue;
@@ -104,9 +136,11 @@ impl Ledger {
                 let newest = attempts.iter().rev().find(|attempt| attempt.runner == *runner);
                 let current = newest.is_some_and(|newest| newest.attempt == view.attempt);
                 let taken = view.output.as_deref() == Some(result);
-                let beside = newest.is_some_and(|newest| newest.output.as_deref() == Some(result));
+                // The runner may have been given the job once more since, and failed it.
+                let kept_by = |attempt: &Attempt| attempt.runner == *runner && attempt.output.as_deref() == Some(result.as_str());
+                let beside = attempts.iter().any(kept_by);
                 let failed = view.status == JobStatus::Failed;
-                if current && failed && !taken && !self.later_result(*runner, *job, result) {
+                if current && failed && !taken && !beside && !self.later_result(*runner, *job, result) {
                     return Err(Violation(format!("the result {result} of job {job} is lost: the job failed")));
                 }
                 if !current
@@ -117,6 +151,12 @@ impl Ledger {
                 {
                     return Err(Violation(format!("the result {result} of an earlier attempt of job {job} is lost")));
                 }
+            }
+            let failures = attempts.iter().filter(|attempt| attempt.outcome.as_deref() == Some(JobStatus::Failed.as_str()));
+            let allowed =
+                self.orders.get(job).map_or(0, |order| order.retries as usize) + self.retried.get(job).copied().unwrap_or(0);
+            if failures.count() > allowed + 1 {
+                return Err(Violation(format!("job {job} was to be tried again {allowed} times, and failed more often")));
             }
             if undisturbed && (view.attempt != 1 || starts != 1) {
                 return Err(Violation(format!("nothing went wrong, and job {job} was handed out {} times", view.attempt)));

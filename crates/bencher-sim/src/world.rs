@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use self::{faults::Fault, network::Connection, runner::Runner, server::Server};
 use crate::{
     invariants::{Ledger, Violation},
-    queue::{Queue, RunnerIndex},
+    queue::{ORGANIZATIONS, Order, Queue, RunnerIndex},
 };
 
 /// Milliseconds since the world began.
@@ -49,7 +49,7 @@ const EPOCH_MICROS: i64 = 1_760_000_000_000_000;
 /// Something that is about to happen.
 #[derive(Clone, Debug)]
 enum Happening {
-    Submit,
+    Submit(Order),
     /// A runner's attempt to connect arrives.
     Knock {
         runner: RunnerIndex,
@@ -174,13 +174,15 @@ impl<Q: Queue> World<Q> {
         }
         for _ in 0..scale.jobs {
             let at = world.rng.random_range(0..scale.quiet_after / 2);
-            world.enter(at, Happening::Submit);
+            let order = Order { organization: world.rng.random_range(0..ORGANIZATIONS), retries: world.rng.random_range(0..3) };
+            world.enter(at, Happening::Submit(order));
         }
         for _ in 0..scale.faults {
             let at = world.rng.random_range(0..scale.quiet_after);
             let fault = world.any_fault();
             world.enter(at, Happening::Fault(fault));
         }
+        world.enter(scale.quiet_after, Happening::Fault(Fault::UnlockAll));
         world
     }
 
@@ -236,11 +238,12 @@ impl<Q: Queue> World<Q> {
 
     fn happen(&mut self, what: Happening) {
         match what {
-            Happening::Submit => {
+            Happening::Submit(order) => {
                 let now = self.server_time();
-                let job = self.queue.submit(now);
+                let job = self.queue.submit(order, now);
+                self.ledger.submitted(job, order);
                 self.jobs.push(job);
-                self.note(|world| format!("job {} is submitted", world.name(job)));
+                self.note(|world| format!("job {} of organization {} is submitted", world.name(job), order.organization));
                 self.wake();
             }
             Happening::Knock { runner, dial } => self.knock(runner, dial),

@@ -7,6 +7,7 @@
 //!                └───────────┴──▶ canceled
 //! failed ──▶ completed: a result that was late, not lost, is worth more than a lost heartbeat.
 //! pending ─▶ completed: the same for a job that was released and that nobody has claimed again.
+//! claimed, running, failed ─▶ pending: a job whose runner failed it is tried again.
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub enum JobEvent {
     Complete,
     /// The runner failed, or was lost.
     Fail,
+    /// The same, and the job is to be tried again; or somebody wants that of one that has failed.
+    Retry,
     /// A user or a time bound stopped the job, or the runner says that it stopped.
     Cancel,
     /// Results were turned into metrics.
@@ -90,11 +93,13 @@ impl JobStatus {
             // because nobody seemed to have received it, was received after all.
             (Pending | Claimed | Running | Failed, E::Complete) => Ok(To(Completed)),
             (Claimed | Running, E::Fail) => Ok(To(Failed)),
+            (Claimed | Running | Failed, E::Retry) => Ok(To(Pending)),
             (Pending | Claimed | Running, E::Cancel) => Ok(To(Canceled)),
             (Completed, E::Process) => Ok(To(Processed)),
             (Completed, E::FailProcessing) => Ok(To(Failed)),
 
             (Running, E::Start) => Ok(Unchanged),
+            (Pending, E::Retry) => Ok(Unchanged),
             (Completed | Processed, E::Complete) => Ok(Unchanged),
             (Failed, E::Fail | E::FailProcessing) => Ok(Unchanged),
             (Processed, E::Process) => Ok(Unchanged),

@@ -16,6 +16,9 @@ pub const MAX_BENCHMARK_NAME_LEN: usize = 1024;
 /// The longest [`Email`], in bytes (RFC 5321, 4.5.3.1.3).
 pub const MAX_EMAIL_LEN: usize = 254;
 
+/// The longest [`Label`], in bytes.
+pub const MAX_LABEL_LEN: usize = 64;
+
 /// A text that is not what its type asks for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is not a valid {kind}: expected {expected}")]
@@ -118,6 +121,8 @@ names! {
     Email("e-mail address", "an address such as name@example.com", r"^[^\u0000-\u0020\u007f@:]+@[^\u0000-\u0020\u007f@:]+$", 254, is_email);
     /// A git commit hash: 40 hexadecimal digits.
     GitHash("git hash", "40 hexadecimal digits", "^[0-9a-fA-F]{40}$", 40, is_git_hash);
+    /// What a runner has and a job may need, such as `gpu` or `cpu=zen4`.
+    Label("label", "1 to 64 letters, digits and any of `.`, `_`, `:`, `/`, `=`, `-`", "^[A-Za-z0-9._:/=-]+$", 64, is_label);
 }
 
 impl Slug {
@@ -167,6 +172,13 @@ fn is_email(text: &str) -> bool {
             !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.') && !domain.ends_with('.')
         })
         && !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == ':')
+}
+
+/// No comma, which separates labels where they are stored.
+fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= MAX_LABEL_LEN
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'/' | b'=' | b'-'))
 }
 
 fn is_git_hash(text: &str) -> bool {

@@ -219,8 +219,8 @@ impl Session {
             FromRunner::Completed { job, results, warmups } => {
                 self.on_terminal(job, Terminal::Completed(Delivered { results, warmups }), now)
             }
-            FromRunner::Failed { job, results, warmups, error } => {
-                self.on_terminal(job, Terminal::Failed(Delivered { results, warmups }, error), now)
+            FromRunner::Failed { job, results, warmups, error, failure } => {
+                self.on_terminal(job, Terminal::Failed(Delivered { results, warmups }, error, failure), now)
             }
             FromRunner::Canceled { job, results, warmups } => {
                 self.on_terminal(job, Terminal::Canceled(Delivered { results, warmups }), now)

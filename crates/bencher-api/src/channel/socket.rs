@@ -151,13 +151,13 @@ impl Shell {
                 Ok(None)
             }
             Output::Lost(held, why) => {
-                app.store.end_job(held.job, held.attempt, JobEvent::Fail, why, now).await.map_err(storage)?;
+                queue::end(&app, held.job, held.attempt, JobEvent::Fail, why).await.map_err(storage)?;
                 tracing::warn!(job.uuid = %held.job, why, "lost a job");
                 Ok(None)
             }
             Output::Overrun(held) => {
                 let message = "the job took longer than its image, iterations and timeout allow";
-                app.store.end_job(held.job, held.attempt, JobEvent::Cancel, message, now).await.map_err(storage)?;
+                queue::end(&app, held.job, held.attempt, JobEvent::Cancel, message).await.map_err(storage)?;
                 tracing::warn!(job.uuid = %held.job, "a job overran its time");
                 Ok(Some(Input::Overran(held.job)))
             }

@@ -11,7 +11,7 @@ impl Config {
     /// replaced, whatever there is of them.
     #[must_use]
     pub fn shown(&self) -> Value {
-        let anonymous_runs = self.anonymous_runs();
+        let (anonymous_runs, scheduling) = (self.anonymous_runs(), self.shown_scheduling());
         let mut shown = self.clone();
         shown.security.issuer = Some(self.issuer());
         shown.server.wire_version = Some(self.wire_version().to_owned());
@@ -31,6 +31,7 @@ impl Config {
             max_body_size: Some(self.max_blob_bytes()),
         });
         plus.anonymous_runs = Some(anonymous_runs);
+        plus.scheduling = Some(scheduling);
         plus.runners = Some(Runners {
             heartbeat_timeout: Some(self.heartbeat_timeout().as_secs()),
             job_timeout_grace_period: Some(self.job_timeout_grace_period().as_secs()),

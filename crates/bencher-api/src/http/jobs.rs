@@ -1,4 +1,4 @@
-//! `/v0/projects/{project}/jobs`: looking at jobs and canceling them. A run makes one.
+//! `/v0/projects/{project}/jobs`: looking at jobs, canceling them, having them tried again. A run makes one.
 
 use axum::extract::State;
 use bencher_types::{JobStatus, JobUuid, Permission, ResourceId, wire::job::Job};
@@ -13,12 +13,16 @@ use super::{
 use crate::{
     auth::{Authenticated, Principal},
     error::ApiError,
-    job::{self, CancelError, ViewError},
+    job::{self, CancelError, RetryError, ViewError},
     permission,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(jobs_list)).routes(routes!(job_view)).routes(routes!(job_cancel))
+    OpenApiRouter::new()
+        .routes(routes!(jobs_list))
+        .routes(routes!(job_view))
+        .routes(routes!(job_cancel))
+        .routes(routes!(job_retry))
 }
 
 /// What jobs are sorted by.
@@ -78,6 +82,27 @@ async fn job_cancel(
     let principal = Principal::from(caller);
     let project = permission::project(&app, &principal, &project, Permission::Edit).await?;
     Ok(axum::Json(job::cancel(&app, &principal, &project, uuid).await?))
+}
+
+/// Has a job that failed tried again, behind the jobs that wait. Asking again while it waits changes nothing.
+#[utoipa::path(post, path = "/v0/projects/{project}/jobs/{job}/retry", tag = "jobs", params(("project" = ResourceId, Path), ("job" = JobUuid, Path)), responses((status = 200, body = Job)))]
+async fn job_retry(
+    State(app): State<AppState>,
+    caller: Authenticated,
+    Path((project, uuid)): Path<(ResourceId, JobUuid)>,
+) -> Result<axum::Json<Job>, ApiError> {
+    let project = permission::project(&app, &Principal::from(caller), &project, Permission::Edit).await?;
+    Ok(axum::Json(job::retry(&app, &project, uuid).await?))
+}
+
+impl From<RetryError> for ApiError {
+    fn from(error: RetryError) -> Self {
+        match error {
+            RetryError::Unknown(job) => Self::not_found("Job", job),
+            RetryError::NotFailed(_) => Self::conflict(error.to_string()),
+            RetryError::Store(store) => store.into(),
+        }
+    }
 }
 
 impl From<ViewError> for ApiError {

@@ -69,7 +69,7 @@ async fn organization_view(
     Ok(axum::Json(permission::organization(&app, &caller.into(), &id, Permission::View).await?.into()))
 }
 
-/// Changes an organization.
+/// Changes an organization. Its tier is for admins of the server to set.
 #[utoipa::path(patch, path = "/v0/organizations/{organization}", tag = "organizations", params(("organization" = ResourceId, Path)), request_body = UpdateOrganization, responses((status = 200, body = Organization)))]
 async fn organization_update(
     State(app): State<AppState>,
@@ -77,7 +77,14 @@ async fn organization_update(
     Path(id): Path<ResourceId>,
     Json(update): Json<UpdateOrganization>,
 ) -> Result<axum::Json<Organization>, ApiError> {
+    let is_admin = caller.admin;
     let organization = permission::organization(&app, &caller.into(), &id, Permission::Edit).await?;
+    if update.tier.is_some() && !is_admin {
+        return Err(ApiError::forbidden("only an admin of this server sets the tier of an organization"));
+    }
+    if update.tier.is_some() {
+        tracing::info!(organization.uuid = %organization.uuid.0, tier = ?update.tier, "an admin set the tier of an organization");
+    }
     Ok(axum::Json(app.store.update_organization(organization.id, &update, app.clock.now()).await?.into()))
 }
 

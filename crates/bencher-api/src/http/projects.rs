@@ -69,8 +69,17 @@ async fn project_update(
     Path(id): Path<ResourceId>,
     Json(update): Json<UpdateProject>,
 ) -> Result<axum::Json<Project>, ApiError> {
-    let project = permission::project(&app, &caller.into(), &id, Permission::Edit).await?;
-    Ok(axum::Json(app.store.update_project(project.id, &update, app.clock.now()).await?.into()))
+    let bounds = update.max_jobs.is_some() || update.max_timeout.is_some();
+    let permission = if bounds { Permission::Manage } else { Permission::Edit };
+    let project = permission::project(&app, &caller.into(), &id, permission).await?;
+    if update.max_jobs == Some(Some(0)) {
+        return Err(ApiError::bad_request("`max_jobs` is 0: expected a number above 0, or null for no bound"));
+    }
+    let row = app.store.update_project(project.id, &update, app.clock.now()).await?;
+    if update.max_jobs.is_some() {
+        app.hub.wake();
+    }
+    Ok(axum::Json(row.into()))
 }
 
 /// Deletes a project and everything in it. An admin of the server can bring it back, unless it is removed for good.

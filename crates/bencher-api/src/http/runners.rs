@@ -4,6 +4,7 @@ use axum::extract::State;
 use bencher_types::{
     ResourceId, RunnerKey,
     wire::{
+        run::MAX_LABELS,
         runner::{NewRunner, NewRunnerSpec, Runner, RunnerKeyCreated, UpdateRunner},
         spec::Spec,
     },
@@ -20,6 +21,7 @@ use crate::{
     app::App,
     auth::Admin,
     error::ApiError,
+    limits::MAX_MODE_REASON_CHARS,
     store::{StoreError, runner::RunnerRow},
 };
 
@@ -62,7 +64,7 @@ async fn runner_view(State(app): State<AppState>, _: Admin, Path(id): Path<Resou
     Ok(axum::Json(app.store.show_runner(runner).await?))
 }
 
-/// Changes a runner. An archived runner gets no more jobs, and its connection ends.
+/// Changes a runner. An archived runner gets no more jobs, and its connection ends; one that is not `active` finishes the job it has.
 #[utoipa::path(patch, path = "/v0/runners/{runner}", tag = "runners", params(("runner" = ResourceId, Path)), request_body = UpdateRunner, responses((status = 200, body = Runner)))]
 async fn runner_update(
     State(app): State<AppState>,
@@ -71,7 +73,19 @@ async fn runner_update(
     Json(update): Json<UpdateRunner>,
 ) -> Result<axum::Json<Runner>, ApiError> {
     let runner = find(&app, &id).await?;
-    let runner = app.store.update_runner(runner.id, &update, app.clock.now()).await?;
+    check(&update)?;
+    let mut organizations = Vec::new();
+    for id in update.organizations.iter().flatten() {
+        let found = app.store.organization(id, None).await?;
+        organizations.push(found.ok_or_else(|| ApiError::not_found("Organization", id))?.id);
+    }
+    let organizations = update.organizations.is_some().then_some(organizations.as_slice());
+    let runner = app.store.update_runner(runner.id, &update, organizations, app.clock.now()).await?;
+    if let Some(mode) = update.mode {
+        tracing::info!(runner.uuid = %runner.uuid.0, %mode, "an admin set the mode of a runner");
+    }
+    // There may be a job for it now, or one that was left to it for another.
+    app.hub.wake();
     if runner.archived.is_some() {
         app.hub.close_runner(runner.uuid.0);
     }
@@ -145,6 +159,24 @@ async fn runner_spec_remove(
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::not_found("Spec", format!("{spec_id}, which is not one of the runner's,")))
+    }
+}
+
+/// What can be said of a change without looking anything up.
+fn check(update: &UpdateRunner) -> Result<(), ApiError> {
+    if update.reason.is_some() && update.mode.is_none() {
+        return Err(ApiError::bad_request("a `reason` says why the `mode` changes: name one, or leave the reason out"));
+    }
+    if update.reason.as_ref().is_some_and(|reason| reason.chars().count() > MAX_MODE_REASON_CHARS) {
+        return Err(ApiError::bad_request(format!(
+            "the `reason` is too long: at most {MAX_MODE_REASON_CHARS} characters are kept"
+        )));
+    }
+    match update.labels.as_ref().map_or(0, Vec::len) {
+        found if found > MAX_LABELS => {
+            Err(ApiError::bad_request(format!("the runner is given {found} labels: at most {MAX_LABELS} are allowed")))
+        }
+        _ => Ok(()),
     }
 }
 

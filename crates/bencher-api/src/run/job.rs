@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use bencher_types::{
-    JobUuid, NameId, ResourceId, Timeout,
+    JobUuid, Label, NameId, ResourceId, Timeout,
     wire::{
         job::JobConfig,
-        run::{MAX_ARGS, MAX_ENV, MAX_FILE_PATHS, NewRunJob, ReportSettings},
+        run::{MAX_ARGS, MAX_ENV, MAX_FILE_PATHS, MAX_LABELS, MAX_RETRIES, NewRunJob, ReportSettings},
     },
 };
 
@@ -39,6 +39,10 @@ pub enum JobError {
     TooManyIterations { found: u32 },
     #[error("the job's `iter` is 0: expected at least 1 iteration")]
     NoIterations,
+    #[error("the job is to be tried again {found} times: at most {MAX_RETRIES} are allowed")]
+    TooManyRetries { found: u32 },
+    #[error("an iteration is to take up to {} s, and this project's may take {} s; ask for less (`--job-timeout`)", .asked.get(), .most.get())]
+    TooLong { asked: Timeout, most: Timeout },
     #[error(transparent)]
     Spec(#[from] SpecError),
     #[error(transparent)]
@@ -68,6 +72,8 @@ pub(super) struct Prepared {
     /// Without the environment.
     pub(super) config: JobConfig,
     pub(super) env: Option<BTreeMap<String, String>>,
+    pub(super) retries: u32,
+    pub(super) required_labels: Vec<Label>,
 }
 
 pub(super) async fn prepare(
@@ -78,6 +84,7 @@ pub(super) async fn prepare(
     testbed: Option<&NameId>,
 ) -> Result<Prepared, JobError> {
     check(&job)?;
+    let timeout = timeout(app, project, job.timeout)?;
     let spec = choose_spec(app, project, job.spec.as_ref(), testbed).await?;
     let wanted = Wanted { project, spec: spec.slug.0.as_str(), architecture: spec.architecture.0 };
     let digest = image::resolve(app, &job.image, wanted).await?;
@@ -89,7 +96,7 @@ pub(super) async fn prepare(
         entrypoint: job.entrypoint,
         cmd: job.cmd,
         env: None,
-        timeout: job.timeout.unwrap_or_else(default_timeout),
+        timeout,
         file_paths: job.file_paths,
         build_time: job.build_time,
         file_size: job.file_size,
@@ -101,11 +108,29 @@ pub(super) async fn prepare(
         allow_failure: job.allow_failure,
         backdate: job.backdate,
     };
-    Ok(Prepared { spec, config, env: job.env.filter(|env| !env.is_empty()) })
+    Ok(Prepared {
+        spec,
+        config,
+        env: job.env.filter(|env| !env.is_empty()),
+        retries: job.retries.unwrap_or_default(),
+        required_labels: job.required_labels.unwrap_or_default(),
+    })
 }
 
-fn default_timeout() -> Timeout {
-    Timeout::new(limits::DEFAULT_JOB_TIMEOUT_SECS).expect("the default is a valid timeout")
+/// How long one iteration may take: what is asked for, within what the organization's tier and the project allow.
+fn timeout(app: &App, project: &ProjectRow, asked: Option<Timeout>) -> Result<Timeout, JobError> {
+    let of_project = project.max_timeout.and_then(|secs| Timeout::new(u32::try_from(secs).ok()?).ok());
+    let most = [app.config.max_timeout(project.tier.0), of_project].into_iter().flatten().min();
+    match (asked, most) {
+        // What nobody's job may take was cut before.
+        (Some(asked), Some(most)) if asked > most && project.claimed.is_none() => Ok(most),
+        (Some(asked), Some(most)) if asked > most => Err(JobError::TooLong { asked, most }),
+        (Some(asked), _) => Ok(asked),
+        (None, most) => {
+            let default = Timeout::new(limits::DEFAULT_JOB_TIMEOUT_SECS).expect("the default is a valid timeout");
+            Ok(most.map_or(default, |most| most.min(default)))
+        }
+    }
 }
 
 /// What can be said of a job without looking anything up.
@@ -116,6 +141,7 @@ fn check(job: &NewRunJob) -> Result<(), JobError> {
         ("command arguments", len(&job.cmd), MAX_ARGS),
         ("environment variables", job.env.as_ref().map_or(0, BTreeMap::len), MAX_ENV),
         ("files", len(&job.file_paths), MAX_FILE_PATHS),
+        ("required labels", job.required_labels.as_ref().map_or(0, Vec::len), MAX_LABELS),
     ];
     if let Some((what, found, max)) = counts.into_iter().find(|(_, found, max)| found > max) {
         return Err(JobError::TooMany { what, found, max });
@@ -133,7 +159,11 @@ fn check(job: &NewRunJob) -> Result<(), JobError> {
             return Err(JobError::Nul { what: "env" });
         }
     }
-    if job.iter == Some(0) { Err(JobError::NoIterations) } else { Ok(()) }
+    match (job.iter, job.retries) {
+        (Some(0), _) => Err(JobError::NoIterations),
+        (_, Some(found)) if found > MAX_RETRIES => Err(JobError::TooManyRetries { found }),
+        _ => Ok(()),
+    }
 }
 
 /// The spec that is named, else that of the testbed that is named, else the server's fallback.

@@ -8,7 +8,7 @@
 //! What is removed for good may be large. It goes in many transactions, each of which leaves something that the next can go on with,
 //! also after a crash; `purging` says that there is no way back.
 
-use bencher_types::{DateTime, Digest, JobEvent, JobStatus, JobUuid, Slug, Transition};
+use bencher_types::{DateTime, Digest, JobEvent, JobFailure, JobStatus, JobUuid, Slug, Transition};
 use uuid::Uuid;
 
 use super::{
@@ -402,7 +402,8 @@ async fn stop_jobs(tx: &mut Tx, project: i64, (jobs, message): (Jobs, &str), now
             }
         }
         if let (Ok(Transition::To(to)), Some(row)) = (status.apply(JobEvent::Cancel), queue::lock_job(tx, job.uuid.0).await?) {
-            let ending = Ending { event: JobEvent::Cancel, output_key: None, message: Some(message.to_owned()) };
+            let failure = Some(JobFailure::Canceled);
+            let ending = Ending { event: JobEvent::Cancel, output_key: None, message: Some(message.to_owned()), failure };
             queue::write_ending(tx, &row, to, &ending, now).await?;
         }
     }

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use bencher_types::{
-    DateTime, JobEvent, JobStatus, JobUuid, ReportUuid, RunnerUuid, Transition, TransitionDenied,
+    DateTime, JobEvent, JobFailure, JobStatus, JobUuid, Label, ReportUuid, RunnerUuid, Transition, TransitionDenied,
     wire::{
-        job::{Job, JobConfig},
+        job::{Job, JobConfig, sorted_labels},
         run::ReportSettings,
     },
 };
@@ -30,6 +30,12 @@ pub struct JobRow {
     pub attempt: i64,
     pub output_key: Option<String>,
     pub message: Option<String>,
+    failure: Option<Text<JobFailure>>,
+    retries: i64,
+    pub labels: String,
+    pub front: Option<Micros>,
+    pub queued: Micros,
+    pub source: Option<String>,
     pub claimed: Option<Micros>,
     pub started: Option<Micros>,
     pub completed: Option<Micros>,
@@ -62,6 +68,8 @@ pub(crate) struct NewJobRow<'a> {
     pub(crate) settings: &'a ReportSettings,
     /// Where a job comes from that counts for its address.
     pub(crate) source: Option<IpAddr>,
+    pub(crate) retries: u32,
+    pub(crate) required_labels: &'a [Label],
     pub(crate) created: DateTime,
 }
 
@@ -78,14 +86,17 @@ pub enum Canceled {
     Unknown,
 }
 
-/// What runners there are for a spec.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct RunnersOfSpec {
-    pub all: i64,
-    /// Connected and waiting for work.
-    pub idle: i64,
-    /// Connected.
-    pub online: i64,
+/// What became of a wish to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// The job waits for a runner again.
+    Now,
+    /// It does already.
+    Already,
+    /// Only a job that has failed can be tried again.
+    Denied(TransitionDenied),
+    /// There is no such job in the project.
+    Unknown,
 }
 
 impl Store {
@@ -145,7 +156,8 @@ impl Store {
         let status = row.status()?;
         match status.apply(JobEvent::Cancel) {
             Ok(Transition::To(to)) => {
-                let ending = Ending { event: JobEvent::Cancel, output_key: None, message: Some(message.to_owned()) };
+                let failure = Some(JobFailure::Canceled);
+                let ending = Ending { event: JobEvent::Cancel, output_key: None, message: Some(message.to_owned()), failure };
                 queue::write_ending(&mut tx, &row, to, &ending, now).await?;
                 tx.commit().await?;
                 Ok(Canceled::From(status))
@@ -155,16 +167,33 @@ impl Store {
         }
     }
 
-    /// What runners there are for a spec.
+    /// Puts a project's job that has failed into the queue again, behind those that wait. What it delivered is kept with its attempt.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn runners_of_spec(&self, spec: i64) -> Result<RunnersOfSpec, StoreError> {
-        let sql = "SELECT COUNT(*) AS \"all\", COUNT(CASE WHEN runner.state = 'idle' THEN 1 END) AS idle, \
-                   COUNT(CASE WHEN runner.state <> 'offline' THEN 1 END) AS online \
-                   FROM runner JOIN runner_spec ON runner_spec.runner_id = runner.id \
-                   WHERE runner_spec.spec_id = $1 AND runner.archived IS NULL";
-        self.read().await?.one(sql, values![spec]).await
+    pub async fn retry_job(&self, project: &ProjectRow, job: JobUuid, now: DateTime) -> Result<Retried, StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(row) = queue::lock_job(&mut tx, job).await?.filter(|row| row.project_id == project.id) else {
+            return Ok(Retried::Unknown);
+        };
+        // A job in hand is the queue's to take back, not a user's.
+        let status = row.status()?;
+        match status.apply(JobEvent::Retry) {
+            Ok(Transition::To(to)) if status == JobStatus::Failed => {
+                let sql = "UPDATE job_attempt SET output_key = COALESCE(output_key, (SELECT output_key FROM job WHERE id = $1)) \
+                           WHERE job_id = $1 AND attempt = $2";
+                tx.execute(sql, values![row.id, row.attempt]).await?;
+                let sql = "UPDATE job SET status = $2, runner_id = NULL, output_key = NULL, message = NULL, failure = NULL, \
+                           claimed = NULL, started = NULL, completed = NULL, front = NULL, avoids = NULL, queued = $3, modified = $3 \
+                           WHERE id = $1";
+                tx.execute(sql, values![row.id, to, now]).await?;
+                tx.commit().await?;
+                Ok(Retried::Now)
+            }
+            Ok(Transition::Unchanged) => Ok(Retried::Already),
+            Ok(Transition::To(_)) => Ok(Retried::Denied(TransitionDenied { from: status, event: JobEvent::Retry })),
+            Err(denied) => Ok(Retried::Denied(denied)),
+        }
     }
 }
 
@@ -172,7 +201,7 @@ impl Store {
 pub(crate) async fn insert(tx: &mut Tx, new: NewJobRow<'_>) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO job (uuid, project_id, report_id, spec_id, status, priority, config, env_sealed, settings, attempt, source, \
-         created, modified) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $11)",
+         created, modified, queued, retries, labels) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $11, $11, $12, $13)",
         values![
             new.uuid,
             new.project,
@@ -185,10 +214,23 @@ pub(crate) async fn insert(tx: &mut Tx, new: NewJobRow<'_>) -> Result<(), StoreE
             serde_json::to_string(new.settings).expect("settings are plain JSON"),
             new.source.map(source_of),
             new.created,
+            new.retries,
+            write_labels(new.required_labels),
         ],
     )
     .await?;
     Ok(())
+}
+
+/// Labels as they are stored: sorted, with commas between them.
+pub(super) fn write_labels(labels: &[Label]) -> String {
+    sorted_labels(labels).iter().map(Label::as_str).collect::<Vec<_>>().join(",")
+}
+
+/// Labels from how they are stored.
+pub(super) fn read_labels(stored: &str) -> Result<Vec<Label>, StoreError> {
+    let labels = stored.split(',').filter(|label| !label.is_empty()).map(Label::new);
+    labels.collect::<Result<_, _>>().map_err(|_| StoreError::corrupt("labels"))
 }
 
 /// What stands for an address: of IPv6 the network, because whoever has one address of it has them all.
@@ -203,9 +245,13 @@ fn source_of(address: IpAddr) -> String {
 }
 
 fn into_json(row: JobRow, spec: bencher_types::wire::spec::Spec) -> Result<Job, StoreError> {
+    let status = row.status()?;
+    let failure = row.failure.map(|class| class.0);
+    let labels = read_labels(&row.labels)?;
+    let retries = u32::try_from(row.retries).map_err(|_| StoreError::corrupt("job.retries"))?;
     Ok(Job {
         uuid: row.uuid.0,
-        status: row.status()?,
+        status,
         spec,
         config: None,
         runner: row.runner_uuid.map(|uuid| uuid.0),
@@ -218,6 +264,12 @@ fn into_json(row: JobRow, spec: bencher_types::wire::spec::Spec) -> Result<Job, 
         report: Some(row.report_uuid.0),
         attempt: Some(u32::try_from(row.attempt).map_err(|_| StoreError::corrupt("job.attempt"))?),
         message: row.message,
+        failure,
+        what_to_do: failure.map(|class| class.what_to_do().to_owned()),
+        retries: (retries > 0).then_some(retries),
+        required_labels: (!labels.is_empty()).then_some(labels),
+        queue: None,
+        attempts: None,
     })
 }
 

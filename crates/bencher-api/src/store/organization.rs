@@ -1,12 +1,12 @@
 //! Organizations and their members in the database.
 
 use bencher_types::{
-    DateTime, OrganizationUuid, ResourceId, ResourceName, Role, Slug,
+    DateTime, OrganizationUuid, ResourceId, ResourceName, Role, Slug, Tier,
     wire::organization::{NewOrganization, Organization, UpdateOrganization},
 };
 
 use super::{ListBy, ListQuery, Micros, Presence, Queries, Store, StoreError, Text, Tx, slug};
-use crate::{limits, values};
+use crate::values;
 
 /// A row of `organization`, and what the user who asked is there.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -16,6 +16,7 @@ pub struct OrganizationRow {
     pub name: Text<ResourceName>,
     pub slug: Text<Slug>,
     pub priority: i64,
+    pub tier: Text<Tier>,
     pub claimed: Option<Micros>,
     pub created: Micros,
     pub modified: Micros,
@@ -36,6 +37,7 @@ impl From<OrganizationRow> for Organization {
             created: row.created.0,
             modified: row.modified.0,
             claimed: row.claimed.map(|time| time.0),
+            tier: Some(row.tier.0),
             deleted: row.deleted.map(|time| time.0),
         }
     }
@@ -97,6 +99,11 @@ impl Store {
         now: DateTime,
     ) -> Result<OrganizationRow, StoreError> {
         let mut tx = self.begin().await?;
+        if let Some(tier) = update.tier {
+            let sql = "UPDATE organization SET tier = $2, priority = CASE WHEN claimed IS NULL THEN 0 ELSE $3 END WHERE id = $1";
+            tx.execute(sql, values![id, tier.as_str(), tier.priority()]).await?;
+            reorder(&mut tx, id).await?;
+        }
         let row = tx
             .one(
                 "UPDATE organization SET name = COALESCE($2, name), slug = COALESCE($3, slug), modified = $4 WHERE id = $1 \
@@ -129,14 +136,16 @@ impl Store {
 pub(crate) async fn claim(tx: &mut Tx, id: i64, user: i64, now: DateTime) -> Result<bool, StoreError> {
     let changed = tx
         .execute(
-            "UPDATE organization SET claimed = $2, priority = $3, modified = $2 \
+            "UPDATE organization SET claimed = $2, modified = $2, \
+             priority = CASE tier WHEN 'enterprise' THEN $5 WHEN 'plus' THEN $4 ELSE $3 END \
              WHERE id = $1 AND claimed IS NULL AND deleted IS NULL",
-            values![id, now, limits::DEFAULT_JOB_PRIORITY],
+            values![id, now, Tier::Free.priority(), Tier::Plus.priority(), Tier::Enterprise.priority()],
         )
         .await?;
     if changed == 0 {
         return Ok(false);
     }
+    reorder(tx, id).await?;
     tx.execute(
         "INSERT INTO organization_role (user_id, organization_id, role, created, modified) VALUES ($1, $2, $3, $4, $4) \
          ON CONFLICT (user_id, organization_id) DO UPDATE SET role = excluded.role, modified = excluded.modified",
@@ -144,6 +153,14 @@ pub(crate) async fn claim(tx: &mut Tx, id: i64, user: i64, now: DateTime) -> Res
     )
     .await?;
     Ok(true)
+}
+
+/// Brings the jobs of an organization that wait to the place in the queue that it has now.
+async fn reorder(tx: &mut Tx, id: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE job SET priority = (SELECT priority FROM organization WHERE id = $1) \
+               WHERE status = 0 AND project_id IN (SELECT id FROM project WHERE organization_id = $1)";
+    tx.execute(sql, values![id]).await?;
+    Ok(())
 }
 
 /// An organization by its row, with a user's role in it.
@@ -181,7 +198,7 @@ pub(super) async fn insert(
         .one(
             "INSERT INTO organization (uuid, name, slug, priority, claimed, created, modified) \
              VALUES ($1, $2, $3, $4, $5, $5, $5) RETURNING *, NULL AS role",
-            values![OrganizationUuid::random(), &new.name, &slug, limits::DEFAULT_JOB_PRIORITY, now],
+            values![OrganizationUuid::random(), &new.name, &slug, Tier::default().priority(), now],
         )
         .await?;
     tx.execute(

@@ -1,7 +1,7 @@
 //! Completed jobs on their way to processed.
 
 use bencher_types::{
-    DateTime, JobStatus, JobUuid,
+    DateTime, JobFailure, JobStatus, JobUuid,
     wire::{job::JobConfig, run::ReportSettings},
 };
 
@@ -78,10 +78,11 @@ pub(crate) async fn move_completed(
     message: Option<String>,
     now: DateTime,
 ) -> Result<bool, StoreError> {
+    let failure = (to == JobStatus::Failed).then_some(JobFailure::Processing);
     let changed = tx
         .execute(
-            "UPDATE job SET status = $2, message = COALESCE($3, message), modified = $4 WHERE id = $1 AND status = $5",
-            values![job_id, to, message, now, JobStatus::Completed],
+            "UPDATE job SET status = $2, message = COALESCE($3, message), failure = $6, modified = $4 WHERE id = $1 AND status = $5",
+            values![job_id, to, message, now, JobStatus::Completed, failure.map(JobFailure::as_str)],
         )
         .await?;
     Ok(changed == 1)

@@ -1,7 +1,7 @@
 //! Projects in the database.
 
 use bencher_types::{
-    DateTime, OrganizationUuid, ProjectUuid, ResourceId, ResourceName, Role, Slug,
+    DateTime, OrganizationUuid, ProjectUuid, ResourceId, ResourceName, Role, Slug, Tier, Timeout,
     wire::project::{NewProject, Project, UpdateProject, Visibility},
 };
 use url::Url;
@@ -23,6 +23,11 @@ pub struct ProjectRow {
     pub claimed: Option<Micros>,
     /// What the organization adds to its jobs' place in the queue.
     pub priority: i64,
+    /// The organization's.
+    pub tier: Text<Tier>,
+    pub max_jobs: Option<i64>,
+    /// Seconds.
+    pub max_timeout: Option<i64>,
     pub created: Micros,
     pub modified: Micros,
     pub deleted: Option<Micros>,
@@ -30,7 +35,7 @@ pub struct ProjectRow {
 }
 
 const COLUMNS: &str = "project.*, organization.uuid AS organization_uuid, organization.claimed AS claimed, \
-    organization.priority AS priority, organization_role.role AS role";
+    organization.priority AS priority, organization.tier AS tier, organization_role.role AS role";
 
 /// The tables, for a user's id or a placeholder of one.
 fn from(user: &str) -> String {
@@ -52,6 +57,8 @@ impl From<ProjectRow> for Project {
             created: row.created.0,
             modified: row.modified.0,
             claimed: row.claimed.map(|time| time.0),
+            max_jobs: row.max_jobs.and_then(|jobs| u32::try_from(jobs).ok()),
+            max_timeout: row.max_timeout.and_then(|secs| Timeout::new(u32::try_from(secs).ok()?).ok()),
             deleted: row.deleted.map(|time| time.0),
         }
     }
@@ -137,6 +144,13 @@ impl Store {
         if let Some(url) = &update.url {
             let url = url.as_ref().map(Url::to_string);
             tx.execute("UPDATE project SET url = $2 WHERE id = $1", values![id, url]).await?;
+        }
+        if let Some(jobs) = update.max_jobs {
+            tx.execute("UPDATE project SET max_jobs = $2 WHERE id = $1", values![id, jobs]).await?;
+        }
+        if let Some(timeout) = update.max_timeout {
+            let secs = timeout.map(Timeout::get);
+            tx.execute("UPDATE project SET max_timeout = $2 WHERE id = $1", values![id, secs]).await?;
         }
         let row = by_id(&mut tx, id).await?;
         tx.commit().await?;

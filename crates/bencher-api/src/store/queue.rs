@@ -5,12 +5,15 @@
 use std::time::Duration;
 
 use bencher_types::{
-    DateTime, JobEvent, JobStatus, JobUuid, RunnerUuid, Transition,
+    DateTime, JobEvent, JobFailure, JobStatus, JobUuid, RunnerUuid, Tier, Transition,
     wire::{job::JobConfig, spec::Spec},
 };
 
-use super::{Dialect, Micros, Queries, Store, StoreError, Text, Tx, postgres, spec::SpecRow, sqlite};
-use crate::{limits, values};
+use super::{
+    Id, Micros, Queries, Store, StoreError, Text, Tx,
+    attempt::{self, End},
+};
+use crate::{limits, schedule::Rules, values};
 
 /// A row of `job`, as far as the queue is concerned.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -25,13 +28,15 @@ pub struct QueuedJob {
     config: String,
     env_sealed: Option<Vec<u8>>,
     pub attempt: i64,
+    /// How often the job is still tried again by itself.
+    pub retries: i64,
     pub claimed: Option<Micros>,
     pub created: Micros,
 }
 
 impl QueuedJob {
-    const COLUMNS: &str =
-        "id, uuid, project_id, spec_id, runner_id, status, output_key, config, env_sealed, attempt, claimed, created";
+    pub(super) const COLUMNS: &str =
+        "id, uuid, project_id, spec_id, runner_id, status, output_key, config, env_sealed, attempt, retries, claimed, created";
 
     /// # Errors
     /// The column holds no status.
@@ -91,17 +96,8 @@ pub struct Ending {
     pub output_key: Option<String>,
     /// Why it failed.
     pub message: Option<String>,
-}
-
-#[derive(sqlx::FromRow)]
-struct Lease {
-    uuid: Text<JobUuid>,
-    attempt: i64,
-}
-
-#[derive(sqlx::FromRow)]
-struct NextExpiry {
-    expires: Option<Micros>,
+    /// Whose business that is.
+    pub failure: Option<JobFailure>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -114,64 +110,27 @@ struct HeldRow {
 }
 
 #[derive(sqlx::FromRow)]
+struct BoundRow {
+    organization_id: i64,
+    tier: Text<Tier>,
+    max_jobs: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
 struct AttemptRow {
     attempt: i64,
 }
 
 impl Store {
-    /// Gives a runner the next job of its specs, if there is one.
-    ///
-    /// Of the jobs that count for their source, at most one per source is in flight.
-    ///
-    /// What the runner still held it has given up by asking: those jobs fail, or go back where they were never begun.
+    /// Ends what a runner still holds and has given up. Whether a job went back to the queue by that.
     ///
     /// # Errors
-    /// The database failed; nothing was claimed.
-    pub async fn claim_job(&self, runner_id: i64, lease: Duration, now: DateTime) -> Result<Option<Claimed>, StoreError> {
-        for _ in 0..limits::MAX_CLAIM_CONFLICTS {
-            match self.claim_next(runner_id, lease, now).await {
-                // Another runner was given a job of the same source at this moment. That one is seen now.
-                Err(StoreError::Unique { .. }) => {}
-                claimed => return claimed,
-            }
-        }
-        Ok(None)
-    }
-
-    async fn claim_next(&self, runner_id: i64, lease: Duration, now: DateTime) -> Result<Option<Claimed>, StoreError> {
-        let row_lock = match self.dialect() {
-            Dialect::Sqlite => sqlite::CLAIM_ROW_LOCK,
-            Dialect::Postgres => postgres::CLAIM_ROW_LOCK,
-        };
+    /// The database failed.
+    pub async fn give_up(&self, runner_id: i64, now: DateTime) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        fail_held(&mut tx, runner_id, now).await?;
-        let job: Option<QueuedJob> = tx
-            .optional(
-                format!(
-                    "UPDATE job SET status = $3, runner_id = $1, attempt = attempt + 1, lease_expires = $4, claimed = $2, modified = $2 \
-                     WHERE id = (SELECT next.id FROM job AS next WHERE next.status = 0 \
-                       AND next.spec_id IN (SELECT spec_id FROM runner_spec WHERE runner_id = $1) \
-                       AND (next.source IS NULL OR NOT EXISTS \
-                         (SELECT busy.id FROM job AS busy WHERE busy.source = next.source AND busy.status IN (1, 2))) \
-                       ORDER BY next.priority DESC, next.created, next.id LIMIT 1 {row_lock}) \
-                     AND status = 0 RETURNING {}",
-                    QueuedJob::COLUMNS
-                ),
-                values![runner_id, now, JobStatus::Claimed, now.saturating_add(lease)],
-            )
-            .await?;
-        let Some(job) = job else {
-            tx.commit().await?;
-            return Ok(None);
-        };
-        tx.execute(
-            "INSERT INTO job_attempt (job_id, attempt, runner_id, claimed) VALUES ($1, $2, $3, $4)",
-            values![job.id, job.attempt, runner_id, now],
-        )
-        .await?;
-        let spec: SpecRow = tx.one("SELECT * FROM spec WHERE id = $1", values![job.spec_id]).await?;
+        let put_back = fail_held(&mut tx, runner_id, now).await?;
         tx.commit().await?;
-        Ok(Some(Claimed { job, spec: spec.try_into()? }))
+        Ok(put_back)
     }
 
     /// The job that a runner says it works on: the one it names, else the one it holds.
@@ -200,6 +159,24 @@ impl Store {
         Ok(row.is_some())
     }
 
+    /// Whether the end of this job makes room where an organization or a project has as many jobs in flight as it may.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn frees_bounded(&self, job: JobUuid, rules: &Rules) -> Result<bool, StoreError> {
+        let mut conn = self.read().await?;
+        let sql = "SELECT project.organization_id, organization.tier, project.max_jobs FROM job \
+                   JOIN project ON project.id = job.project_id JOIN organization ON organization.id = project.organization_id \
+                   WHERE job.uuid = $1";
+        let Some(bound) = conn.optional::<BoundRow>(sql, values![job]).await? else { return Ok(false) };
+        if bound.max_jobs.is_none() && !rules.max_jobs.contains_key(&bound.tier.0) {
+            return Ok(false);
+        }
+        let sql = "SELECT waiting.id FROM project JOIN job AS waiting ON waiting.project_id = project.id AND waiting.status = 0 \
+                   WHERE project.organization_id = $1 LIMIT 1";
+        Ok(conn.optional::<Id>(sql, values![bound.organization_id]).await?.is_some())
+    }
+
     /// The runner works on the job: `running`, with a new lease. Whether that was news or not.
     ///
     /// # Errors
@@ -210,20 +187,6 @@ impl Store {
             "UPDATE job SET status = $3, started = COALESCE(started, $4), lease_expires = $5, modified = $4 \
              WHERE uuid = $1 AND attempt = $2 AND status IN (1, 2)",
             values![job, attempt, JobStatus::Running, now, now.saturating_add(lease)],
-        )
-        .await?;
-        tx.commit().await
-    }
-
-    /// The runner is alive: a new lease.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn renew_lease(&self, job: JobUuid, attempt: i64, lease: Duration, now: DateTime) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        tx.execute(
-            "UPDATE job SET lease_expires = $3 WHERE uuid = $1 AND attempt = $2 AND status IN (1, 2)",
-            values![job, attempt, now.saturating_add(lease)],
         )
         .await?;
         tx.commit().await
@@ -241,6 +204,7 @@ impl Store {
     }
 
     /// The server ends an attempt: the runner was lost (`Fail`) or the job took too long (`Cancel`). Whether it was still in flight.
+    /// A lost runner's job goes back to the queue where it is to be tried again.
     ///
     /// # Errors
     /// The database failed.
@@ -252,17 +216,28 @@ impl Store {
         message: &str,
         now: DateTime,
     ) -> Result<bool, StoreError> {
+        let failure = if event == JobEvent::Cancel { JobFailure::Timeout } else { JobFailure::Infrastructure };
         let mut tx = self.begin().await?;
-        let Some(row) = lock_job(&mut tx, job).await? else { return Ok(false) };
-        let status = row.status()?;
-        if row.attempt != attempt || !status.is_in_flight() {
+        let Some(row) = in_flight(&mut tx, job, attempt).await? else { return Ok(false) };
+        let ending = Ending { event, output_key: None, message: Some(message.to_owned()), failure: Some(failure) };
+        if apply(&mut tx, &row, row.runner_id, &ending, now).await?.is_none() {
             return Ok(false);
         }
-        let Ok(Transition::To(to)) = status.apply(event) else { return Ok(false) };
-        let ending = Ending { event, output_key: None, message: Some(message.to_owned()) };
-        write_ending(&mut tx, &row, to, &ending, now).await?;
         tx.commit().await?;
         Ok(true)
+    }
+
+    /// The server cannot hand a job out, and no runner is to blame: it fails for good.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn refuse_job(&self, job: JobUuid, attempt: i64, message: &str, now: DateTime) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let Some(row) = in_flight(&mut tx, job, attempt).await? else { return Ok(()) };
+        let failure = Some(JobFailure::Infrastructure);
+        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some(message.to_owned()), failure };
+        write_ending(&mut tx, &row, JobStatus::Failed, &ending, now).await?;
+        tx.commit().await
     }
 
     /// A runner's terminal message. Only a runner that was given the job at some time can end it.
@@ -291,14 +266,11 @@ impl Store {
             tx.commit().await?;
             return Ok(Ended::Superseded);
         }
+        if let Some(to) = apply(&mut tx, &row, Some(runner_id), ending, now).await? {
+            tx.commit().await?;
+            return Ok(Ended::Now(to));
+        }
         match row.status()?.apply(ending.event) {
-            Ok(Transition::To(to)) => {
-                // A released job has no runner; the result says whose it was.
-                tx.execute("UPDATE job SET runner_id = $2 WHERE id = $1", values![row.id, runner_id]).await?;
-                write_ending(&mut tx, &row, to, ending, now).await?;
-                tx.commit().await?;
-                Ok(Ended::Now(to))
-            }
             // Whatever the runner says of a canceled job: how it ended stays, and what it printed until then is kept, once.
             Ok(Transition::Unchanged)
                 if row.status()? == JobStatus::Canceled && row.output_key.is_none() && ending.output_key.is_some() =>
@@ -308,7 +280,7 @@ impl Store {
                 tx.commit().await?;
                 Ok(Ended::Kept)
             }
-            Ok(Transition::Unchanged) | Err(_) => Ok(Ended::Unchanged),
+            Ok(_) | Err(_) => Ok(Ended::Unchanged),
         }
     }
 
@@ -334,41 +306,6 @@ impl Store {
         let is_canceled_without_output = status == JobStatus::Canceled && row.output_key.is_none();
         Ok(is_canceled_without_output || matches!(status.apply(event), Ok(Transition::To(_))))
     }
-
-    /// Jobs in flight whose runner was not heard of in time.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn expired_leases(&self, now: DateTime) -> Result<Vec<Expired>, StoreError> {
-        let mut conn = self.read().await?;
-        let rows: Vec<Lease> = conn
-            .all("SELECT uuid, attempt FROM job WHERE status IN (1, 2) AND lease_expires <= $1 ORDER BY id", values![now])
-            .await?;
-        Ok(rows.into_iter().map(|row| Expired { job: row.uuid.0, attempt: row.attempt }).collect())
-    }
-
-    /// When the next lease runs out, if a job is in flight.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn next_lease_expiry(&self) -> Result<Option<DateTime>, StoreError> {
-        let mut conn = self.read().await?;
-        let row: NextExpiry = conn.one("SELECT MIN(lease_expires) AS expires FROM job WHERE status IN (1, 2)", values![]).await?;
-        Ok(row.expires.map(|expires| expires.0))
-    }
-
-    /// Gives every runner in a job time to be heard of, after nobody listened.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn extend_leases(&self, lease: Duration, now: DateTime) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let until = now.saturating_add(lease);
-        let changed =
-            tx.execute("UPDATE job SET lease_expires = $1 WHERE status IN (1, 2) AND lease_expires < $1", values![until]).await?;
-        tx.commit().await?;
-        Ok(changed)
-    }
 }
 
 /// A job's row, kept from other writers until the transaction ends.
@@ -378,6 +315,44 @@ pub(super) async fn lock_job(tx: &mut Tx, job: JobUuid) -> Result<Option<QueuedJ
     tx.optional(format!("SELECT {} FROM job WHERE uuid = $1 {lock}", QueuedJob::COLUMNS), values![job]).await
 }
 
+/// The row of an attempt that is in flight, kept from other writers.
+async fn in_flight(tx: &mut Tx, job: JobUuid, attempt: i64) -> Result<Option<QueuedJob>, StoreError> {
+    let Some(row) = lock_job(tx, job).await? else { return Ok(None) };
+    Ok((row.attempt == attempt && row.status()?.is_in_flight()).then_some(row))
+}
+
+/// What the end of an attempt makes of its job, `None` where it changes nothing: a failure that is the infrastructure's puts a job that
+/// may be tried again ahead of the queue. `runner` is whose attempt it was.
+async fn apply(
+    tx: &mut Tx,
+    row: &QueuedJob,
+    runner: Option<i64>,
+    ending: &Ending,
+    now: DateTime,
+) -> Result<Option<JobStatus>, StoreError> {
+    let status = row.status()?;
+    let Ok(Transition::To(to)) = status.apply(ending.event) else { return Ok(None) };
+    if let Some(runner) = runner {
+        let failure = if to == JobStatus::Canceled { Some(JobFailure::Canceled) } else { ending.failure };
+        attempt::judge_runner(tx, runner, failure).await?;
+    }
+    let again = to == JobStatus::Failed && ending.failure == Some(JobFailure::Infrastructure) && row.retries > 0;
+    if let (true, Ok(Transition::To(to))) = (again, status.apply(JobEvent::Retry)) {
+        let sql = "UPDATE job SET retries = retries - 1, avoids = $2 WHERE id = $1";
+        tx.execute(sql, values![row.id, runner]).await?;
+        put_back(tx, row, now).await?;
+        let (failure, message) = (ending.failure, ending.message.as_deref());
+        let end = End { outcome: JobStatus::Failed.as_str(), failure, message, output_key: ending.output_key.as_deref() };
+        attempt::end(tx, row.id, row.attempt, end, now).await?;
+        return Ok(Some(to));
+    }
+    // A released job has no runner; the result says whose it was.
+    tx.execute("UPDATE job SET runner_id = $2 WHERE id = $1", values![row.id, runner]).await?;
+    write_ending(tx, row, to, ending, now).await?;
+    Ok(Some(to))
+}
+
+/// Ends a job, and its attempt if there is one.
 pub(super) async fn write_ending(
     tx: &mut Tx,
     row: &QueuedJob,
@@ -385,13 +360,30 @@ pub(super) async fn write_ending(
     ending: &Ending,
     now: DateTime,
 ) -> Result<(), StoreError> {
+    let failure = match to {
+        JobStatus::Canceled => Some(ending.failure.unwrap_or(JobFailure::Canceled)),
+        JobStatus::Failed => ending.failure,
+        _ => None,
+    };
     tx.execute(
-        "UPDATE job SET status = $2, lease_expires = NULL, output_key = COALESCE($3, output_key), message = $4, \
+        "UPDATE job SET status = $2, lease_expires = NULL, output_key = COALESCE($3, output_key), message = $4, failure = $6, \
          completed = $5, modified = $5 WHERE id = $1",
-        values![row.id, to, ending.output_key.clone(), ending.message.clone(), now],
+        values![row.id, to, ending.output_key.clone(), ending.message.clone(), now, failure.map(JobFailure::as_str)],
     )
     .await?;
-    end_attempt(tx, row.uuid.0, row.attempt, to.as_str(), now).await
+    let end = End { outcome: to.as_str(), failure, message: ending.message.as_deref(), output_key: None };
+    attempt::end(tx, row.id, row.attempt, end, now).await
+}
+
+/// Puts a job ahead of the queue, as it was before it was handed out.
+async fn put_back(tx: &mut Tx, row: &QueuedJob, now: DateTime) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE job SET status = $2, runner_id = NULL, lease_expires = NULL, claimed = NULL, started = NULL, front = $3, \
+         modified = $3 WHERE id = $1",
+        values![row.id, JobStatus::Pending, now],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Puts a job that is only claimed back; whether it went back.
@@ -400,48 +392,40 @@ async fn release(tx: &mut Tx, job: JobUuid, attempt: i64, now: DateTime) -> Resu
     if row.attempt != attempt || row.status()? != JobStatus::Claimed {
         return Ok(false);
     }
-    if attempt >= limits::MAX_HANDOUTS {
-        let message = format!("the job was handed out {attempt} times and no runner began it: see the logs of the runners");
-        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some(message) };
+    if attempt::releases_before(tx, row.id, attempt).await? + 1 >= limits::MAX_HANDOUTS {
+        let handouts = limits::MAX_HANDOUTS;
+        let message =
+            format!("the job was handed out {handouts} times in a row and no runner began it: see the logs of the runners");
+        let failure = Some(JobFailure::Infrastructure);
+        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some(message), failure };
         write_ending(tx, &row, JobStatus::Failed, &ending, now).await?;
         return Ok(false);
     }
-    tx.execute(
-        "UPDATE job SET status = $2, runner_id = NULL, lease_expires = NULL, claimed = NULL, modified = $3 WHERE id = $1",
-        values![row.id, JobStatus::Pending, now],
-    )
-    .await?;
-    end_attempt(tx, job, attempt, "released", now).await?;
+    put_back(tx, &row, now).await?;
+    let end = End { outcome: "released", failure: None, message: None, output_key: None };
+    attempt::end(tx, row.id, attempt, end, now).await?;
     Ok(true)
 }
 
-async fn end_attempt(tx: &mut Tx, job: JobUuid, attempt: i64, outcome: &'static str, now: DateTime) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE job_attempt SET ended = $3, outcome = $4 WHERE job_id = (SELECT id FROM job WHERE uuid = $1) AND attempt = $2",
-        values![job, attempt, now, outcome],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Fails what a runner that asks for work still holds; what it never began goes back, since it was probably never received.
-async fn fail_held(tx: &mut Tx, runner_id: i64, now: DateTime) -> Result<(), StoreError> {
-    let held: Vec<QueuedJob> = tx
-        .all(format!("SELECT {} FROM job WHERE runner_id = $1 AND status IN (1, 2)", QueuedJob::COLUMNS), values![runner_id])
-        .await?;
-    for job in held {
+/// Fails what a runner that asks for work still holds; what it never began goes back, since it was probably never received. Whether a
+/// job went back to the queue.
+pub(super) async fn fail_held(tx: &mut Tx, runner_id: i64, now: DateTime) -> Result<bool, StoreError> {
+    // Whoever ends one of them at this moment is waited for, and then it is not held any more.
+    let lock = if matches!(tx, Tx::Postgres(_)) { "FOR UPDATE" } else { "" };
+    let columns = QueuedJob::COLUMNS;
+    let sql = format!("SELECT {columns} FROM job WHERE runner_id = $1 AND status IN (1, 2) ORDER BY id {lock}");
+    let mut put_back = false;
+    for job in tx.all::<QueuedJob>(sql, values![runner_id]).await? {
         if job.status()? == JobStatus::Claimed {
-            release(tx, job.uuid.0, job.attempt, now).await?;
+            put_back |= release(tx, job.uuid.0, job.attempt, now).await?;
             continue;
         }
-        let ending = Ending {
-            event: JobEvent::Fail,
-            output_key: None,
-            message: Some("the runner asked for new work without a result of this job: it was probably restarted".to_owned()),
-        };
-        write_ending(tx, &job, JobStatus::Failed, &ending, now).await?;
+        let message = "the runner asked for new work without a result of this job: it was probably restarted";
+        let failure = Some(JobFailure::Infrastructure);
+        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some(message.to_owned()), failure };
+        put_back |= apply(tx, &job, Some(runner_id), &ending, now).await? == Some(JobStatus::Pending);
     }
-    Ok(())
+    Ok(put_back)
 }
 
 /// A runner as its key names it.

@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 
 use bencher_types::{
-    DateTime, KeyHash, ResourceId, ResourceName, RunnerUuid, Slug, SpecUuid,
+    DateTime, KeyHash, OrganizationUuid, ResourceId, ResourceName, RunnerUuid, Slug, SpecUuid,
     wire::{
-        runner::{NewRunner, Runner, RunnerState, UpdateRunner},
+        runner::{NewRunner, Runner, RunnerMode, RunnerState, UpdateRunner},
         spec::Spec,
     },
 };
 
-use super::{ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Value, placeholders, slug, spec::SpecRow};
+use super::{
+    ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Value,
+    job::{read_labels, write_labels},
+    placeholders, slug,
+    spec::SpecRow,
+};
 use crate::values;
 
 /// A row of `runner`.
@@ -23,9 +28,21 @@ pub struct RunnerRow {
     pub state: Text<RunnerState>,
     pub version: Option<String>,
     pub last_heartbeat: Option<Micros>,
+    labels: String,
+    pub mode: Text<RunnerMode>,
+    mode_reason: Option<String>,
+    mode_since: Option<Micros>,
+    failures: i64,
+    scoped: i64,
     pub archived: Option<Micros>,
     pub created: Micros,
     pub modified: Micros,
+}
+
+#[derive(sqlx::FromRow)]
+struct ServedOrganization {
+    runner_id: i64,
+    organization: Text<OrganizationUuid>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -84,12 +101,38 @@ impl Store {
         Ok(uuid)
     }
 
-    /// Changes what is named, and returns the runner as it is then.
+    /// Changes what is named, and returns the runner as it is then. `organizations` are those it is for, by their rows; none for all.
     ///
     /// # Errors
     /// The slug is taken, or the database failed.
-    pub async fn update_runner(&self, id: i64, update: &UpdateRunner, now: DateTime) -> Result<RunnerRow, StoreError> {
+    pub async fn update_runner(
+        &self,
+        id: i64,
+        update: &UpdateRunner,
+        organizations: Option<&[i64]>,
+        now: DateTime,
+    ) -> Result<RunnerRow, StoreError> {
         let mut tx = self.begin().await?;
+        if let Some(labels) = &update.labels {
+            tx.execute("UPDATE runner SET labels = $2 WHERE id = $1", values![id, write_labels(labels)]).await?;
+        }
+        if let Some(mode) = update.mode {
+            let closed = mode != RunnerMode::Active;
+            let (reason, since) = (update.reason.as_deref().filter(|_| closed), closed.then_some(now));
+            // Who lets a runner work again has looked at what it failed.
+            let sql = "UPDATE runner SET mode = $2, mode_reason = $3, mode_since = $4, \
+                       failures = CASE WHEN $5 = 1 THEN failures ELSE 0 END WHERE id = $1";
+            tx.execute(sql, values![id, mode.as_str(), reason, since, closed]).await?;
+        }
+        if let Some(organizations) = organizations {
+            tx.execute("DELETE FROM runner_organization WHERE runner_id = $1", values![id]).await?;
+            for organization in organizations {
+                let sql = "INSERT INTO runner_organization (runner_id, organization_id) VALUES ($1, $2) \
+                           ON CONFLICT (runner_id, organization_id) DO NOTHING";
+                tx.execute(sql, values![id, *organization]).await?;
+            }
+            tx.execute("UPDATE runner SET scoped = $2 WHERE id = $1", values![id, !organizations.is_empty()]).await?;
+        }
         let row = tx
             .one(
                 "UPDATE runner SET name = COALESCE($2, name), slug = COALESCE($3, slug), modified = $5, \
@@ -160,12 +203,25 @@ async fn with_specs(conn: &mut impl Queries, rows: Vec<RunnerRow>) -> Result<Vec
     );
     let ids: Vec<Value> = rows.iter().map(|row| Value::from(row.id)).collect();
     let mut specs: HashMap<i64, Vec<SpecUuid>> = HashMap::new();
-    for served in conn.all::<ServedSpec>(sql, ids).await? {
+    for served in conn.all::<ServedSpec>(sql, ids.clone()).await? {
         specs.entry(served.runner_id).or_default().push(served.spec.0);
     }
-    Ok(rows
-        .into_iter()
-        .map(|row| Runner {
+    let sql = format!(
+        "SELECT runner_organization.runner_id, organization.uuid AS organization FROM runner_organization \
+         JOIN organization ON organization.id = runner_organization.organization_id \
+         WHERE runner_organization.runner_id IN ({}) ORDER BY organization.name, organization.id",
+        placeholders(1, rows.len())
+    );
+    let mut organizations: HashMap<i64, Vec<OrganizationUuid>> = HashMap::new();
+    for served in conn.all::<ServedOrganization>(sql, ids).await? {
+        organizations.entry(served.runner_id).or_default().push(served.organization.0);
+    }
+    let shown = rows.into_iter().map(|row| {
+        let labels = read_labels(&row.labels)?;
+        let failures = u32::try_from(row.failures).map_err(|_| StoreError::corrupt("runner.failures"))?;
+        // It works on its last job before it rests.
+        let drains = row.mode.0 == RunnerMode::Draining && row.state.0 == RunnerState::Running;
+        Ok(Runner {
             uuid: row.uuid.0,
             name: row.name.0,
             slug: row.slug.0,
@@ -174,8 +230,15 @@ async fn with_specs(conn: &mut impl Queries, rows: Vec<RunnerRow>) -> Result<Vec
             modified: row.modified.0,
             archived: row.archived.map(|time| time.0),
             last_heartbeat: row.last_heartbeat.map(|time| time.0),
-            state: Some(row.state.0),
+            state: Some(if drains { RunnerState::Draining } else { row.state.0 }),
             version: row.version,
+            labels: (!labels.is_empty()).then_some(labels),
+            organizations: (row.scoped != 0).then(|| organizations.remove(&row.id).unwrap_or_default()),
+            mode: Some(row.mode.0),
+            reason: row.mode_reason,
+            since: row.mode_since.map(|time| time.0),
+            failures: (failures > 0).then_some(failures),
         })
-        .collect())
+    });
+    shown.collect()
 }

@@ -10,9 +10,6 @@ use sqlx::{
 use super::{Pool, StoreError};
 use crate::limits;
 
-/// Nothing to add: SQLite has one writer at a time.
-pub const CLAIM_ROW_LOCK: &str = "";
-
 pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
     let options = SqliteConnectOptions::new()
         .filename(path)

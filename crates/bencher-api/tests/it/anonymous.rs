@@ -352,7 +352,7 @@ async fn of_the_jobs_of_one_source_one_is_in_flight_however_many_runners_ask() {
         let (runner, job) = claimed.into_iter().find(|(_, job)| *job == of_source[0]).unwrap();
         assert!(store.frees_another(job).await.unwrap());
         assert!(!store.frees_another(owned).await.unwrap());
-        let ending = Ending { event: JobEvent::Fail, output_key: None, message: None };
+        let ending = Ending { event: JobEvent::Fail, output_key: None, message: None, failure: None };
         assert_eq!(store.finish_job(runner, job, &ending, at(21)).await.unwrap(), Ended::Now(JobStatus::Failed));
         let next = store.claim_job(runner, LEASE, at(22)).await.unwrap().unwrap();
         assert_eq!(next.job.uuid.0, of_source[1]);

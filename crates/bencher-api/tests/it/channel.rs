@@ -130,7 +130,7 @@ async fn a_waiting_runner_gets_a_job_when_there_is_one_and_its_result_is_acknowl
     until(&server, job, JobStatus::Running).await;
     // Nothing answers a heartbeat: the next frame is the acknowledgement of the result.
     connection.send(&FromRunner::Heartbeat { job: Some(job) }).await;
-    connection.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned() }).await;
+    connection.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned(), failure: None }).await;
     assert_eq!(connection.receive().await, ToRunner::Ack { job: Some(job) });
     until(&server, job, JobStatus::Failed).await;
 }

@@ -98,7 +98,7 @@ async fn fill(server: &TestServer, user: &TestUser, project: &str, runner: &Runn
         |stdout: &str| vec![IterationOutput { exit_code: 0, stdout: Some(stdout.to_owned()), ..IterationOutput::default() }];
     for terminal in [
         Terminal::Completed(output(&results).into()),
-        Terminal::Failed(output("nothing").into(), "it failed".to_owned()),
+        Terminal::Failed(output("nothing").into(), "it failed".to_owned(), None),
         Terminal::Canceled(Delivered::default()),
     ] {
         run_job(server, user, project).await;

@@ -195,7 +195,7 @@ async fn what_a_canceled_job_printed_until_then_is_kept_once_and_never_measured(
         // As our runners answer a cancel, as those of v0.6 do, and one whose benchmark was quicker.
         for late in [
             Terminal::Canceled(printed("late")),
-            Terminal::Failed(printed("late"), "canceled".to_owned()),
+            Terminal::Failed(printed("late"), "canceled".to_owned(), None),
             Terminal::Completed(printed("late")),
         ] {
             let report = server.create("/v0/run", &ada, run(json!({ "image": "shop:v1" }))).await;

@@ -84,6 +84,8 @@ fn routes() -> Vec<String> {
         // An invitation makes a member: last. A project goes before its organization.
         _ if route.ends_with("/accept") => (6, Reverse(0)),
         "GET" => (0, Reverse(0)),
+        // Before the job is canceled.
+        "POST" if route.ends_with("/retry") => (0, Reverse(0)),
         "POST" => (1, Reverse(0)),
         "DELETE" if route.ends_with("/{organization}") => (5, Reverse(0)),
         "DELETE" => (3, Reverse(route.matches('/').count())),
@@ -280,7 +282,9 @@ impl World {
             ("POST", "/v0/specs") => json!({
                 "name": "Large", "os": "linux", "architecture": "x86_64", "cpu": 2, "memory": 1_u64 << 30, "disk": 4_u64 << 30,
             }),
-            ("POST", path) if ["/backup", "/claim", "/restore", "/cancel"].iter().any(|end| path.ends_with(end)) => json!({}),
+            ("POST", path) if ["/backup", "/claim", "/restore", "/cancel", "/retry"].iter().any(|end| path.ends_with(end)) => {
+                json!({})
+            }
             ("POST", _) => name("more"),
             ("PATCH", path) if path.starts_with("/v0/") => {
                 json!({ "name": if path.contains("{branch}") { "spare" } else { "Named" } })

@@ -16,7 +16,7 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(90);
 
 fn completed() -> Ending {
-    Ending { event: JobEvent::Complete, output_key: Some("jobs/x".to_owned()), message: None }
+    Ending { event: JobEvent::Complete, output_key: Some("jobs/x".to_owned()), message: None, failure: None }
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_job_that_was_handed_out_but_never_begun_is_handed_out_again_until_tha
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
         let job = rows::job(store, spec, 0, at(0)).await;
-        for attempt in 1..=limits::MAX_HANDOUTS {
+        for attempt in 1..=i64::try_from(limits::MAX_HANDOUTS).unwrap() {
             let again = store.claim_job(runner.id, LEASE, at(attempt)).await.unwrap().unwrap();
             assert_eq!((again.job.uuid.0, again.job.attempt), (job, attempt));
         }
@@ -231,7 +231,8 @@ async fn why_a_job_failed_is_kept_whatever_bytes_a_runner_puts_into_it() {
         let runner = rows::runner(store, spec).await;
         let job = rows::job(store, spec, 0, at(0)).await;
         store.claim_job(runner.id, LEASE, at(1)).await.unwrap().unwrap();
-        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some("no \0 such file".to_owned()) };
+        let ending =
+            Ending { event: JobEvent::Fail, output_key: None, message: Some("no \0 such file".to_owned()), failure: None };
         assert_eq!(store.finish_job(runner.id, job, &ending, at(2)).await.unwrap(), Ended::Now(JobStatus::Failed));
     })
     .await;

@@ -54,25 +54,48 @@ pub(crate) async fn runner(store: &Store, spec: i64) -> Runner {
     Runner { id, uuid, key }
 }
 
-/// A pending job of a project of its own.
-pub(crate) async fn job(store: &Store, spec: i64, priority: i64, created: DateTime) -> JobUuid {
-    let organization = insert(
+/// A project.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Project {
+    pub(crate) id: i64,
+}
+
+/// An organization of the lowest tier that somebody has claimed.
+pub(crate) async fn organization(store: &Store) -> i64 {
+    insert(
         store,
-        "INSERT INTO organization (uuid, name, slug, priority, created, modified) VALUES ($1, 'o', $1, 0, 0, 0) RETURNING id",
+        "INSERT INTO organization (uuid, name, slug, priority, claimed, created, modified) VALUES ($1, 'o', $1, 100, 0, 0, 0) \
+         RETURNING id",
         values![unique()],
     )
-    .await;
-    let project_uuid = unique();
-    let project = insert(
+    .await
+}
+
+/// A project of an organization.
+pub(crate) async fn project_of(store: &Store, organization: i64) -> Project {
+    let id = insert(
         store,
         "INSERT INTO project (uuid, organization_id, name, slug, visibility, created, modified) \
          VALUES ($1, $2, 'p', $1, 'public', 0, 0) RETURNING id",
-        values![project_uuid.clone(), organization],
+        values![unique(), organization],
     )
     .await;
+    Project { id }
+}
+
+/// A pending job of a project of its own.
+pub(crate) async fn job(store: &Store, spec: i64, priority: i64, created: DateTime) -> JobUuid {
+    let organization = organization(store).await;
+    let project = project_of(store, organization).await;
+    job_of(store, project, spec, priority, created).await
+}
+
+/// A pending job of a project.
+pub(crate) async fn job_of(store: &Store, project: Project, spec: i64, priority: i64, created: DateTime) -> JobUuid {
+    let project = project.id;
     let of_project = |table: &str| {
         format!(
-            "INSERT INTO {table} (uuid, project_id, name, slug, created, modified) VALUES ($1, $2, 'main', 'main', 0, 0) RETURNING id"
+            "INSERT INTO {table} (uuid, project_id, name, slug, created, modified) VALUES ($1, $2, $1, $1, 0, 0) RETURNING id"
         )
     };
     let branch = insert(store, of_project("branch"), values![unique(), project]).await;
@@ -95,12 +118,12 @@ pub(crate) async fn job(store: &Store, spec: i64, priority: i64, created: DateTi
     .await;
     let uuid = JobUuid::random();
     let config = serde_json::json!({
-        "registry": "http://localhost:6610/", "project": project_uuid, "digest": format!("sha256:{}", "a".repeat(64)), "timeout": 60,
+        "registry": "http://localhost:6610/", "project": unique(), "digest": format!("sha256:{}", "a".repeat(64)), "timeout": 60,
     });
     insert(
         store,
-        "INSERT INTO job (uuid, project_id, report_id, spec_id, status, priority, config, settings, attempt, created, modified) \
-         VALUES ($1, $2, $3, $4, 0, $5, $6, '{}', 0, $7, $7) RETURNING id",
+        "INSERT INTO job (uuid, project_id, report_id, spec_id, status, priority, config, settings, attempt, created, modified, queued) \
+         VALUES ($1, $2, $3, $4, 0, $5, $6, '{}', 0, $7, $7, $7) RETURNING id",
         values![uuid, project, report, spec, priority, config.to_string(), created],
     )
     .await;

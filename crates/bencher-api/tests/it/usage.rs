@@ -57,7 +57,7 @@ async fn runners_are_counted_in_minutes_that_they_began() {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let lease = Duration::from_secs(90);
-        let ending = Ending { event: JobEvent::Complete, output_key: None, message: None };
+        let ending = Ending { event: JobEvent::Complete, output_key: None, message: None, failure: None };
         let total = || async {
             let organizations = server.list("/v0/organizations?per_page=100", Some(&admin), "uuid").await.0;
             let mut total = 0;

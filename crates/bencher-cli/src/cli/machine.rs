@@ -1,7 +1,7 @@
 //! Arguments of `runner`, `spec` and `server`.
 
 use bencher_types::{
-    Cpu, DiskBytes, MemoryBytes, ResourceId, ResourceName, Slug,
+    Cpu, DiskBytes, Label, MemoryBytes, ResourceId, ResourceName, Slug,
     wire::{
         server::BackupDataStore,
         spec::{Architecture, OperatingSystem, Sandbox},
@@ -40,13 +40,36 @@ pub(crate) enum Runner {
         /// The runner's slug or UUID
         runner: ResourceId,
     },
-    /// Rename, archive or unarchive a runner
+    /// Rename, archive or unarchive a runner, or say which jobs it may take
     #[command(alias = "edit")]
     Update {
         /// The runner's slug or UUID
         runner: ResourceId,
         #[command(flatten)]
         change: Change,
+        /// A label it has from now on, instead of those it had; may be repeated
+        #[arg(long, value_name = "LABEL")]
+        label: Vec<Label>,
+        /// It has no labels any more
+        #[arg(long, conflicts_with = "label")]
+        no_labels: bool,
+        /// An organization (slug or UUID) that it works for from now on, and no others but those named; may be repeated
+        #[arg(long, value_name = "ORGANIZATION")]
+        organization: Vec<ResourceId>,
+        /// It works for all organizations
+        #[arg(long, conflicts_with = "organization")]
+        all_organizations: bool,
+    },
+    /// Give a runner no more jobs because its machine is to be worked on; it finishes the one it has
+    Drain(Close),
+    /// Give a runner no more jobs until it is unlocked; it finishes the one it has
+    Lock(Close),
+    /// Give a runner no more jobs because it is suspected of failing them; it finishes the one it has
+    Quarantine(Close),
+    /// Give a runner jobs again, whatever kept them from it
+    Unlock {
+        /// The runner's slug or UUID
+        runner: ResourceId,
     },
     /// Give a runner a new key; the old one is invalid at once
     #[command(alias = "token")]
@@ -127,6 +150,16 @@ pub(crate) enum RunnerSpec {
         /// The spec's slug or UUID
         spec: ResourceId,
     },
+}
+
+/// A runner that is to get no more jobs.
+#[derive(Debug, Args)]
+pub(crate) struct Close {
+    /// The runner's slug or UUID
+    pub runner: ResourceId,
+    /// Why, for those who wonder
+    #[arg(long)]
+    pub reason: Option<String>,
 }
 
 /// What can change of a runner and of a spec.

@@ -1,6 +1,6 @@
 //! Arguments of `organization`, `member` and `project`.
 
-use bencher_types::{Email, Permission, ResourceId, ResourceName, Role, Slug, UserName};
+use bencher_types::{Email, Permission, ResourceId, ResourceName, Role, Slug, Tier, Timeout, UserName};
 use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub(crate) enum Organization {
         /// The organization's slug or UUID
         organization: ResourceId,
     },
-    /// Rename an organization
+    /// Rename an organization, or set its tier
     #[command(alias = "edit")]
     Update {
         /// The organization's slug or UUID
@@ -45,6 +45,9 @@ pub(crate) enum Organization {
         /// A new name in URLs
         #[arg(long)]
         slug: Option<Slug>,
+        /// Its standing in the queue: free, plus or enterprise (server admins only)
+        #[arg(long)]
+        tier: Option<Tier>,
     },
     /// Delete an organization and everything in it
     #[command(alias = "rm")]
@@ -262,6 +265,18 @@ pub(crate) struct UpdateProject {
     /// Who may see it
     #[arg(long, value_enum)]
     pub visibility: Option<Visibility>,
+    /// How many of its jobs may run at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_jobs: Option<u32>,
+    /// As many of its jobs may run at once as the organization's
+    #[arg(long, conflicts_with = "max_jobs")]
+    pub remove_max_jobs: bool,
+    /// How many seconds one iteration of its jobs may take
+    #[arg(long, value_name = "SECONDS")]
+    pub max_timeout: Option<Timeout>,
+    /// One iteration of its jobs may take as long as the organization's
+    #[arg(long, conflicts_with = "max_timeout")]
+    pub remove_max_timeout: bool,
 }
 
 #[derive(Debug, Subcommand)]

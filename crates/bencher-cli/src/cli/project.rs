@@ -57,6 +57,8 @@ pub(crate) enum Job {
     },
     /// Cancel a job
     Cancel(JobOf),
+    /// Try a job that failed again
+    Retry(JobOf),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,10 +1,10 @@
 //! Arguments of `run`.
 
 use bencher_types::{
-    GitHash, ImageRef, NameId, ResourceId, SampleSize, Timeout, Window,
+    GitHash, ImageRef, Label, NameId, ResourceId, SampleSize, Timeout, Window,
     wire::{
         adapter::{Adapter, Average, Fold},
-        run::UpdateStartPoint,
+        run::{MAX_RETRIES, UpdateStartPoint},
         threshold::ModelTest,
     },
 };
@@ -252,6 +252,12 @@ pub(crate) struct Remote {
     /// Seconds that one iteration may take
     #[arg(long, requires = "image", value_name = "SECONDS")]
     pub job_timeout: Option<Timeout>,
+    /// Try the job again this often where its runner, and not the benchmark, fails
+    #[arg(long, requires = "image", value_name = "N", value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_RETRIES)))]
+    pub retries: Option<u32>,
+    /// A label that the runner must have; may be repeated
+    #[arg(long, requires = "image", value_name = "LABEL")]
+    pub require_label: Vec<Label>,
     /// Run everything in one microVM, instead of each run in a fresh one; where the spec has no sandbox, without effect
     #[arg(long, requires = "image")]
     pub reuse_vm: bool,

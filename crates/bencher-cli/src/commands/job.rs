@@ -33,11 +33,24 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             let answer = get(context, &of).await?;
             let job = answer.body()?;
             match out.format {
-                Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&job)))?,
+                Format::Human | Format::Html => {
+                    out.data(&format!("{}\n", remote::state(&job)))?;
+                    if let Some(what_to_do) = &job.what_to_do {
+                        out.talk(what_to_do);
+                    }
+                }
                 Format::Json => {
                     let output = job.output.as_ref();
                     let timings = output.map(|output| output.results.iter().map(|run| run.timings).collect::<Vec<_>>());
-                    out.json(&serde_json::json!({ "status": job.status, "message": job.message, "timings": timings }))?;
+                    out.json(&serde_json::json!({
+                        "status": job.status,
+                        "message": job.message,
+                        "failure": job.failure,
+                        "what_to_do": job.what_to_do,
+                        "queue": job.queue,
+                        "attempts": job.attempts,
+                        "timings": timings,
+                    }))?;
                 }
             }
         }
@@ -53,16 +66,21 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             let of_which = if warmups { Runs::Warmups } else { Runs::Iterations };
             return logs(context, &get(context, &of).await?, of_which, iteration);
         }
-        args::Job::Cancel(of) => {
-            let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string(), "cancel"];
-            let answer = client.post_empty::<Job>(&path).await?;
-            match out.format {
-                Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&answer.body()?)))?,
-                Format::Json => out.json(&answer.json)?,
-            }
-        }
+        args::Job::Cancel(of) => ask(context, &of, "cancel").await?,
+        args::Job::Retry(of) => ask(context, &of, "retry").await?,
     }
     Ok(Exit::Ok)
+}
+
+/// Asks for something to be done with a job, and says where the job stands then.
+async fn ask(context: &Context, of: &args::JobOf, what: &str) -> Result<(), CliError> {
+    let Context { client, out, .. } = context;
+    let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string(), what];
+    let answer = client.post_empty::<Job>(&path).await?;
+    match out.format {
+        Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&answer.body()?))),
+        Format::Json => out.json(&answer.json),
+    }
 }
 
 async fn get(context: &Context, of: &args::JobOf) -> Result<Answer<Job>, CliError> {

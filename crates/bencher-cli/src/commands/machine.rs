@@ -1,9 +1,12 @@
 //! `runner`, `spec` and `server`.
 
-use bencher_types::wire::{
-    runner::{NewRunner, NewRunnerSpec, Runner, RunnerKeyCreated, UpdateRunner},
-    server::{ApiVersion, Backup, BackupCreated, Console},
-    spec::{NewSpec, Spec, UpdateSpec},
+use bencher_types::{
+    ResourceId,
+    wire::{
+        runner::{NewRunner, NewRunnerSpec, Runner, RunnerKeyCreated, RunnerMode, UpdateRunner},
+        server::{ApiVersion, Backup, BackupCreated, Console},
+        spec::{NewSpec, Spec, UpdateSpec},
+    },
 };
 use serde_json::Value;
 
@@ -23,17 +26,33 @@ pub(super) async fn runner(context: &Context, args: args::Runner) -> Result<(), 
         }
         args::Runner::Create { name, slug } => show_key(context, &client.post(&runners, &NewRunner { name, slug }).await?),
         args::Runner::View { runner } => out.show(&client.get::<Runner>(&["v0", "runners", &runner.to_string()], &[]).await?),
-        args::Runner::Update { runner, change } => {
-            let archived = change.shelf.archived();
-            let body = UpdateRunner { name: change.name, slug: change.slug, archived };
+        args::Runner::Update { runner, change, label, no_labels, organization, all_organizations } => {
+            let body = UpdateRunner {
+                name: change.name,
+                slug: change.slug,
+                archived: change.shelf.archived(),
+                labels: (no_labels || !label.is_empty()).then_some(label),
+                organizations: (all_organizations || !organization.is_empty()).then_some(organization),
+                mode: None,
+                reason: None,
+            };
             out.show(&client.patch::<Runner>(&["v0", "runners", &runner.to_string()], &body).await?)
         }
+        args::Runner::Drain(args) => set_mode(context, &args.runner, RunnerMode::Draining, args.reason).await,
+        args::Runner::Lock(args) => set_mode(context, &args.runner, RunnerMode::Locked, args.reason).await,
+        args::Runner::Quarantine(args) => set_mode(context, &args.runner, RunnerMode::Quarantined, args.reason).await,
+        args::Runner::Unlock { runner } => set_mode(context, &runner, RunnerMode::Active, None).await,
         args::Runner::Key { runner } => {
             show_key(context, &client.post_empty(&["v0", "runners", &runner.to_string(), "key"]).await?)
         }
         args::Runner::Spec(args) => runner_spec(context, args).await,
         args::Runner::Here(args) => Err(hand_over(&args)),
     }
+}
+
+async fn set_mode(context: &Context, runner: &ResourceId, mode: RunnerMode, reason: Option<String>) -> Result<(), CliError> {
+    let body = UpdateRunner { mode: Some(mode), reason, ..UpdateRunner::default() };
+    context.update::<Runner>(&path([&"runners", runner]), &body).await
 }
 
 fn show_key(context: &Context, answer: &Answer<RunnerKeyCreated>) -> Result<(), CliError> {

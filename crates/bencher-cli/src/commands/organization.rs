@@ -30,8 +30,8 @@ pub(super) async fn organization(context: &Context, args: args::Organization) ->
         args::Organization::View { organization } => {
             context.view::<Organization>(&path([&"organizations", &organization]), &Vec::new()).await
         }
-        args::Organization::Update { organization, name, slug } => {
-            let body = UpdateOrganization { name, slug };
+        args::Organization::Update { organization, name, slug, tier } => {
+            let body = UpdateOrganization { name, slug, tier };
             context.update::<Organization>(&path([&"organizations", &organization]), &body).await
         }
         args::Organization::Delete { organization, removal } => {
@@ -116,10 +116,16 @@ pub(super) async fn project(context: &Context, args: args::Project) -> Result<()
             context.create::<Project>(&path([&"organizations", &organization, &"projects"]), &body).await
         }
         args::Project::View { project } => context.view::<Project>(&path([&"projects", &project]), &Vec::new()).await,
-        args::Project::Update(args::UpdateProject { project, name, slug, url, remove_url, visibility }) => {
-            let url = if remove_url { Some(None) } else { url.map(Some) };
-            let body = UpdateProject { name, slug, url, visibility: visibility.map(Into::into) };
-            context.update::<Project>(&path([&"projects", &project]), &body).await
+        args::Project::Update(change) => {
+            let body = UpdateProject {
+                name: change.name,
+                slug: change.slug,
+                url: if change.remove_url { Some(None) } else { change.url.map(Some) },
+                visibility: change.visibility.map(Into::into),
+                max_jobs: if change.remove_max_jobs { Some(None) } else { change.max_jobs.map(Some) },
+                max_timeout: if change.remove_max_timeout { Some(None) } else { change.max_timeout.map(Some) },
+            };
+            context.update::<Project>(&path([&"projects", &change.project]), &body).await
         }
         args::Project::Delete { project, removal } => {
             remove(context, &path([&"projects", &project]), &format!("project {project}"), removal).await

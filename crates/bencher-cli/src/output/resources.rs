@@ -1,15 +1,15 @@
 //! How each resource looks in a list and on its own.
 
 use bencher_types::{
-    DateTime, JobStatus,
+    DateTime, JobStatus, Label,
     wire::{
         auth::{AuthAck, AuthUser},
         dimension::{Benchmark, Branch, Measure, Testbed},
         image::Image,
-        job::Job,
+        job::{Job, JobAttempt, Queued},
         organization::Organization,
         project::Project,
-        runner::{Runner, RunnerKeyCreated, RunnerState},
+        runner::{Runner, RunnerKeyCreated, RunnerMode, RunnerState},
         server::{ApiVersion, Console},
         spec::Spec,
     },
@@ -75,6 +75,7 @@ impl Human for Organization {
                 ("slug", Cell::new(&self.slug)),
                 ("created", Cell::new(time(self.created))),
                 ("claimed", maybe_time(self.claimed)),
+                ("tier", Cell::maybe(self.tier)),
             ],
         )
     }
@@ -105,6 +106,8 @@ impl Human for Project {
                 ("organization", Cell::new(self.organization)),
                 ("url", Cell::maybe(self.url.as_ref())),
                 ("visibility", Cell::new(self.visibility.as_str())),
+                ("jobs at once", Cell::maybe(self.max_jobs)),
+                ("longest iteration", Cell::maybe(self.max_timeout.map(|most| format!("{} s", most.get())))),
                 ("created", Cell::new(time(self.created))),
             ],
         )
@@ -121,14 +124,24 @@ fn runner_state(state: Option<RunnerState>) -> Cell {
     Cell { tone, ..Cell::maybe(state.map(RunnerState::as_str)) }
 }
 
+fn runner_mode(mode: Option<RunnerMode>) -> Cell {
+    let tone = match mode {
+        Some(RunnerMode::Quarantined) => Tone::Bad,
+        Some(RunnerMode::Draining | RunnerMode::Locked) => Tone::Busy,
+        Some(RunnerMode::Active) | None => Tone::Plain,
+    };
+    Cell { tone, ..Cell::maybe(mode) }
+}
+
 impl Listed for Runner {
-    const HEAD: &'static [&'static str] = &["SLUG", "NAME", "STATE", "VERSION", "SPECS", "LAST SEEN", "ARCHIVED"];
+    const HEAD: &'static [&'static str] = &["SLUG", "NAME", "STATE", "MODE", "VERSION", "SPECS", "LAST SEEN", "ARCHIVED"];
 
     fn row(&self) -> Vec<Cell> {
         vec![
             Cell::new(&self.slug),
             Cell::new(&self.name),
             runner_state(self.state),
+            runner_mode(self.mode),
             Cell::maybe(self.version.as_ref()),
             Cell::new(self.specs.len()),
             maybe_time(self.last_heartbeat),
@@ -140,6 +153,13 @@ impl Listed for Runner {
 impl Human for Runner {
     fn human(&self, out: Out) -> String {
         let specs: Vec<_> = self.specs.iter().map(ToString::to_string).collect();
+        let scope = self.organizations.as_ref().map_or_else(
+            || "all".to_owned(),
+            |organizations| {
+                let named: Vec<_> = organizations.iter().map(ToString::to_string).collect();
+                if named.is_empty() { "none that is left".to_owned() } else { named.join("\n") }
+            },
+        );
         fields(
             out,
             [
@@ -147,6 +167,12 @@ impl Human for Runner {
                 ("name", Cell::new(&self.name)),
                 ("slug", Cell::new(&self.slug)),
                 ("state", runner_state(self.state)),
+                ("mode", runner_mode(self.mode)),
+                ("reason", Cell::maybe(self.reason.as_ref())),
+                ("since", maybe_time(self.since)),
+                ("failures in a row", Cell::maybe(self.failures)),
+                ("labels", Cell::maybe(self.labels.as_deref().map(labels))),
+                ("organizations", Cell::new(scope)),
                 ("version", Cell::maybe(self.version.as_ref())),
                 ("specs", Cell::new(if specs.is_empty() { "none: it gets no jobs".to_owned() } else { specs.join("\n") })),
                 ("last seen", maybe_time(self.last_heartbeat)),
@@ -249,10 +275,16 @@ impl Human for Job {
         let mut rows = vec![
             ("uuid", Cell::new(self.uuid)),
             ("status", job_status(self.status)),
+            ("failure", Cell::maybe(self.failure)),
             ("message", Cell::maybe(message)),
+            ("what to do", Cell::maybe(self.what_to_do.as_ref())),
+            ("queue", Cell::maybe(self.queue.as_ref().map(place))),
             ("spec", Cell::new(format!("{} ({})", self.spec.name, self.spec.slug))),
             ("runner", Cell::maybe(self.runner)),
             ("attempt", Cell::maybe(self.attempt)),
+            ("attempts", Cell::maybe(self.attempts.as_deref().map(attempts))),
+            ("retries left", Cell::maybe(self.retries)),
+            ("required labels", Cell::maybe(self.required_labels.as_deref().map(labels))),
             ("created", Cell::new(time(self.created))),
             ("claimed", maybe_time(self.claimed)),
             ("started", maybe_time(self.started)),
@@ -264,6 +296,29 @@ impl Human for Job {
         rows.retain(|(_, cell)| cell.text != "-" && !cell.text.is_empty());
         fields(out, rows)
     }
+}
+
+/// Where a job stands in the queue.
+fn place(queue: &Queued) -> String {
+    match queue.position {
+        Some(position) => format!("number {position} of {} that wait", queue.waiting),
+        None => format!("{} jobs wait", queue.waiting),
+    }
+}
+
+/// A line for each time that a job was handed to a runner.
+fn attempts(attempts: &[JobAttempt]) -> String {
+    let line = |attempt: &JobAttempt| {
+        let outcome = attempt.outcome.as_deref().unwrap_or("under way");
+        let class = attempt.failure.map_or_else(String::new, |class| format!(" ({class})"));
+        let message = attempt.message.as_deref().map_or_else(String::new, |message| format!(": {message}"));
+        format!("{} {} on {}{class}{message}", attempt.attempt, outcome, attempt.runner)
+    };
+    attempts.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn labels(labels: &[Label]) -> String {
+    labels.iter().map(Label::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl Listed for Branch {

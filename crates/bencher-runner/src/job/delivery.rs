@@ -3,7 +3,7 @@
 //! This wire is JSON: what is not UTF-8 is replaced here, and only here.
 
 use bencher_types::{
-    JobUuid,
+    JobFailure, JobUuid,
     wire::channel::{FromRunner, IterationOutput},
 };
 
@@ -19,7 +19,8 @@ pub(crate) const METRICS_KEY: &str = "\0bencher";
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
     Completed,
-    Failed(String),
+    /// `None` where it was stored by a runner that did not say.
+    Failed(Option<JobFailure>, String),
     Canceled,
 }
 
@@ -27,7 +28,7 @@ impl End {
     fn message(&self, job: JobUuid, results: Vec<IterationOutput>, warmups: Option<Vec<IterationOutput>>) -> String {
         write(&match self {
             Self::Completed => FromRunner::Completed { job, results, warmups },
-            Self::Failed(error) => FromRunner::Failed { job, results, warmups, error: error.clone() },
+            Self::Failed(failure, error) => FromRunner::Failed { job, results, warmups, error: error.clone(), failure: *failure },
             Self::Canceled => FromRunner::Canceled { job, results, warmups },
         })
     }
@@ -35,8 +36,8 @@ impl End {
     /// The end of a job whose results are too large, as `problem` says. A canceled one stays that: nobody counts on its results.
     fn with(self, problem: String) -> Self {
         match self {
-            Self::Completed => Self::Failed(problem),
-            Self::Failed(error) => Self::Failed(cut(format!("{error}; moreover, {problem}"), MAX_ERROR_LEN)),
+            Self::Completed => Self::Failed(Some(JobFailure::User), problem),
+            Self::Failed(failure, error) => Self::Failed(failure, cut(format!("{error}; moreover, {problem}"), MAX_ERROR_LEN)),
             Self::Canceled => Self::Canceled,
         }
     }
@@ -47,7 +48,9 @@ impl End {
 pub(crate) fn message(job: JobUuid, outcome: JobOutcome, max: usize) -> String {
     let (results, warmups, end) = match outcome {
         JobOutcome::Completed { results, warmups } => (results, warmups, End::Completed),
-        JobOutcome::Failed { results, warmups, error } => (results, warmups, End::Failed(cut(error, MAX_ERROR_LEN))),
+        JobOutcome::Failed { results, warmups, error, failure } => {
+            (results, warmups, End::Failed(Some(failure), cut(error, MAX_ERROR_LEN)))
+        }
         JobOutcome::Canceled { results, warmups } => (results, warmups, End::Canceled),
     };
     let results: Vec<IterationOutput> = results.into_iter().map(on_the_wire).collect();
@@ -77,7 +80,7 @@ pub(crate) fn message(job: JobUuid, outcome: JobOutcome, max: usize) -> String {
 pub(crate) fn cut_down(message: &str) -> Option<String> {
     let (job, results, end) = match serde_json::from_str(message).ok()? {
         FromRunner::Completed { job, results, .. } => (job, results, End::Completed),
-        FromRunner::Failed { job, results, error, .. } => (job, results, End::Failed(error)),
+        FromRunner::Failed { job, results, error, failure, .. } => (job, results, End::Failed(failure, error)),
         FromRunner::Canceled { job, results, .. } => (job, results, End::Canceled),
         FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } => return None,
     };

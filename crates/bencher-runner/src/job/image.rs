@@ -6,11 +6,11 @@ use std::{
 };
 
 use bencher_oci::{
-    CacheLimits, CachedImage, Credentials, DiskSize, Images, IoError, Layout, LayoutError, Platform, PullError, RegistryClient,
-    RegistryError, StoreLimits, TransferLimits, client::http_client, images::ImagesOptions,
+    Blame, CacheLimits, CachedImage, Credentials, DiskSize, Images, IoError, Layout, LayoutError, Platform, PullError,
+    RegistryClient, RegistryError, StoreLimits, TransferLimits, client::http_client, images::ImagesOptions,
 };
 use bencher_types::{
-    ImageRef, Jwt, Secret,
+    ImageRef, JobFailure, Jwt, Secret,
     wire::{job::JobConfig, spec::Sandbox},
 };
 use oci_spec::image::ImageConfiguration;
@@ -52,6 +52,26 @@ pub enum FetchError {
     Timeout(Duration),
     #[error("canceled while the image was fetched")]
     Canceled,
+}
+
+impl FetchError {
+    /// Whose business it is that the image is not there.
+    #[must_use]
+    pub fn failure(&self) -> JobFailure {
+        let blame = match self {
+            Self::Pull(error) => error.blame(),
+            Self::Resolve { source, .. } | Self::Registry(source) => source.blame(),
+            Self::Layout(_) | Self::Host(_) => Blame::Image,
+            // Another runner may have the image already, or a better line.
+            Self::Timeout(_) => Blame::Registry,
+            Self::Canceled => Blame::Canceled,
+        };
+        match blame {
+            Blame::Image => JobFailure::Image,
+            Blame::Registry | Blame::Host => JobFailure::Infrastructure,
+            Blame::Canceled => JobFailure::Canceled,
+        }
+    }
 }
 
 impl From<PullError> for FetchError {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bencher_types::wire::channel::Timings;
+use bencher_types::{JobFailure, wire::channel::Timings};
 use bytes::Bytes;
 
 /// The end of a job.
@@ -13,8 +13,8 @@ pub enum JobOutcome {
         /// What the runs before the first iteration left: for people to look at, never measured.
         warmups: Vec<IterationResult>,
     },
-    /// With what there is of results.
-    Failed { results: Vec<IterationResult>, warmups: Vec<IterationResult>, error: String },
+    /// With what there is of results, and whose business it is.
+    Failed { results: Vec<IterationResult>, warmups: Vec<IterationResult>, error: String, failure: JobFailure },
     /// Stopped as somebody wished, with what there is of results.
     Canceled { results: Vec<IterationResult>, warmups: Vec<IterationResult> },
 }
@@ -52,8 +52,8 @@ impl IterationResult {
 
 impl JobOutcome {
     #[must_use]
-    pub fn failed(error: impl Into<String>) -> Self {
-        Self::Failed { results: Vec::new(), warmups: Vec::new(), error: error.into() }
+    pub fn failed(failure: JobFailure, error: impl Into<String>) -> Self {
+        Self::Failed { results: Vec::new(), warmups: Vec::new(), error: error.into(), failure }
     }
 
     /// Before there was anything to deliver.

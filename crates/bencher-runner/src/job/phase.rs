@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use bencher_types::wire::{
-    channel::{ClaimedJob, Timings},
-    spec::Spec,
+use bencher_types::{
+    JobFailure,
+    wire::{
+        channel::{ClaimedJob, Timings},
+        spec::Spec,
+    },
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -70,7 +73,7 @@ pub(crate) enum Verdict {
     /// All is well.
     GoOn,
     Canceled,
-    Failed(String),
+    Failed(JobFailure, String),
 }
 
 impl Claimed {
@@ -95,9 +98,9 @@ impl Claimed {
         let fetched = images.of_job(&self.job.config, &self.job.oci_token, disk, policy.fetch_timeout, cancel).await;
         let image = fetched.map_err(|error| match error {
             FetchError::Canceled => JobOutcome::canceled(),
-            error => JobOutcome::failed(chain(&error)),
+            error => JobOutcome::failed(error.failure(), chain(&error)),
         })?;
-        Prepared::new(order, image).map_err(|error| JobOutcome::failed(chain(&error)))
+        Prepared::new(order, image).map_err(|error| JobOutcome::failed(JobFailure::Image, chain(&error)))
     }
 }
 
@@ -212,7 +215,7 @@ impl Prepared {
                 let began = verdict != Verdict::Canceled || !outcome.wall.is_zero();
                 (began.then(|| self.result(outcome)), verdict)
             }
-            Err(error) => (None, Verdict::Failed(sandbox_failure(&error))),
+            Err(error) => (None, sandbox_failure(&error)),
         }
     }
 
@@ -220,16 +223,19 @@ impl Prepared {
         match (outcome.ended, outcome.exit) {
             (Ended::Canceled, _) => Verdict::Canceled,
             (Ended::TimedOut, _) => {
-                Verdict::Failed(format!("Benchmark did not finish within {} seconds", self.plan.timeout.as_secs()))
+                let seconds = self.plan.timeout.as_secs();
+                Verdict::Failed(JobFailure::Timeout, format!("Benchmark did not finish within {seconds} seconds"))
             }
             (Ended::Exited, Exit::Code(0)) => Verdict::GoOn,
             (Ended::Exited, _) if self.order.failures == Failures::Allowed => Verdict::GoOn,
             // The words of the v0.6 runner, which clients may look for.
-            (Ended::Exited, Exit::Code(code)) => Verdict::Failed(format!("Benchmark exited with non-zero exit code: {code}")),
+            (Ended::Exited, Exit::Code(code)) => {
+                Verdict::Failed(JobFailure::User, format!("Benchmark exited with non-zero exit code: {code}"))
+            }
             (Ended::Exited, Exit::Signal(signal)) => {
                 let name = nix::sys::signal::Signal::try_from(signal).map_or("unknown", nix::sys::signal::Signal::as_str);
                 let why = if outcome.oom_killed { "; it used more memory than its spec has" } else { "" };
-                Verdict::Failed(format!("Benchmark was killed by signal {signal} ({name}){why}"))
+                Verdict::Failed(JobFailure::User, format!("Benchmark was killed by signal {signal} ({name}){why}"))
             }
         }
     }
@@ -260,7 +266,9 @@ impl Ran {
     pub(crate) fn outcome(self) -> JobOutcome {
         match self.end {
             Verdict::GoOn => JobOutcome::Completed { results: self.results, warmups: self.warmups },
-            Verdict::Failed(error) => JobOutcome::Failed { results: self.results, warmups: self.warmups, error },
+            Verdict::Failed(failure, error) => {
+                JobOutcome::Failed { results: self.results, warmups: self.warmups, error, failure }
+            }
             Verdict::Canceled => JobOutcome::Canceled { results: self.results, warmups: self.warmups },
         }
     }
@@ -269,7 +277,9 @@ impl Ran {
 /// What follows from a warm-up run: a failure says that it was one.
 pub(crate) fn of_warmup(verdict: Verdict, warmup: u32, warmups: u32) -> Verdict {
     match verdict {
-        Verdict::Failed(problem) => Verdict::Failed(format!("warm-up run {warmup} of {warmups} failed: {problem}")),
+        Verdict::Failed(failure, problem) => {
+            Verdict::Failed(failure, format!("warm-up run {warmup} of {warmups} failed: {problem}"))
+        }
         verdict => verdict,
     }
 }
@@ -288,10 +298,13 @@ fn timings(outcome: &IterationOutcome) -> Timings {
     }
 }
 
-fn sandbox_failure(error: &SandboxError) -> String {
+fn sandbox_failure(error: &SandboxError) -> Verdict {
     match error.blame() {
-        Blame::Image => chain(error),
-        Blame::Infrastructure => format!("this runner could not run the benchmark: {}", chain(error)),
+        Blame::Image => Verdict::Failed(JobFailure::Image, chain(error)),
+        Blame::Infrastructure => {
+            let problem = format!("this runner could not run the benchmark: {}", chain(error));
+            Verdict::Failed(JobFailure::Infrastructure, problem)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs a server's jobs on this machine: the phases of a job, one after the other.
 
-use bencher_types::wire::channel::ClaimedJob;
+use bencher_types::{JobFailure, wire::channel::ClaimedJob};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -48,7 +48,7 @@ impl Execute for Worker {
     async fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress) -> JobOutcome {
         let claimed = match Claimed::admit(job, self.abilities) {
             Ok(claimed) => claimed,
-            Err(refusal) => return JobOutcome::failed(chain(&refusal)),
+            Err(refusal) => return JobOutcome::failed(JobFailure::Infrastructure, chain(&refusal)),
         };
         let in_micro_vm = claimed.spec().sandbox.is_some();
         let prepared = match claimed.prepare(&self.images, &self.policy, &cancel).await {
@@ -60,7 +60,7 @@ impl Execute for Worker {
         let ran = match (&self.sandboxes, in_micro_vm) {
             (Sandboxes { micro_vms: Some(sandbox), .. }, true) => prepared.run(sandbox, max_bytes, &cancel, &progress).await,
             (Sandboxes { host: Some(sandbox), .. }, false) => prepared.run(sandbox, max_bytes, &cancel, &progress).await,
-            _ => return JobOutcome::failed("this runner has no sandbox to run the job in"),
+            _ => return JobOutcome::failed(JobFailure::Infrastructure, "this runner has no sandbox to run the job in"),
         };
         ran.outcome()
     }

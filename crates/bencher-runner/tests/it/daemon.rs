@@ -14,7 +14,7 @@ use bencher_runner::{
     notify::Notifier,
 };
 use bencher_types::{
-    JobUuid,
+    JobFailure, JobUuid,
     wire::channel::{ClaimedJob, FromRunner, RunnerMetadata, ToRunner},
 };
 use clap::Parser as _;
@@ -148,10 +148,16 @@ async fn goes_the_whole_way(kind: Kind) {
     assert_eq!(spool_files(data.path()), 0);
     assert_eq!(world.message().await, FromRunner::Running { job: Some(second) });
     assert_eq!(runner.started().await, second);
-    runner.finish(JobOutcome::Failed { results: Vec::new(), warmups: Vec::new(), error: "broken".to_owned() });
+    runner.finish(JobOutcome::failed(JobFailure::User, "broken"));
     assert_eq!(
         world.message().await,
-        FromRunner::Failed { job: second, results: Vec::new(), warmups: None, error: "broken".to_owned() }
+        FromRunner::Failed {
+            job: second,
+            results: Vec::new(),
+            warmups: None,
+            error: "broken".to_owned(),
+            failure: Some(JobFailure::User)
+        }
     );
     assert!(matches!(world.message().await, FromRunner::Ready { .. }));
     runner.stop().await;

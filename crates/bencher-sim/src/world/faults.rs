@@ -8,6 +8,9 @@ use crate::queue::{Queue, RunnerIndex};
 /// Longer than every heartbeat timeout, so that what takes as long is noticed.
 const LONG: Millis = 150_000;
 
+/// How often somebody looks after the runners.
+const LOOK_AFTER: Millis = 60_000;
+
 /// One thing that goes wrong, or that somebody does at a bad moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -34,12 +37,19 @@ pub(super) enum Fault {
     DiskHasRoom(RunnerIndex),
     /// A user cancels a job.
     Cancel,
+    /// A user has a job tried again that failed.
+    Retry,
+    /// An admin keeps jobs from a runner for a while.
+    Lock(RunnerIndex),
+    Unlock(RunnerIndex),
+    /// An admin looks after all runners, from time to time.
+    UnlockAll,
 }
 
 impl<Q: Queue> World<Q> {
     pub(super) fn any_fault(&mut self) -> Fault {
         let runner = self.rng.random_range(0..self.scale.runners);
-        match self.rng.random_range(0..21) {
+        match self.rng.random_range(0..24) {
             0..4 => Fault::Break,
             4..7 => Fault::Silence,
             7 => Fault::Partition,
@@ -52,6 +62,8 @@ impl<Q: Queue> World<Q> {
             17 => Fault::Clock,
             18 => Fault::DiskFills(runner),
             19 => Fault::LoseRunner(runner),
+            20 => Fault::Lock(runner),
+            21 | 22 => Fault::Retry,
             _ => Fault::Cancel,
         }
     }
@@ -101,6 +113,39 @@ impl<Q: Queue> World<Q> {
             }
             Fault::DiskHasRoom(runner) => self.runners[runner].disk_fails = 0,
             Fault::Cancel => self.cancel_any(),
+            Fault::Retry => self.retry_any(),
+            Fault::Lock(runner) => {
+                let now = self.server_time();
+                self.queue.lock(runner, now);
+                self.ledger.locked(runner);
+                self.soon(LONG, Happening::Fault(Fault::Unlock(runner)));
+            }
+            Fault::Unlock(runner) => self.unlock(runner),
+            Fault::UnlockAll => {
+                (0..self.scale.runners).for_each(|runner| self.unlock(runner));
+                // What failed before may add up to a quarantine later.
+                self.enter(self.now + LOOK_AFTER, Happening::Fault(Fault::UnlockAll));
+            }
+        }
+    }
+
+    fn unlock(&mut self, runner: RunnerIndex) {
+        let now = self.server_time();
+        self.queue.unlock(runner, now);
+        self.ledger.unlocked(runner);
+        self.wake();
+    }
+
+    fn retry_any(&mut self) {
+        if self.jobs.is_empty() || !self.server.up || self.server.fails(self.now) {
+            return;
+        }
+        let job = self.jobs[self.rng.random_range(0..self.jobs.len())];
+        let now = self.server_time();
+        if self.queue.retry(job, now) {
+            self.note(|world| format!("job {} is tried again", world.name(job)));
+            self.ledger.retried(job);
+            self.wake();
         }
     }
 

@@ -11,7 +11,7 @@ use bencher_runner::channel::{
     machine::{AckPolicy, Input, Machine, OnShutdown, Output, Parcel, ParcelId, Settings},
 };
 use bencher_types::{
-    JobUuid,
+    JobFailure, JobUuid,
     wire::channel::{ClaimedJob, FromRunner, IterationOutput, ToRunner},
 };
 use rand::Rng as _;
@@ -123,7 +123,7 @@ impl<Q: Queue> World<Q> {
             let known = runner.disk.spool.values().any(|message| subject(message) == Some(job));
             if !known {
                 let parcel = runner.next_parcel(job);
-                runner.disk.spool.insert(parcel.id, failed(job, "the runner was restarted"));
+                runner.disk.spool.insert(parcel.id, failed(job, JobFailure::Infrastructure, "the runner was restarted"));
             }
             runner.disk.in_flight = None;
         }
@@ -244,7 +244,7 @@ impl<Q: Queue> World<Q> {
         let kind = self.rng.random_range(0..10);
         let message = match (run.canceled, kind) {
             (true, 0..=7) => FromRunner::canceled(job),
-            (_, 8) => failed(job, "the benchmark exited with 1"),
+            (_, 8) => failed(job, JobFailure::User, "the benchmark exited with 1"),
             _ => {
                 let stdout = Some(format!("{}/{index}/{number}", self.name(job)));
                 FromRunner::Completed {
@@ -322,7 +322,7 @@ impl<Q: Queue> World<Q> {
                 // Results here are small.
                 Output::CutDown(_) => {}
                 Output::Start(job) => self.start_job(index, &job),
-                Output::Reject { job, problem } => self.ended(index, failed(job, &problem)),
+                Output::Reject { job, problem } => self.ended(index, failed(job, JobFailure::Infrastructure, &problem)),
                 Output::Cancel => self.stop_job(index),
                 Output::Exit => self.kill_runner(index),
             }
@@ -347,7 +347,7 @@ impl<Q: Queue> World<Q> {
     fn start_job(&mut self, index: RunnerIndex, job: &ClaimedJob) {
         let uuid = job.uuid;
         if self.disk_refuses(index) {
-            self.ended(index, failed(uuid, "this runner's disk takes nothing"));
+            self.ended(index, failed(uuid, JobFailure::Infrastructure, "this runner's disk takes nothing"));
             return;
         }
         let runner = &mut self.runners[index];
@@ -407,8 +407,8 @@ fn result(message: &FromRunner) -> Option<String> {
     }
 }
 
-fn failed(job: JobUuid, error: &str) -> FromRunner {
-    FromRunner::Failed { job, results: Vec::new(), warmups: None, error: error.to_owned() }
+fn failed(job: JobUuid, failure: JobFailure, error: &str) -> FromRunner {
+    FromRunner::Failed { job, results: Vec::new(), warmups: None, error: error.to_owned(), failure: Some(failure) }
 }
 
 /// A job as a server hands it out; only its id is ever looked at.

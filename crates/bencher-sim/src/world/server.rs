@@ -125,6 +125,8 @@ impl<Q: Queue> World<Q> {
         if let Some(older) = self.server.hub.insert(runner, connection) {
             self.soon(5, Happening::Nudge(older, Nudge::Close(CloseReason::Replaced)));
         }
+        let now = self.server_time();
+        self.queue.set_online(runner, true, now);
         let session = Session::new(Bounds { heartbeat_timeout: self.server.heartbeat_timeout }, self.server_time());
         self.server.sessions.insert(connection, session);
     }
@@ -199,6 +201,8 @@ impl<Q: Queue> World<Q> {
         let runner = self.connections[connection].runner;
         if self.server.hub.get(&runner) == Some(&connection) {
             self.server.hub.remove(&runner);
+            let now = self.server_time();
+            self.queue.set_online(runner, false, now);
         }
         self.close_at_server(connection);
     }
@@ -221,7 +225,7 @@ impl<Q: Queue> World<Q> {
                     self.lease_taken();
                 }
                 let claim = claim?;
-                return Ok(Some(Input::Claimed(claim.map(|claim| self.handed_out(claim, now)))));
+                return Ok(Some(Input::Claimed(claim.map(|claim| self.handed_out(runner, claim, now)))));
             }
             Output::Resume(named) => {
                 if self.server.fails(self.now) {
@@ -245,10 +249,12 @@ impl<Q: Queue> World<Q> {
             Output::Lost(held, why) => {
                 self.write(|queue| queue.end(held.job, held.attempt, JobEvent::Fail, now))?;
                 self.note(|world| format!("job {} is lost: {why}", world.name(held.job)));
+                self.wake();
             }
             Output::Overrun(held) => {
-                self.write(|queue| queue.end(held.job, held.attempt, JobEvent::Cancel, now))?;
+                // It may be written without anybody hearing of it.
                 self.ledger.stopped(held.job);
+                self.write(|queue| queue.end(held.job, held.attempt, JobEvent::Cancel, now))?;
                 return Ok(Some(Input::Overran(held.job)));
             }
         }
@@ -269,8 +275,9 @@ impl<Q: Queue> World<Q> {
         Ok(result)
     }
 
-    fn handed_out(&mut self, claim: Claim, now: DateTime) -> (Held, Box<ClaimedJob>) {
+    fn handed_out(&mut self, runner: RunnerIndex, claim: Claim, now: DateTime) -> (Held, Box<ClaimedJob>) {
         self.note(|world| format!("job {} is claimed, attempt {}", world.name(claim.job), claim.attempt));
+        self.ledger.claimed(runner);
         self.lease_taken();
         let held = Held { job: claim.job, attempt: claim.attempt, must_end: now.saturating_add(JOB_BOUND) };
         (held, Box::new(ClaimedJob { uuid: claim.job, ..self.server.template.clone() }))
@@ -298,9 +305,13 @@ impl<Q: Queue> World<Q> {
 
     fn finish(&mut self, runner: RunnerIndex, job: JobUuid, terminal: Terminal) -> Result<(), Broken> {
         let now = self.server_time();
+        let mut failure = None;
         let (event, results) = match terminal {
             Terminal::Completed(delivered) => (JobEvent::Complete, Some(delivered.results)),
-            Terminal::Failed(delivered, _) => (JobEvent::Fail, Some(delivered.results)),
+            Terminal::Failed(delivered, _, class) => {
+                failure = class;
+                (JobEvent::Fail, Some(delivered.results))
+            }
             Terminal::Canceled(delivered) => (JobEvent::Cancel, (!delivered.results.is_empty()).then_some(delivered.results)),
         };
         if self.server.fails(self.now) {
@@ -308,7 +319,7 @@ impl<Q: Queue> World<Q> {
         }
         let output = results.map(|results| token(&results));
         if self.queue.wants(runner, job, event) {
-            let ending = Ending { event, output_key: output, message: None };
+            let ending = Ending { event, output_key: output, message: None, failure };
             // Without an answer, nobody knows whether there is something to do now.
             let ended = self.write(|queue| queue.finish(runner, job, &ending, now));
             if ended.is_err() {

@@ -1,12 +1,12 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::{
-    JobEvent::{self, Cancel, Claim, Complete, Fail, FailProcessing, Process, Release, Start},
+    JobEvent::{self, Cancel, Claim, Complete, Fail, FailProcessing, Process, Release, Retry, Start},
     JobStatus::{self, Canceled, Claimed, Completed, Failed, Pending, Processed, Running},
     Transition,
 };
 
-const EVENTS: [JobEvent; 8] = [Claim, Release, Start, Complete, Fail, Cancel, Process, FailProcessing];
+const EVENTS: [JobEvent; 9] = [Claim, Release, Start, Complete, Fail, Retry, Cancel, Process, FailProcessing];
 
 fn check(from: JobStatus, event: JobEvent, expected: &str) {
     let found = match from.apply(event) {
@@ -47,10 +47,21 @@ fn a_result_counts_even_where_the_start_was_lost() {
 }
 
 #[test]
+fn what_a_runner_failed_can_be_tried_again() {
+    check(Claimed, Retry, "to pending");
+    check(Running, Retry, "to pending");
+    check(Failed, Retry, "to pending");
+    check(Pending, Retry, "unchanged");
+    check(Pending, Fail, "cannot apply Fail to a pending job");
+    check(Processed, Retry, "cannot apply Retry to a processed job");
+}
+
+#[test]
 fn canceled_is_final() {
     check(Canceled, Start, "cannot apply Start to a canceled job");
     check(Canceled, Complete, "unchanged");
     check(Canceled, Fail, "unchanged");
+    check(Canceled, Retry, "cannot apply Retry to a canceled job");
 }
 
 #[test]
@@ -81,9 +92,9 @@ fn may_follow(from: JobStatus, to: JobStatus) -> bool {
     match from {
         Pending => matches!(to, Claimed | Completed | Canceled),
         Claimed => matches!(to, Pending | Running | Completed | Failed | Canceled),
-        Running => matches!(to, Completed | Failed | Canceled),
+        Running => matches!(to, Pending | Completed | Failed | Canceled),
         Completed => matches!(to, Processed | Failed),
-        Failed => matches!(to, Completed),
+        Failed => matches!(to, Pending | Completed),
         Processed | Canceled => false,
     }
 }

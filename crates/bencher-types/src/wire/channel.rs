@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use super::{job::JobConfig, spec::Spec};
-use crate::{DateTime, JobUuid, Jwt, Timeout};
+use crate::{DateTime, JobFailure, JobUuid, Jwt, Timeout};
 
 /// Runner to server.
 #[skip_serializing_none]
@@ -39,6 +39,9 @@ pub enum FromRunner {
         results: Vec<IterationOutput>,
         warmups: Option<Vec<IterationOutput>>,
         error: String,
+        /// Whose business the failure is; the server judges by the error where it is not said. Ours.
+        #[serde(default, deserialize_with = "JobFailure::lenient")]
+        failure: Option<JobFailure>,
     },
     /// The runner stopped the job because it was told to; what there is of results comes along.
     Canceled {

@@ -11,7 +11,7 @@ use super::{
     channel::IterationOutput,
     spec::Spec,
 };
-use crate::{DateTime, Digest, ImageRef, JobStatus, JobUuid, ProjectUuid, ReportUuid, RunnerUuid, Timeout};
+use crate::{DateTime, Digest, ImageRef, JobFailure, JobStatus, JobUuid, Label, ProjectUuid, ReportUuid, RunnerUuid, Timeout};
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -34,6 +34,80 @@ pub struct Job {
     pub attempt: Option<u32>,
     /// Why the job waits, failed, or could not be processed, for a person to read.
     pub message: Option<String>,
+    /// Whose business it is that the job has no results.
+    pub failure: Option<JobFailure>,
+    /// What can be done about it.
+    pub what_to_do: Option<String>,
+    /// How often the job is still tried again by itself, where its runner fails.
+    pub retries: Option<u32>,
+    /// What a runner must have to get the job.
+    pub required_labels: Option<Vec<Label>>,
+    /// Where a pending job stands. Only where one job is looked at.
+    pub queue: Option<Queued>,
+    /// Every time that the job was handed to a runner, the first first. Only where one job is looked at.
+    pub attempts: Option<Vec<JobAttempt>>,
+}
+
+/// One time that a job was handed to a runner.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonJobAttempt)]
+pub struct JobAttempt {
+    /// From 1.
+    pub attempt: u32,
+    pub runner: RunnerUuid,
+    pub claimed: DateTime,
+    /// Absent while it is under way.
+    pub ended: Option<DateTime>,
+    /// The status it gave the job, `released` where the runner never received it, `superseded` where a later one was under way.
+    pub outcome: Option<String>,
+    pub failure: Option<JobFailure>,
+    pub message: Option<String>,
+}
+
+/// Where a job stands that waits for a runner.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonJobQueue)]
+pub struct Queued {
+    /// How many jobs of the spec come before it, and itself, if no other job comes; absent where it is far behind.
+    pub position: Option<u32>,
+    /// How many jobs of the spec wait.
+    pub waiting: u32,
+    pub reason: WaitReason,
+}
+
+/// What a job waits for. The job's message says the same in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitReason {
+    /// No runner serves the spec.
+    NoRunner,
+    /// No runner of the spec has the labels that the job requires.
+    Labels,
+    /// The runners that could are for other organizations.
+    Scope,
+    /// The runners that could are drained, locked or quarantined.
+    Closed,
+    /// The runners that could are not connected.
+    Offline,
+    /// As many jobs of the organization run as its tier allows.
+    OrganizationLimit,
+    /// As many jobs of the project run as its owner allows.
+    ProjectLimit,
+    /// Another job from the same address is under way.
+    SourceLimit,
+    /// The runners that could are at work on other jobs.
+    Busy,
+    /// A runner is about to take it.
+    Next,
+}
+
+/// What a job requires of its runner, as it is stored and compared: sorted, each once.
+#[must_use]
+pub fn sorted_labels(labels: &[Label]) -> Vec<Label> {
+    let sorted: std::collections::BTreeSet<&Label> = labels.iter().collect();
+    sorted.into_iter().cloned().collect()
 }
 
 /// What a runner needs to know to run a job.

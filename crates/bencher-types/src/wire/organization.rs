@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::{DateTime, OrganizationUuid, ResourceName, Slug};
+use crate::{DateTime, OrganizationUuid, ResourceName, Slug, Tier};
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -16,6 +16,8 @@ pub struct Organization {
     pub modified: DateTime,
     /// When the first member took the organization over; absent while nobody has.
     pub claimed: Option<DateTime>,
+    /// Its standing in the queue.
+    pub tier: Option<Tier>,
     /// When the organization was deleted. Only admins of the server see deleted ones, and where they ask for them.
     pub deleted: Option<DateTime>,
 }
@@ -35,6 +37,8 @@ pub struct NewOrganization {
 pub struct UpdateOrganization {
     pub name: Option<ResourceName>,
     pub slug: Option<Slug>,
+    /// Admins of the server only.
+    pub tier: Option<Tier>,
 }
 
 /// Body of `POST` on an organization's claim: there is nothing to say.

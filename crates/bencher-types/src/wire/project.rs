@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use url::Url;
 
-use crate::{DateTime, OrganizationUuid, ProjectUuid, ResourceName, Slug};
+use crate::{DateTime, OrganizationUuid, ProjectUuid, ResourceName, Slug, Timeout};
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -19,6 +19,10 @@ pub struct Project {
     pub created: DateTime,
     pub modified: DateTime,
     pub claimed: Option<DateTime>,
+    /// How many of its jobs run at once at most; as its organization may when absent.
+    pub max_jobs: Option<u32>,
+    /// How long one iteration of a job may take at most; as its organization may when absent.
+    pub max_timeout: Option<Timeout>,
     /// When the project was deleted. Only admins of the server see deleted ones, and where they ask for them.
     pub deleted: Option<DateTime>,
 }
@@ -64,7 +68,7 @@ impl std::str::FromStr for Visibility {
     }
 }
 
-/// Body of `PATCH` on a project: what is absent stays, and a `null` URL is removed.
+/// Body of `PATCH` on a project: what is absent stays, and what is `null` is removed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonUpdateProject)]
 pub struct UpdateProject {
@@ -77,4 +81,12 @@ pub struct UpdateProject {
     pub url: Option<Option<Url>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visibility: Option<Visibility>,
+    /// For who manages the project; `null` removes the bound.
+    #[serde(default, with = "serde_with::rust::double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    pub max_jobs: Option<Option<u32>>,
+    /// For who manages the project; `null` removes the bound.
+    #[serde(default, with = "serde_with::rust::double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Timeout>)]
+    pub max_timeout: Option<Option<Timeout>>,
 }

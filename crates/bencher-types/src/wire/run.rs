@@ -9,7 +9,7 @@ use super::{
     adapter::{Adapter, Average, Fold},
     threshold::Model,
 };
-use crate::{DateTime, GitHash, ImageRef, NameId, ReportIdempotencyKey, ResourceId, Timeout};
+use crate::{DateTime, GitHash, ImageRef, Label, NameId, ReportIdempotencyKey, ResourceId, Timeout};
 
 /// The most `entrypoint` or `cmd` arguments of a job.
 pub const MAX_ARGS: usize = 64;
@@ -17,6 +17,10 @@ pub const MAX_ARGS: usize = 64;
 pub const MAX_ENV: usize = 255;
 /// The most files a job may be asked for.
 pub const MAX_FILE_PATHS: usize = 255;
+/// The most labels that a job may require, and that a runner may have.
+pub const MAX_LABELS: usize = 32;
+/// How often a job may be tried again by itself.
+pub const MAX_RETRIES: u32 = 5;
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -114,4 +118,10 @@ pub struct NewRunJob {
     pub reuse_vm: Option<bool>,
     pub allow_failure: Option<bool>,
     pub backdate: Option<DateTime>,
+    /// How often the job is tried again where its runner, and not the benchmark, fails; never when absent. Ours.
+    #[schema(maximum = 5)]
+    pub retries: Option<u32>,
+    /// What a runner must have to get the job, beside the spec. Ours.
+    #[schema(max_items = 32)]
+    pub required_labels: Option<Vec<Label>>,
 }

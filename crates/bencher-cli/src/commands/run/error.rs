@@ -3,7 +3,7 @@
 use std::{fmt, io, process::ExitStatus};
 
 use bencher_analysis::AdapterError;
-use bencher_types::{JobUuid, ReportUuid};
+use bencher_types::{JobFailure, JobUuid, ReportUuid};
 
 use crate::{client::ApiError, exit::Exit};
 
@@ -81,7 +81,7 @@ pub(crate) enum RunError {
     #[error("the server made report {report} without a job")]
     NoJob { report: ReportUuid },
     #[error("job {job} failed: {message}")]
-    JobFailed { project: String, job: JobUuid, message: String },
+    JobFailed { project: String, job: JobUuid, message: String, failure: Option<JobFailure> },
     #[error("job {job} was canceled")]
     JobCanceled { job: JobUuid },
     #[error("job {job} is {state} after {waited_secs} s; it goes on without us")]
@@ -122,6 +122,9 @@ impl RunError {
                 "the workflow needs `permissions: pull-requests: write`; a fork's pull request gets a token that may only read"
                     .to_owned(),
             ),
+            Self::JobFailed { project, job, failure: Some(JobFailure::Infrastructure), .. } => Some(format!(
+                "the benchmark is not to blame: `bencher job retry {project} {job}` runs it again, `--retries` lets jobs do so by themselves"
+            )),
             Self::JobFailed { project, job, .. } => Some(format!("`bencher job logs {project} {job}` prints what it wrote")),
             Self::WaitedTooLong { project, job, .. } => {
                 Some(format!("`bencher job watch {project} {job}` waits on, `bencher job cancel {project} {job}` stops it"))

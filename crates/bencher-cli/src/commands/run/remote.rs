@@ -67,7 +67,7 @@ pub(crate) async fn follow(
         JobStatus::Failed => {
             let message =
                 ended.output.and_then(|output| output.error).or(ended.message).unwrap_or_else(|| "unknown error".into());
-            Err(RunError::JobFailed { project: job.project.clone(), job: job.job, message }.into())
+            Err(RunError::JobFailed { project: job.project.clone(), job: job.job, message, failure: ended.failure }.into())
         }
         JobStatus::Canceled => Err(RunError::JobCanceled { job: job.job }.into()),
         _ => match job.report.or(ended.report) {
@@ -85,13 +85,20 @@ pub(crate) async fn follow(
 
 /// Where a job stands, in a few words.
 pub(crate) fn state(job: &Job) -> String {
+    let place = job.queue.as_ref().and_then(|queue| Some(format!("number {} of {}", queue.position?, queue.waiting)));
     match (job.status, &job.message) {
+        (JobStatus::Pending, Some(message)) if place.is_some() => {
+            format!("pending, {} in the queue: {message}", place.unwrap_or_default())
+        }
         (JobStatus::Pending, None) => format!("pending: waits for a runner of spec {}", job.spec.slug),
         (JobStatus::Claimed, None) => match job.runner {
             Some(runner) => format!("claimed by runner {runner}"),
             None => "claimed by a runner".to_owned(),
         },
         (JobStatus::Completed, None) => "completed: its results are being read".to_owned(),
+        (JobStatus::Failed, Some(message)) if job.failure.is_some() => {
+            format!("failed ({}): {message}", job.failure.map_or_else(String::new, |class| class.to_string()))
+        }
         (status, Some(message)) => format!("{status}: {message}"),
         (status, None) => status.to_string(),
     }

@@ -140,6 +140,8 @@ fn new_job(args: &Run, backdate: Option<DateTime>) -> Option<NewRunJob> {
         file_size: (!args.file_size.is_empty()).then_some(true),
         iter: Some(args.iter),
         warmup_runs: (args.warmup > 0).then_some(args.warmup),
+        retries: args.remote.retries.filter(|retries| *retries > 0),
+        required_labels: (!args.remote.require_label.is_empty()).then(|| args.remote.require_label.clone()),
         reuse_vm: remote.reuse_vm.then_some(true),
         allow_failure: args.allow_failure.then_some(true),
         backdate,

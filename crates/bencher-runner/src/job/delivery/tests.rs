@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use bencher_types::{
-    JobUuid,
+    JobFailure, JobUuid,
     wire::channel::{FromRunner, Timings},
 };
 use bytes::Bytes;
@@ -88,8 +88,12 @@ fn a_result_larger_than_the_message_fails_the_job_and_says_both_sizes() {
 
 #[test]
 fn a_failure_that_is_too_large_keeps_its_own_reason_first() {
-    let outcome =
-        JobOutcome::Failed { results: vec![printed(vec![b'x'; 100_000])], warmups: Vec::new(), error: "exit code 7".to_owned() };
+    let outcome = JobOutcome::Failed {
+        results: vec![printed(vec![b'x'; 100_000])],
+        warmups: Vec::new(),
+        error: "exit code 7".to_owned(),
+        failure: JobFailure::User,
+    };
     let FromRunner::Failed { error, .. } = parse(&message(JobUuid::random(), outcome, MIN_MESSAGE_SIZE)) else {
         panic!("it is failed")
     };
@@ -142,7 +146,7 @@ proptest! {
             .collect();
         let warmups = warmups.into_iter().map(|bytes| printed(vec![1_u8; bytes])).collect();
         let outcome = match error {
-            Some(error) => JobOutcome::Failed { results, warmups, error: error.repeat(error_times) },
+            Some(error) => JobOutcome::Failed { results, warmups, error: error.repeat(error_times), failure: JobFailure::User },
             None if canceled => JobOutcome::Canceled { results, warmups },
             None => JobOutcome::Completed { results, warmups },
         };

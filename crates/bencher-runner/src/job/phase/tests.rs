@@ -227,7 +227,7 @@ async fn warm_up_runs_come_first_and_do_not_count() {
 async fn a_failing_warm_up_run_fails_the_job_and_says_that_it_was_one() {
     let failing = || Script::new([Ok(ended(Exit::Code(0), "")), Ok(ended(Exit::Code(3), "oh"))]);
     let outcome = run(warmed_up(2, 1, Failures::Fatal, Measures::default()), &failing()).await;
-    let JobOutcome::Failed { results, warmups, error } = outcome else { panic!("{outcome:?} is no failure") };
+    let JobOutcome::Failed { results, warmups, error, .. } = outcome else { panic!("{outcome:?} is no failure") };
     assert_eq!(error, "warm-up run 2 of 2 failed: Benchmark exited with non-zero exit code: 3");
     assert!(results.is_empty() && warmups[1].stdout == "oh", "{warmups:?}");
     // Where failures are allowed, a warm-up run may fail as well.

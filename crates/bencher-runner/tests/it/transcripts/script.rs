@@ -99,7 +99,7 @@ impl Play {
             "prints" => self.runner(at).finish(printed(rest)),
             "fails" => {
                 let error = rest.to_owned();
-                self.runner(at).finish(JobOutcome::Failed { results: Vec::new(), warmups: Vec::new(), error });
+                self.runner(at).finish(JobOutcome::failed(bencher_types::JobFailure::User, error));
             }
             "spooled" => assert_eq!(spool_files(self.data.path()).to_string(), rest, "{at}"),
             "stop" => self.runner(at).stop().await,

@@ -1,0 +1,374 @@
+//! Giving a runner its next job: what could be given, from the tables; which one it is, `schedule` says.
+//!
+//! Jobs wait in lanes, one for each spec, project and set of required labels, and only the head of a lane can be next. So a claim
+//! costs as much as projects wait, however many jobs they have. Claims follow each other: SQLite has one writer, and in PostgreSQL a
+//! claim holds a lock from its look at the queue to its end, so that no two of them count the same jobs in flight.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use bencher_types::{
+    DateTime, JobStatus, RunnerUuid, Tier,
+    wire::runner::{RunnerMode, RunnerState},
+};
+
+use super::{
+    Id, Micros, Queries, Store, StoreError, Text, Tx, postgres,
+    queue::{self, Claimed, QueuedJob},
+    spec::SpecRow,
+};
+use crate::{
+    limits,
+    schedule::{self, Candidate, Rules, Share},
+    values,
+};
+
+/// What a claim goes by.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// How long the runner may be silent.
+    pub lease: Duration,
+    pub rules: Rules,
+}
+
+impl From<Duration> for Terms {
+    /// With the rules of an installation whose admin has set none.
+    fn from(lease: Duration) -> Self {
+        Self { lease, rules: Rules::default() }
+    }
+}
+
+/// Whether it is worth a runner's while to claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Prospect {
+    /// The runner still holds a job, which it gives up by asking for another one.
+    pub holds: i64,
+    /// A job of one of its specs waits; maybe not for this runner.
+    pub waits: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct AskerRow {
+    uuid: Text<RunnerUuid>,
+    labels: String,
+    mode: Text<RunnerMode>,
+    failures: i64,
+    scoped: i64,
+    archived: Option<Micros>,
+}
+
+/// A job that is next of its lane, with what is known of who it is for.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct HeadRow {
+    pub(super) id: i64,
+    pub(super) project_id: i64,
+    pub(super) organization_id: i64,
+    pub(super) labels: String,
+    priority: i64,
+    queued: Micros,
+    front: Option<Micros>,
+    avoids: Option<i64>,
+    pub(super) tier: Text<Tier>,
+    pub(super) max_jobs: Option<i64>,
+    organization_served: i64,
+    project_served: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct InFlightRow {
+    project_id: i64,
+    organization_id: i64,
+    count: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct RunnerOfSpec {
+    id: i64,
+    labels: String,
+    scoped: i64,
+}
+
+/// How many jobs are in flight, by whose they are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct InFlight {
+    organizations: HashMap<i64, i64>,
+    projects: HashMap<i64, i64>,
+}
+
+impl Store {
+    /// Whether it is worth a runner's while to claim. Takes no lock, so that many runners may look when one job comes.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn prospect(&self, runner_id: i64) -> Result<Prospect, StoreError> {
+        let sql = "SELECT CASE WHEN EXISTS (SELECT held.id FROM job AS held WHERE held.runner_id = $1 AND held.status IN (1, 2)) \
+                   THEN CAST(1 AS BIGINT) ELSE 0 END AS holds, \
+                   CASE WHEN EXISTS (SELECT waiting.id FROM runner_spec JOIN job AS waiting \
+                     ON waiting.spec_id = runner_spec.spec_id AND waiting.status = 0 WHERE runner_spec.runner_id = $1) \
+                   THEN CAST(1 AS BIGINT) ELSE 0 END AS waits";
+        self.read().await?.one(sql, values![runner_id]).await
+    }
+
+    /// Gives a runner its next job, if there is one.
+    ///
+    /// Of the jobs that count for their source, at most one per source is in flight.
+    ///
+    /// What the runner still held it has given up by asking: those jobs fail, or go back where they were never begun.
+    ///
+    /// A runner that failed too many jobs in a row is quarantined here, at the moment when that matters.
+    ///
+    /// # Errors
+    /// The database failed; nothing was claimed.
+    pub async fn claim_job(
+        &self,
+        runner_id: i64,
+        terms: impl Into<Terms> + Send,
+        now: DateTime,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let terms = terms.into();
+        for _ in 0..limits::MAX_CLAIM_CONFLICTS {
+            match self.claim_next(runner_id, &terms, now).await {
+                // The job was canceled, or its late result arrived, between the look at it and the claim.
+                Err(Conflict::Moved) => {}
+                Err(Conflict::Store(error)) => return Err(error),
+                Ok(claimed) => return Ok(claimed),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn claim_next(&self, runner_id: i64, terms: &Terms, now: DateTime) -> Result<Option<Claimed>, Conflict> {
+        let mut tx = self.begin().await?;
+        if matches!(tx, Tx::Postgres(_)) {
+            tx.execute(postgres::CLAIM_LOCK, values![]).await?;
+        }
+        queue::fail_held(&mut tx, runner_id, now).await?;
+        let asker = asker(&mut tx, runner_id, &terms.rules, now).await?;
+        let chosen = match asker {
+            Some(asker) => choose(&mut tx, runner_id, &asker, &terms.rules, now).await?,
+            None => None,
+        };
+        let Some(chosen) = chosen else {
+            tx.commit().await?;
+            return Ok(None);
+        };
+        let sql = format!(
+            "UPDATE job SET status = $3, runner_id = $1, attempt = attempt + 1, lease_expires = $4, claimed = $2, modified = $2 \
+             WHERE id = $5 AND status = 0 RETURNING {}",
+            QueuedJob::COLUMNS
+        );
+        let claim = values![runner_id, now, JobStatus::Claimed, now.saturating_add(terms.lease), chosen.id];
+        let Some(job) = tx.optional::<QueuedJob>(sql, claim).await? else { return Err(Conflict::Moved) };
+        let sql = "INSERT INTO job_attempt (job_id, attempt, runner_id, claimed) VALUES ($1, $2, $3, $4) RETURNING id";
+        let turn: Id = tx.one(sql, values![job.id, job.attempt, runner_id, now]).await?;
+        // What was put ahead of the queue had its turn before.
+        if chosen.front.is_none() {
+            for (table, column, id) in [
+                ("organization_turn", "organization_id", chosen.organization_id),
+                ("project_turn", "project_id", chosen.project_id),
+            ] {
+                let sql = format!(
+                    "INSERT INTO {table} ({column}, served) VALUES ($1, $2) ON CONFLICT ({column}) DO UPDATE SET served = $2"
+                );
+                tx.execute(sql, values![id, turn.id]).await?;
+            }
+        }
+        let spec: SpecRow = tx.one("SELECT * FROM spec WHERE id = $1", values![job.spec_id]).await?;
+        tx.commit().await?;
+        Ok(Some(Claimed { job, spec: spec.try_into()? }))
+    }
+}
+
+/// Why a claim has to begin anew.
+enum Conflict {
+    Moved,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Conflict {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // Another job of the same source was claimed at this moment. It is seen now.
+            StoreError::Unique { .. } => Self::Moved,
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// The runner that asks, where it may be given jobs.
+async fn asker(tx: &mut Tx, runner_id: i64, rules: &Rules, now: DateTime) -> Result<Option<AskerRow>, StoreError> {
+    let sql = "SELECT uuid, labels, mode, failures, scoped, archived FROM runner WHERE id = $1";
+    let Some(row) = tx.optional::<AskerRow>(sql, values![runner_id]).await? else { return Ok(None) };
+    if row.mode.0 != RunnerMode::Active || row.archived.is_some() {
+        return Ok(None);
+    }
+    if rules.quarantine_after.is_some_and(|bound| row.failures >= i64::from(bound)) {
+        let why = format!("{} jobs in a row failed on it that were not to blame", row.failures);
+        let sql = "UPDATE runner SET mode = $2, mode_reason = $3, mode_since = $4, modified = $4 WHERE id = $1";
+        tx.execute(sql, values![runner_id, RunnerMode::Quarantined.as_str(), why.as_str(), now]).await?;
+        tracing::error!(runner.uuid = %row.uuid.0, why, "quarantined a runner; see its log, then `bencher runner unlock`");
+        return Ok(None);
+    }
+    Ok(Some(row))
+}
+
+/// The job that this runner gets.
+async fn choose(
+    tx: &mut Tx,
+    runner_id: i64,
+    asker: &AskerRow,
+    rules: &Rules,
+    now: DateTime,
+) -> Result<Option<HeadRow>, StoreError> {
+    let specs: Vec<Id> = tx.all("SELECT spec_id AS id FROM runner_spec WHERE runner_id = $1", values![runner_id]).await?;
+    let scope = scope(tx, runner_id, asker.scoped).await?;
+    let mut heads = Vec::new();
+    for spec in specs {
+        for head in self::heads(tx, spec.id).await? {
+            let fits = has_labels(&asker.labels, &head.labels) && in_scope(scope.as_ref(), head.organization_id);
+            if fits && !leaves_to_another(tx, &head, spec.id, runner_id, rules, now).await? {
+                heads.push(head);
+            }
+        }
+    }
+    if heads.is_empty() {
+        return Ok(None);
+    }
+    let in_flight = in_flight(tx).await?;
+    let candidates: Vec<Candidate> = heads.iter().map(|head| head.candidate(&in_flight, rules)).collect();
+    let chosen = schedule::choose(&candidates, rules, now);
+    Ok(chosen.map(|index| heads.swap_remove(index)))
+}
+
+impl HeadRow {
+    pub(super) fn candidate(&self, in_flight: &InFlight, rules: &Rules) -> Candidate {
+        Candidate {
+            job: self.id,
+            queued: self.queued.0,
+            front: self.front.map(|front| front.0),
+            priority: self.priority,
+            organization: Share {
+                id: self.organization_id,
+                in_flight: in_flight.of_organization(self.organization_id),
+                served: self.organization_served,
+                max_jobs: rules.max_jobs.get(&self.tier.0).copied().map(i64::from),
+            },
+            project: Share {
+                id: self.project_id,
+                in_flight: in_flight.of_project(self.project_id),
+                served: self.project_served,
+                max_jobs: self.max_jobs,
+            },
+        }
+    }
+}
+
+impl InFlight {
+    pub(super) fn of_organization(&self, id: i64) -> i64 {
+        self.organizations.get(&id).copied().unwrap_or_default()
+    }
+
+    pub(super) fn of_project(&self, id: i64) -> i64 {
+        self.projects.get(&id).copied().unwrap_or_default()
+    }
+}
+
+/// The head of each lane of a spec, and every job that was put ahead of the queue.
+pub(super) async fn heads(conn: &mut impl Queries, spec: i64) -> Result<Vec<HeadRow>, StoreError> {
+    // From one lane to the next by a look into the index. Where the first of a lane waits for another job of its source, the first
+    // that does not is its head.
+    let lanes = "WITH RECURSIVE lane (id) AS (\
+           SELECT (SELECT first.id FROM job AS first WHERE first.spec_id = $1 AND first.status = 0 AND first.front IS NULL \
+             ORDER BY first.front, first.project_id, first.labels, first.queued, first.id LIMIT 1) \
+           UNION ALL \
+           SELECT COALESCE(\
+             (SELECT next.id FROM job AS next WHERE next.spec_id = $1 AND next.status = 0 AND next.front IS NULL \
+               AND next.project_id = job.project_id AND next.labels > job.labels \
+               ORDER BY next.front, next.labels, next.queued, next.id LIMIT 1), \
+             (SELECT next.id FROM job AS next WHERE next.spec_id = $1 AND next.status = 0 AND next.front IS NULL \
+               AND next.project_id > job.project_id \
+               ORDER BY next.front, next.project_id, next.labels, next.queued, next.id LIMIT 1)) \
+           FROM lane JOIN job ON job.id = lane.id) \
+         SELECT CASE WHEN job.source IS NULL THEN job.id ELSE (\
+             SELECT free.id FROM job AS free WHERE free.spec_id = $1 AND free.status = 0 AND free.front IS NULL \
+             AND free.project_id = job.project_id AND free.labels = job.labels \
+             AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = free.source AND busy.status IN (1, 2)) \
+             ORDER BY free.front, free.queued, free.id LIMIT 1) END AS id \
+         FROM lane JOIN job ON job.id = lane.id";
+    let ahead = "SELECT ahead.id FROM job AS ahead WHERE ahead.spec_id = $1 AND ahead.status = 0 AND ahead.front IS NOT NULL \
+         AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = ahead.source AND busy.status IN (1, 2))";
+    let mut heads = Vec::new();
+    for chosen in [ahead, lanes] {
+        let sql = format!(
+            "SELECT head.id, head.project_id, project.organization_id, head.labels, head.priority, head.queued, head.front, \
+             head.avoids, organization.tier, project.max_jobs, \
+             COALESCE(organization_turn.served, 0) AS organization_served, COALESCE(project_turn.served, 0) AS project_served \
+             FROM ({chosen}) AS chosen JOIN job AS head ON head.id = chosen.id JOIN project ON project.id = head.project_id \
+             JOIN organization ON organization.id = project.organization_id \
+             LEFT JOIN organization_turn ON organization_turn.organization_id = organization.id \
+             LEFT JOIN project_turn ON project_turn.project_id = project.id"
+        );
+        heads.extend(conn.all::<HeadRow>(sql, values![spec]).await?);
+    }
+    Ok(heads)
+}
+
+/// How many jobs are in flight.
+pub(super) async fn in_flight(conn: &mut impl Queries) -> Result<InFlight, StoreError> {
+    let sql = "SELECT busy.project_id, project.organization_id, busy.count FROM \
+               (SELECT project_id, COUNT(*) AS count FROM job WHERE status IN (1, 2) GROUP BY project_id) AS busy \
+               JOIN project ON project.id = busy.project_id";
+    let mut in_flight = InFlight::default();
+    for row in conn.all::<InFlightRow>(sql.to_owned(), values![]).await? {
+        *in_flight.organizations.entry(row.organization_id).or_default() += row.count;
+        *in_flight.projects.entry(row.project_id).or_default() += row.count;
+    }
+    Ok(in_flight)
+}
+
+/// Whether a job that this runner failed is left to another one, for a while.
+async fn leaves_to_another(
+    tx: &mut Tx,
+    head: &HeadRow,
+    spec: i64,
+    runner_id: i64,
+    rules: &Rules,
+    now: DateTime,
+) -> Result<bool, StoreError> {
+    let waits = head.front.is_some_and(|front| now < front.0.saturating_add(rules.other_runner_wait));
+    if head.avoids != Some(runner_id) || !waits {
+        return Ok(false);
+    }
+    let sql = "SELECT runner.id, runner.labels, runner.scoped FROM runner JOIN runner_spec ON runner_spec.runner_id = runner.id \
+               WHERE runner_spec.spec_id = $1 AND runner.id <> $2 AND runner.archived IS NULL AND runner.mode = $3 \
+               AND runner.state <> $4 ORDER BY runner.id";
+    let values = values![spec, runner_id, RunnerMode::Active.as_str(), RunnerState::Offline.as_str()];
+    for other in tx.all::<RunnerOfSpec>(sql, values).await? {
+        let scope = scope(tx, other.id, other.scoped).await?;
+        if has_labels(&other.labels, &head.labels) && in_scope(scope.as_ref(), head.organization_id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The organizations that a runner is for; `None` for all.
+async fn scope(tx: &mut Tx, runner_id: i64, scoped: i64) -> Result<Option<BTreeSet<i64>>, StoreError> {
+    if scoped == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT organization_id AS id FROM runner_organization WHERE runner_id = $1";
+    let organizations: Vec<Id> = tx.all(sql, values![runner_id]).await?;
+    Ok(Some(organizations.into_iter().map(|row| row.id).collect()))
+}
+
+fn in_scope(scope: Option<&BTreeSet<i64>>, organization: i64) -> bool {
+    scope.is_none_or(|scope| scope.contains(&organization))
+}
+
+/// Whether the labels of a runner have all that a job requires; both as they are stored.
+pub(super) fn has_labels(of_runner: &str, required: &str) -> bool {
+    required.is_empty() || required.split(',').all(|label| of_runner.split(',').any(|own| own == label))
+}

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod channel;
 pub mod dimension;
 pub mod error;
+pub mod event;
 pub mod image;
 pub mod job;
 pub mod key;

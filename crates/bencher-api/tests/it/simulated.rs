@@ -148,7 +148,7 @@ impl Queue for Database<'_> {
 
 /// The same worlds with the model and with the database: what happens in them, line by line.
 async fn compare(backend: Backend, seeds: std::ops::Range<u64>) {
-    let Some(server) = TestServer::start_on(backend).await else { return };
+    let Some(server) = TestServer::start_at_rest(backend).await else { return };
     let ada = server.sign_up("Ada").await;
     server.project(&ada, "Shop", "public").await;
     server.spec(&ada, "Small", true).await;

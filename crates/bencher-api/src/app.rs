@@ -6,14 +6,17 @@ use bencher_types::ServerUuid;
 
 use object_store::ObjectStore;
 use tokio::{sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     blobs::{self, Blobs, Commit},
     chain::chain,
+    bus::{self, Bus},
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
     deletion,
+    event::Streams,
     mail::{MailError, Mailer},
     process, queue,
     rate::{self, Rates},
@@ -34,6 +37,11 @@ pub struct App {
     /// Uploads to the registry that are under way.
     pub uploads: Uploads,
     pub hub: Hub,
+    pub bus: Bus,
+    /// Who follows events.
+    pub streams: Streams,
+    /// The server stops: what would go on for ever ends.
+    pub stopping: CancellationToken,
     /// A job was claimed: its lease has to be watched.
     pub lease_taken: Notify,
     /// Results wait to be turned into metrics.
@@ -96,6 +104,7 @@ impl App {
         let Blobs { store: blobs, commit } = blobs::open(&config).map_err(StartError::Blobs)?;
         let uploads = open_uploads(config.blob_folder(), commit)?;
         let store = Store::open(&location).await.map_err(StartError::Store)?;
+        let rates = if store.is_shared() { rates.shared() } else { rates };
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
         let sealer = Sealer::new(&config.security.secret_key);
         let tokens = Tokens::new(&config.security.secret_key, config.issuer());
@@ -106,6 +115,9 @@ impl App {
             blobs,
             uploads,
             hub: Hub::default(),
+            bus: Bus::default(),
+            streams: Streams::default(),
+            stopping: CancellationToken::new(),
             lease_taken: Notify::new(),
             results_arrived: Notify::new(),
             mail,
@@ -154,12 +166,20 @@ impl App {
     /// # Errors
     /// The database failed.
     pub async fn start_background(self: &Arc<Self>) -> Result<Background, StoreError> {
+        let bell = bus::begin(self).await?;
         // Nobody listened to the runners meanwhile: they get their time again.
         let in_flight = self.store.extend_leases(self.config.heartbeat_timeout(), self.clock.now()).await?;
         if in_flight > 0 {
             tracing::info!(jobs = in_flight, "waiting for the runners of jobs in flight");
         }
         let mut tasks = JoinSet::new();
+        tasks.spawn(bus::listen(self.clone(), bell));
+        tasks.spawn(bus::follow(self.clone()));
+        tasks.spawn(bus::keep_swept(self.clone()));
+        if self.store.is_shared() {
+            tasks.spawn(bus::tell(self.clone()));
+            tasks.spawn(bus::take_over_results(self.clone()));
+        }
         tasks.spawn(queue::watch_leases(self.clone()));
         tasks.spawn(process::process_results(self.clone()));
         tasks.spawn(registry::upload::upkeep(self.clone()));

@@ -86,6 +86,11 @@ impl ApiError {
         Self::new(StatusCode::URI_TOO_LONG, detail)
     }
 
+    /// 429: there is too much of something; worth another try after so long.
+    pub fn too_many(detail: impl Into<String>, retry_after: std::time::Duration) -> Self {
+        Self { retry_after: Some(retry_after.as_secs()), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+    }
+
     /// 503: the answer took too long.
     pub fn overdue(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)

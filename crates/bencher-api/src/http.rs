@@ -12,6 +12,7 @@ pub mod channel;
 pub mod compare;
 pub mod deletion;
 pub mod dimension;
+pub mod events;
 pub mod extract;
 pub mod images;
 pub mod invitations;
@@ -41,10 +42,9 @@ pub mod usage;
 pub mod users;
 mod visit;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -87,6 +87,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(plots::routes())
         .merge(alerts::routes())
         .merge(jobs::routes())
+        .merge(events::routes())
         .merge(images::routes())
 }
 
@@ -116,17 +117,23 @@ pub fn service(
     tower::util::MapRequestLayer::new(move |request| request::prepare(request, &app.config.server)).layer(router)
 }
 
-/// Serves until `shutdown` resolves, then finishes the requests at hand. HTTPS where the configuration names a certificate.
+/// Serves until `shutdown` resolves. Then no more connections are accepted, streams of events end, the requests at hand are finished, and
+/// the runners' connections are closed one after the other, so that other servers on the same database do not get them all at once.
+/// HTTPS where the configuration names a certificate.
 pub async fn serve(listener: tokio::net::TcpListener, app: AppState, shutdown: impl Future<Output = ()>) {
-    let stop = CancellationToken::new();
+    let stop = &app.stopping;
+    let spread = if app.store.is_shared() { limits::SOCKET_CLOSE_SPREAD } else { Duration::ZERO };
     let stopping = async {
         shutdown.await;
-        app.hub.shut_down();
         stop.cancel();
+        app.hub.shut_down(spread).await;
+    };
+    let overdue = async {
+        stop.cancelled().await;
         tokio::time::sleep(limits::SHUTDOWN_TIMEOUT).await;
     };
     tokio::select! {
-        () = serve::serve(listener, &app, service(app.clone()), stop.clone()) => {}
-        () = stopping => tracing::warn!("requests that took too long were cut off"),
+        _ = async { tokio::join!(serve::serve(listener, &app, service(app.clone()), stop.clone()), stopping) } => {}
+        () = overdue => tracing::warn!("requests that took too long were cut off"),
     }
 }

@@ -222,6 +222,12 @@ pub const MAX_RATE_KEYS: usize = 100_000;
 pub const SHARED_RATE_KEYS: u64 = 1 << 14;
 /// How many are charged between two looks at the number of keys, which takes a while.
 pub const RATE_CHECKS_PER_COUNT: u32 = 256;
+/// How often servers on the same database tell each other what they counted.
+pub const RATE_EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
+/// Subjects of which others are told per exchange; more than this come from nobody in particular.
+pub const MAX_RATES_EXCHANGED: usize = 2048;
+/// Bytes of one text that tells of them, up to its last entry. PostgreSQL takes less than 8000 in all.
+pub const MAX_RATES_TEXT_BYTES: usize = 7500;
 /// How often the buckets of the idle are thrown away.
 pub const RATE_SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -258,3 +264,36 @@ pub const TLS_RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 pub const TLS_EXPIRY_WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// How long browsers that were here are to use HTTPS only, in seconds: a year, as is usual.
 pub const HSTS_MAX_AGE_SECS: u32 = 31_536_000;
+
+/// How long what changed is kept for those whose stream of events broke: as long as a machine sleeps over lunch.
+pub const EVENT_AGE: Duration = Duration::from_secs(60 * 60);
+/// How often what is older is removed.
+pub const EVENT_SWEEP_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// Changes that are read or removed at a time.
+pub const EVENT_BATCH: u32 = 1000;
+/// Changes that a stream may be behind before it reads them from the database again. About 100 bytes each, once for all streams.
+pub const EVENTS_IN_MEMORY: usize = 4096;
+/// How often a stream of events says that it lives. Proxies close connections after 30 to 60 seconds of silence.
+pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a stream of events may last before its client has to come again, and who it is and what it may see is looked at anew.
+pub const EVENT_STREAM_AGE: Duration = Duration::from_secs(15 * 60);
+/// When clients are asked to come again after a stream of events has ended.
+pub const EVENT_RETRY: Duration = Duration::from_secs(1);
+/// Within which time clients are asked to come again where the server stops: not all at once.
+pub const EVENT_RETRY_SPREAD: Duration = Duration::from_secs(5);
+/// Streams of events at once of one user, project key or address. A browser has six connections to a server.
+pub const EVENT_STREAMS_EACH: usize = 32;
+/// When clients that have too many streams may try again.
+pub const EVENT_STREAM_RETRY: Duration = Duration::from_secs(10);
+/// Streams of events at once of all.
+pub const EVENT_STREAMS: usize = 2000;
+/// After how much silence the connection that tells of events is tried.
+pub const BELL_PROBE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long to wait after the log of events could not be read, or not be listened to.
+pub const BUS_RETRY: Duration = Duration::from_secs(1);
+/// How long results that arrived may wait for the server that took them in before another one looks whether they still do.
+pub const PROCESS_TAKEOVER: Duration = Duration::from_secs(15);
+/// Over which time a server that stops closes the connections of its runners, so that the others do not get them all at once.
+pub const SOCKET_CLOSE_SPREAD: Duration = Duration::from_secs(10);
+/// How many connections are closed per second where there are few of them.
+pub const SOCKET_CLOSES_PER_SECOND: u32 = 100;

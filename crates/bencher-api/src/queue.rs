@@ -297,7 +297,6 @@ async fn expire_leases(app: &App) -> Result<Option<DateTime>, StoreError> {
     for expired in app.store.expired_leases(now).await? {
         if app.store.release_job(expired.job, expired.attempt, now).await? {
             tracing::warn!(job.uuid = %expired.job, "a job that was handed out but never begun went back to the queue");
-            app.hub.wake();
             continue;
         }
         let message = "the runner was not heard of for too long: it or its connection is down";

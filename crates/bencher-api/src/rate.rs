@@ -4,6 +4,7 @@
 //! refilled with 64 per minute: a burst is fine, and after it one comes free each second or so.
 
 mod buckets;
+mod exchange;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -11,7 +12,10 @@ use bencher_types::{Email, ProjectUuid, RunnerUuid, UserUuid};
 use governor::clock::DefaultClock;
 use sha2::{Digest as _, Sha256};
 
-use self::buckets::{Buckets, PerWindow};
+use self::{
+    buckets::{Buckets, PerWindow},
+    exchange::Exchange,
+};
 use crate::{
     config::rate_limiting::{PublicRates, Rate, RateLimiting, UserRates},
     limits,
@@ -109,11 +113,13 @@ impl Limited {
     }
 }
 
-/// The rates of everybody. One per server; replicas count each for itself.
+/// The rates of everybody. One per server. Several servers on one database tell each other now and then what they counted.
 #[derive(Debug)]
 pub struct Rates {
     /// `None` where nothing is limited.
     tables: Option<Box<Tables>>,
+    /// `None` where there are no other servers.
+    exchange: Option<Exchange>,
 }
 
 #[derive(Debug)]
@@ -152,7 +158,7 @@ impl Rates {
     #[must_use]
     pub fn new(config: &RateLimiting) -> Self {
         if config.enabled == Some(false) {
-            return Self { tables: None };
+            return Self { tables: None, exchange: None };
         }
         let PublicRates { requests, attempts, runs } = config.public.unwrap_or_default();
         let address = Public {
@@ -175,7 +181,14 @@ impl Rates {
             runs: buckets(project.runs, limits::PROJECT_RUNS),
         };
         let runner = buckets(config.runner.unwrap_or_default().requests, limits::RUNNER_CONNECTS);
-        Self { tables: Some(Box::new(Tables { address, user, project, runner })) }
+        Self { tables: Some(Box::new(Tables { address, user, project, runner })), exchange: None }
+    }
+
+    /// The same, where there may be other servers to tell.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        let exchange = self.tables.is_some().then(Exchange::default);
+        Self { exchange, ..self }
     }
 
     /// Counts one, if it is not too early for it. What nobody limits for this subject is allowed.
@@ -183,8 +196,32 @@ impl Rates {
     /// # Errors
     /// It comes too early, and was not counted.
     pub fn charge(&self, subject: Subject<'_>, counter: Counter) -> Result<(), Limited> {
-        let Some(buckets) = self.tables.as_deref().and_then(|tables| tables.of(subject, counter)) else { return Ok(()) };
-        buckets.charge(subject.key()).map_err(|retry_after| Limited { subject: subject.as_str(), counter, retry_after })
+        let Some(tables) = self.tables.as_deref() else { return Ok(()) };
+        let Some(buckets) = tables.of(subject, counter) else { return Ok(()) };
+        let key = subject.key();
+        buckets.charge(key).map_err(|retry_after| Limited { subject: subject.as_str(), counter, retry_after })?;
+        if let Some(exchange) = &self.exchange
+            && let Some(number) = tables.all().iter().position(|other| std::ptr::eq(*other, buckets))
+        {
+            exchange.note(number, key);
+        }
+        Ok(())
+    }
+
+    /// What was counted here since the last time, for the other servers; as many texts as it takes.
+    #[must_use]
+    pub fn take_for_others(&self) -> Vec<String> {
+        self.exchange.as_ref().map(Exchange::take).unwrap_or_default()
+    }
+
+    /// Counts what another server counted, as far as there is room.
+    pub fn charge_for_others(&self, text: &str) {
+        let Some(tables) = self.tables.as_deref() else { return };
+        for counted in exchange::read(text) {
+            if let Some(buckets) = tables.all().get(counted.counter) {
+                buckets.charge_up_to(counted.key, counted.number);
+            }
+        }
     }
 
     /// Forgets who has not done anything lately.

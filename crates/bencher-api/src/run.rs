@@ -193,12 +193,7 @@ async fn file_new(
         unclaimed::bound(job)?;
     }
     let prepared = prepare(app, &project, run, context).await?;
-    let has_job = matches!(prepared.content, Content::Job(_));
-    let report = store(app, sender, &mut project, prepared).await?;
-    if has_job && report.is_some() {
-        app.hub.wake();
-    }
-    Ok(report)
+    store(app, sender, &mut project, prepared).await
 }
 
 /// The project that is named, else that of the image, else the key's, else the one of the repository that the run is from.

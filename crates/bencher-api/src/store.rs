@@ -13,6 +13,7 @@ mod value;
 
 pub mod alert;
 pub mod attempt;
+pub mod bell;
 pub mod benchmark;
 pub mod branch;
 pub mod claim;
@@ -20,6 +21,7 @@ pub mod creation;
 pub mod credential;
 pub mod deletion;
 pub mod dimension;
+pub mod event;
 pub mod head;
 pub mod history;
 pub mod invitation;
@@ -91,6 +93,8 @@ pub(crate) enum Pool {
         /// SQLite has one writer; making it one connection keeps writers queueing here instead of failing as busy.
         writer: SqlitePool,
         readers: SqlitePool,
+        /// Tells of what was written to the log of events.
+        bell: std::sync::Arc<bell::LocalBell>,
     },
     Postgres(PgPool),
 }
@@ -158,7 +162,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.pool {
             // Taking the write lock at once makes a conflict with another process wait here, not fail in the middle.
-            Pool::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite { writer, bell, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, bell.clone()),
             Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -166,7 +170,7 @@ impl Store {
     /// Closes every connection, so that SQLite folds its log back into the file.
     pub async fn close(&self) {
         match &self.pool {
-            Pool::Sqlite { writer, readers } => {
+            Pool::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }

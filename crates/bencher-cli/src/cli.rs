@@ -164,7 +164,7 @@ impl Command {
     const fn is_for_people(&self) -> bool {
         match self {
             Self::Run(_) | Self::Image(_) | Self::Status | Self::Auth(account::Auth::Docker(_)) => true,
-            Self::Job(job) => matches!(job, project::Job::Status(_) | project::Job::Watch { .. } | project::Job::Logs { .. }),
+            Self::Job(job) => matches!(job, project::Job::Status { .. } | project::Job::Watch { .. } | project::Job::Logs { .. }),
             Self::Perf(perf) => perf.table.is_some(),
             _ => false,
         }

@@ -1,6 +1,7 @@
 //! An HTTP client of the API: credentials, retries and readable errors. Knows no command and prints no data.
 
 mod error;
+mod events;
 mod retry;
 
 use std::{
@@ -21,6 +22,7 @@ use url::Url;
 use self::retry::News;
 pub(crate) use self::{
     error::ApiError,
+    events::{Events, NoEvents},
     retry::{Attempt, RetryPolicy},
 };
 use crate::{clock, limits};

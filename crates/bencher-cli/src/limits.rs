@@ -29,8 +29,20 @@ pub(crate) const VERSION_TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest answer that is read into memory, in bytes. Reports of tens of thousands of benchmarks fit.
 pub(crate) const MAX_ANSWER_BYTES: usize = 256 << 20;
 
-/// Seconds between two looks at a job. Short, because a look is cheap and people wait.
+/// Seconds between two looks at a job of a server that has no events. Short, because a look is cheap and people wait.
 pub(crate) const DEFAULT_JOB_POLL_SECS: u32 = 1;
+/// How long a stream of events may last, whatever the server thinks of it.
+pub(crate) const MAX_STREAM_AGE: Duration = Duration::from_secs(60 * 60);
+/// How long a stream of events may be silent: three of the signs of life that the server sends.
+pub(crate) const MAX_STREAM_SILENCE: Duration = Duration::from_secs(45);
+/// The longest wait for a new stream that a server may ask for.
+pub(crate) const MAX_STREAM_RETRY: Duration = Duration::from_secs(30);
+/// The most bytes of one event. Ours have a few hundred.
+pub(crate) const MAX_STREAMED_EVENT_BYTES: usize = 1 << 20;
+/// How often a job that waits is looked at beside the events: what it waits for changes without one.
+pub(crate) const PENDING_JOB_LOOK: Duration = Duration::from_secs(15);
+/// How often any other job is looked at beside the events, which tell of all its changes.
+pub(crate) const JOB_LOOK: Duration = Duration::from_secs(60);
 /// The first wait between two looks at a job, so that short jobs are reported at once; doubles up to the interval.
 pub(crate) const FIRST_JOB_POLL: Duration = Duration::from_millis(50);
 /// What a job's own time bound is taken to be where none was given, in seconds: the server's default.

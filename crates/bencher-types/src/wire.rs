@@ -10,6 +10,7 @@ pub mod channel;
 pub mod compare;
 pub mod dimension;
 pub mod error;
+pub mod event;
 pub mod image;
 pub mod job;
 pub mod key;

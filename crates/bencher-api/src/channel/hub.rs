@@ -1,15 +1,19 @@
-//! Every open session of the runner channel, and how the rest of the server reaches them.
+//! Every open session of the runner channel at this server, and how the rest of the server reaches them.
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bencher_types::{JobUuid, RunnerUuid};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+
+use crate::limits;
 
 /// What the rest of the server tells a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +46,20 @@ pub struct Hub {
 struct Inner {
     next: AtomicU64,
     sessions: Mutex<HashMap<RunnerUuid, Entry>>,
+    /// The runners of other servers should look for work too.
+    woken: Notify,
+    stopping: AtomicBool,
+    /// A session ended.
+    left: Notify,
 }
 
 #[derive(Debug)]
 struct Entry {
     id: u64,
+    /// What this connection is called in the database.
+    session: Uuid,
+    /// The log of events has come to where this connection was made: what comes after it is newer.
+    is_logged: bool,
     nudges: mpsc::UnboundedSender<Nudge>,
 }
 
@@ -56,6 +69,7 @@ pub struct Registration {
     hub: Hub,
     runner: RunnerUuid,
     id: u64,
+    session: Uuid,
     pub nudges: mpsc::UnboundedReceiver<Nudge>,
 }
 
@@ -65,20 +79,37 @@ impl Hub {
     pub fn register(&self, runner: RunnerUuid) -> Registration {
         let (sender, nudges) = mpsc::unbounded_channel();
         let id = self.inner.next.fetch_add(1, Ordering::Relaxed);
-        let replaced = self.sessions().insert(runner, Entry { id, nudges: sender });
+        let session = Uuid::new_v4();
+        let entry = Entry { id, session, is_logged: false, nudges: sender.clone() };
+        let replaced = self.sessions().insert(runner, entry);
         if let Some(replaced) = replaced {
             // A session that is gone already needs no telling.
             replaced.nudges.send(Nudge::Close(CloseReason::Replaced)).ok();
         }
-        Registration { hub: self.clone(), runner, id, nudges }
+        if self.inner.stopping.load(Ordering::Acquire) {
+            sender.send(Nudge::Close(CloseReason::ShuttingDown)).ok();
+        }
+        Registration { hub: self.clone(), runner, id, session, nudges }
     }
 
-    /// There may be a job for somebody: a job was created or released, or a runner may do more than before.
+    /// There may be a job for somebody who found none before: a runner may do more, or a job waits no longer for another one to end.
+    /// The runners of other servers are told too. Not for new and released jobs, of which all hear by themselves.
     pub fn wake(&self) {
+        self.wake_here();
+        self.inner.woken.notify_one();
+    }
+
+    /// There may be a job for a runner that waits at this server.
+    pub fn wake_here(&self) {
         self.tell_all(Nudge::Wake);
     }
 
-    /// A job was canceled. Its runner, where it is connected, is told at once.
+    /// Waits until [`Self::wake`] was called.
+    pub async fn woken(&self) {
+        self.inner.woken.notified().await;
+    }
+
+    /// A job was canceled. Its runner, where it is connected here, is told at once.
     pub fn cancel(&self, job: JobUuid) {
         self.tell_all(Nudge::Cancel(job));
     }
@@ -90,9 +121,38 @@ impl Hub {
         }
     }
 
-    /// Ends every connection, because the server stops.
-    pub fn shut_down(&self) {
-        self.tell_all(Nudge::Close(CloseReason::ShuttingDown));
+    /// The log of events says which connection of a runner is the newest, here or at another server; `None`: none of them is good.
+    pub fn heard_of_session(&self, runner: RunnerUuid, session: Option<Uuid>) {
+        let mut sessions = self.sessions();
+        let Some(entry) = sessions.get_mut(&runner) else { return };
+        if session == Some(entry.session) {
+            entry.is_logged = true;
+        } else if entry.is_logged {
+            let reason = if session.is_some() { CloseReason::Replaced } else { CloseReason::KeyChanged };
+            entry.nudges.send(Nudge::Close(reason)).ok();
+        }
+    }
+
+    /// Ends every connection, because the server stops: one after the other, over so much time at most, and then waits until all of
+    /// them are gone.
+    pub async fn shut_down(&self, spread: Duration) {
+        self.inner.stopping.store(true, Ordering::Release);
+        let sessions: Vec<_> = self.sessions().values().map(|entry| entry.nudges.clone()).collect();
+        let number = u32::try_from(sessions.len()).unwrap_or(u32::MAX).max(1);
+        let pause = (spread / number).min(Duration::from_secs(1) / limits::SOCKET_CLOSES_PER_SECOND);
+        for nudges in sessions {
+            nudges.send(Nudge::Close(CloseReason::ShuttingDown)).ok();
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+        }
+        loop {
+            let left = self.inner.left.notified();
+            if self.sessions().is_empty() {
+                return;
+            }
+            left.await;
+        }
     }
 
     fn tell_all(&self, nudge: Nudge) {
@@ -107,7 +167,13 @@ impl Hub {
 }
 
 impl Registration {
-    /// Whether a newer session of the same runner has taken this one's place.
+    /// What this connection is called in the database.
+    #[must_use]
+    pub const fn session(&self) -> Uuid {
+        self.session
+    }
+
+    /// Whether a newer session of the same runner at this server has taken this one's place.
     #[must_use]
     pub fn is_replaced(&self) -> bool {
         self.hub.sessions().get(&self.runner).is_none_or(|entry| entry.id != self.id)
@@ -120,6 +186,8 @@ impl Drop for Registration {
         if sessions.get(&self.runner).is_some_and(|entry| entry.id == self.id) {
             sessions.remove(&self.runner);
         }
+        drop(sessions);
+        self.hub.inner.left.notify_one();
     }
 }
 

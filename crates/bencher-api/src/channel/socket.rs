@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bencher_types::{
-    JobEvent,
+    JobEvent, KeyHash,
     wire::{
         channel::{FromRunner, ToRunner},
         runner::RunnerState,
@@ -13,7 +13,7 @@ use bencher_types::{
 use tracing::Instrument as _;
 
 use super::{
-    hub::Registration,
+    hub::{CloseReason, Registration},
     session::{Bounds, Close, Input, Output, Session},
 };
 use crate::{
@@ -25,15 +25,17 @@ use crate::{
 };
 
 /// Serves one runner's connection until it ends.
-pub(crate) async fn serve(app: Arc<App>, runner: RunnerAuthRow, socket: WebSocket) {
+pub(crate) async fn serve(app: Arc<App>, runner: RunnerAuthRow, key: KeyHash, socket: WebSocket) {
     let span = tracing::info_span!("channel", runner.uuid = %runner.uuid.0);
     let registration = app.hub.register(runner.uuid.0);
     let session = Session::new(Bounds { heartbeat_timeout: app.config.heartbeat_timeout() }, app.clock.now());
     let mut shell = Shell { app, runner, socket, registration, session, state: None, version: None };
     async move {
         tracing::info!("runner connected");
-        shell.run().await;
-        shell.leave().await;
+        if shell.enter(&key).await {
+            shell.run().await;
+            shell.leave().await;
+        }
         tracing::info!("runner disconnected");
     }
     .instrument(span)
@@ -62,6 +64,22 @@ enum Broken {
 }
 
 impl Shell {
+    /// Makes this the runner's connection, for all servers to know; whether it may go on.
+    async fn enter(&mut self, key: &KeyHash) -> bool {
+        match self.app.store.enter_session(self.runner.id, key, self.registration.session()).await {
+            Ok(true) => true,
+            Ok(false) => {
+                self.close(Close::Hub(CloseReason::KeyChanged)).await;
+                false
+            }
+            Err(error) => {
+                tracing::error!(error = chain(&error), "the runner's connection could not be stored");
+                self.close_with(1011, "the server could not store this; try again").await;
+                false
+            }
+        }
+    }
+
     async fn run(&mut self) {
         while !self.session.is_closed() {
             let Some(input) = self.next_input().await else { break };
@@ -168,7 +186,6 @@ impl Shell {
         match self.app.store.release_job(held.job, held.attempt, self.app.clock.now()).await {
             Ok(true) => {
                 tracing::warn!(job.uuid = %held.job, "a job that was not received went back to the queue");
-                self.app.hub.wake();
             }
             Ok(false) => {}
             // The lease runs out by itself.
@@ -218,7 +235,8 @@ impl Shell {
     }
 
     async fn write_state(&mut self, state: RunnerState) {
-        if let Err(error) = self.app.store.set_runner_state(self.runner.id, state, self.app.clock.now()).await {
+        let (store, session) = (&self.app.store, self.registration.session());
+        if let Err(error) = store.set_session_state(self.runner.id, session, state, self.app.clock.now()).await {
             tracing::warn!(error = chain(&error), "could not write the runner's state");
         }
     }

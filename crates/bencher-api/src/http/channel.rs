@@ -29,8 +29,12 @@ pub(crate) async fn channel(
     let upgrade = upgrade.map_err(|rejection| {
         ApiError::bad_request(format!("expected a WebSocket (`runner up` opens one): {}", rejection.body_text()))
     })?;
+    let key = bearer.0.parse::<RunnerKey>().map_err(|error| ApiError::unauthorized(error.to_string()))?.hash();
     let limit = app.config.server.request_body_max_bytes;
-    Ok(upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(move |websocket| socket::serve(app, runner, websocket)))
+    Ok(upgrade
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        .on_upgrade(move |websocket| socket::serve(app, runner, key, websocket)))
 }
 
 /// The runner that the path names, if the key is its own.

@@ -9,7 +9,7 @@ use axum::{
 };
 use bencher_types::{
     UserUuid,
-    wire::{REQUEST_ID_HEADER, TOTAL_COUNT_HEADER},
+    wire::{REQUEST_ID_HEADER, TOTAL_COUNT_HEADER, event::LAST_EVENT_ID_HEADER},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -178,7 +178,7 @@ pub(crate) fn cors(server: &Server) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION])
+        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, HeaderName::from_static(LAST_EVENT_ID_HEADER)])
         .expose_headers([
             HeaderName::from_static(TOTAL_COUNT_HEADER),
             HeaderName::from_static(REQUEST_ID_HEADER),

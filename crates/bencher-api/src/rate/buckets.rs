@@ -75,6 +75,22 @@ impl<C: Clock + Clone> Buckets<C> {
         Ok(())
     }
 
+    /// Takes so many out of each of the key's buckets, or what is in them.
+    pub(super) fn charge_up_to(&self, key: u128, number: u32) {
+        let key = self.own_or_shared(key);
+        for window in &self.windows {
+            let Window::Open(limiter) = window else { continue };
+            let (mut left, mut step) = (number, number);
+            while let Some(part) = NonZeroU32::new(step.min(left)) {
+                if matches!(limiter.check_key_n(&key, part), Ok(Ok(()))) {
+                    left -= part.get();
+                } else {
+                    step = part.get() / 2;
+                }
+            }
+        }
+    }
+
     /// Whoever has many addresses could fill the memory with them. Beyond a bound, keys share buckets by their hash.
     fn own_or_shared(&self, key: u128) -> u128 {
         if self.charged.fetch_add(1, Ordering::Relaxed).is_multiple_of(limits::RATE_CHECKS_PER_COUNT)

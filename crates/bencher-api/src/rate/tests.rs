@@ -105,3 +105,26 @@ fn the_defaults_are_the_contracts() {
         rates.charge(subject, counter).unwrap_err();
     }
 }
+
+#[test]
+fn what_another_server_counted_counts_here_too() {
+    let (one, other) = (Rates::new(&RateLimiting::default()).shared(), Rates::new(&RateLimiting::default()).shared());
+    let user = Subject::User(UserUuid::random());
+    for _ in 0..60 {
+        one.charge(user, Counter::Runs).unwrap();
+    }
+    // The other has counted some of its own meanwhile: together they are more than the 64 that are allowed per minute.
+    for _ in 0..10 {
+        other.charge(user, Counter::Runs).unwrap();
+    }
+    for text in one.take_for_others() {
+        other.charge_for_others(&text);
+    }
+    other.charge(user, Counter::Runs).unwrap_err();
+    for text in other.take_for_others() {
+        one.charge_for_others(&text);
+    }
+    one.charge(user, Counter::Runs).unwrap_err();
+    assert!(one.take_for_others().is_empty(), "what others counted is not told again");
+    assert!(Rates::new(&RateLimiting::default()).take_for_others().is_empty());
+}

@@ -1,6 +1,6 @@
 //! One way to run a statement, whichever database and whether in a transaction or not.
 
-use std::{borrow::Cow, future::Future};
+use std::{borrow::Cow, future::Future, sync::Arc};
 
 use sqlx::{
     AssertSqlSafe, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction,
@@ -10,7 +10,7 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::{StoreError, Value};
+use super::{StoreError, Value, bell::LocalBell};
 use crate::limits;
 
 /// A connection for reading.
@@ -24,7 +24,7 @@ pub enum ReadConn {
 #[must_use = "a transaction that is not committed is rolled back"]
 #[derive(Debug)]
 pub enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Transaction<'static, Sqlite>, Arc<LocalBell>),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -33,7 +33,10 @@ impl Tx {
     /// The database did not accept the transaction; nothing of it was kept.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Sqlite(tx, bell) => {
+                tx.commit().await?;
+                bell.committed();
+            }
             Self::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
@@ -186,7 +189,7 @@ impl Queries for ReadConn {
 impl Queries for Tx {
     fn connection(&mut self) -> Connection<'_> {
         match self {
-            Self::Sqlite(tx) => Connection::Sqlite(tx),
+            Self::Sqlite(tx, _) => Connection::Sqlite(tx),
             Self::Postgres(tx) => Connection::Postgres(tx),
         }
     }

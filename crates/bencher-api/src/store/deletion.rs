@@ -256,6 +256,8 @@ impl Store {
         if report.is_some() || blob.is_some() {
             return Ok(false);
         }
+        // What changed in it is nobody's any more. Who follows events is told to look again if the newest of them was among these.
+        tx.execute("DELETE FROM event WHERE project_id = $1", values![project]).await?;
         // Everything else of a project refers to it, directly or through a dimension, and goes along.
         tx.execute("DELETE FROM project WHERE id = $1 AND purging IS NOT NULL", values![project]).await?;
         tx.commit().await?;

@@ -103,7 +103,7 @@ fn aggregate(tx: &Tx) -> String {
     let mark = "CASE WHEN version_number > $3 OR (version_number = $3 AND start_time > $4) THEN '>' ELSE '' END";
     match tx {
         // With 17 digits a number reads back as what it was.
-        Tx::Sqlite(_) => format!("group_concat({mark} || printf('%!.17g', value), ',')"),
+        Tx::Sqlite(..) => format!("group_concat({mark} || printf('%!.17g', value), ',')"),
         Tx::Postgres(_) => format!("string_agg({mark} || value::text, ',')"),
     }
 }

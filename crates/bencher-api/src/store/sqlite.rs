@@ -1,13 +1,13 @@
 //! What is particular to SQLite.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use sqlx::{
     ConnectOptions as _, Connection as _,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Pool, StoreError};
+use super::{Pool, StoreError, bell::LocalBell};
 use crate::limits;
 
 pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
@@ -20,7 +20,16 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(limits::SQLITE_BUSY_TIMEOUT);
 
+    let bell = Arc::new(LocalBell::default());
+    let noted = bell.clone();
     let writer = SqlitePoolOptions::new()
+        .after_connect(move |connection, _| {
+            let bell = noted.clone();
+            Box::pin(async move {
+                connection.lock_handle().await?.set_update_hook(move |row| bell.note(row.table));
+                Ok(())
+            })
+        })
         .max_connections(1)
         // There is no network that could have cut a connection off since it was used last.
         .test_before_acquire(false)
@@ -34,7 +43,7 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
         .connect_with(options.read_only(true))
         .await?;
-    Ok(Pool::Sqlite { writer, readers })
+    Ok(Pool::Sqlite { writer, readers, bell })
 }
 
 /// Copies a database to a file that is empty or not there, as it is at one moment. Writers go on meanwhile.

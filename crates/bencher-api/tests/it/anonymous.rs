@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     rows::{self, at},
     setup::refused,
-    support::{Backend, TestServer, on_each_database},
+    support::{Backend, TestServer, at_rest_on_each_database, on_each_database},
 };
 
 const LEASE: Duration = Duration::from_secs(90);
@@ -321,7 +321,7 @@ impl Tap for Value {}
 
 #[tokio::test]
 async fn of_the_jobs_of_one_source_one_is_in_flight_however_many_runners_ask() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = server.app.store.clone();
         let spec = rows::spec(&store).await;
         let mut of_source = Vec::new();

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// A bound for what must happen at once; only a test that fails waits for it.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-struct Connection(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Connection(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 async fn try_connect(server: &TestServer, runner: &str, key: &str) -> Result<Connection, u16> {
     let url = format!("{}/v0/runners/{runner}/channel", server.url.replace("http://", "ws://"));
@@ -35,12 +35,12 @@ async fn try_connect(server: &TestServer, runner: &str, key: &str) -> Result<Con
     }
 }
 
-async fn connect(server: &TestServer, runner: &Runner) -> Connection {
+pub(crate) async fn connect(server: &TestServer, runner: &Runner) -> Connection {
     try_connect(server, &runner.uuid.to_string(), runner.key.expose()).await.unwrap_or_else(|status| panic!("refused: {status}"))
 }
 
 impl Connection {
-    async fn send(&mut self, message: &FromRunner) {
+    pub(crate) async fn send(&mut self, message: &FromRunner) {
         self.0.send(Message::text(serde_json::to_string(message).unwrap())).await.unwrap();
     }
 
@@ -48,25 +48,25 @@ impl Connection {
         tokio::time::timeout(SOON, self.0.next()).await.expect("a frame in time").expect("an open connection").expect("a frame")
     }
 
-    async fn receive(&mut self) -> ToRunner {
+    pub(crate) async fn receive(&mut self) -> ToRunner {
         match self.frame().await {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
             other => panic!("expected a message, found {other:?}"),
         }
     }
 
-    async fn closed(&mut self) -> Option<CloseFrame> {
+    pub(crate) async fn closed(&mut self) -> Option<CloseFrame> {
         match self.frame().await {
             Message::Close(frame) => frame,
             other => panic!("expected a close, found {other:?}"),
         }
     }
 
-    async fn ready(&mut self) {
+    pub(crate) async fn ready(&mut self) {
         self.send(&FromRunner::Ready { poll_timeout: Some(900), runner: None }).await;
     }
 
-    async fn job(&mut self) -> JobUuid {
+    pub(crate) async fn job(&mut self) -> JobUuid {
         match self.receive().await {
             ToRunner::Job(job) => job.uuid,
             other => panic!("expected a job, found {other:?}"),
@@ -75,7 +75,7 @@ impl Connection {
 }
 
 /// Waits until a job has a status.
-async fn until(server: &TestServer, job: JobUuid, expected: JobStatus) {
+pub(crate) async fn until(server: &TestServer, job: JobUuid, expected: JobStatus) {
     let waited = tokio::time::timeout(SOON, async {
         loop {
             let row = server.app.store.job_of_runner(0, Some(job)).await.unwrap().unwrap();

@@ -10,7 +10,7 @@ use bencher_types::{JobEvent, JobStatus};
 
 use crate::{
     rows::{self, at},
-    support::on_each_database,
+    support::at_rest_on_each_database,
 };
 
 const LEASE: Duration = Duration::from_secs(90);
@@ -21,7 +21,7 @@ fn completed() -> Ending {
 
 #[tokio::test]
 async fn jobs_are_claimed_by_priority_then_age() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let late = rows::job(store, spec, 0, at(20)).await;
@@ -40,7 +40,7 @@ async fn jobs_are_claimed_by_priority_then_age() {
 
 #[tokio::test]
 async fn a_runner_gets_no_job_of_another_spec() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let (ours, theirs) = (rows::spec(store).await, rows::spec(store).await);
         rows::job(store, theirs, 0, at(0)).await;
@@ -52,7 +52,7 @@ async fn a_runner_gets_no_job_of_another_spec() {
 
 #[tokio::test]
 async fn many_runners_at_once_get_each_job_once() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = server.app.store.clone();
         let spec = rows::spec(&store).await;
         for second in 0..5 {
@@ -72,7 +72,7 @@ async fn many_runners_at_once_get_each_job_once() {
 
 #[tokio::test]
 async fn a_job_goes_from_claim_to_result() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -89,7 +89,7 @@ async fn a_job_goes_from_claim_to_result() {
 
 #[tokio::test]
 async fn only_a_runner_that_had_the_job_can_end_it() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let (runner, stranger) = (rows::runner(store, spec).await, rows::runner(store, spec).await);
@@ -104,7 +104,7 @@ async fn only_a_runner_that_had_the_job_can_end_it() {
 
 #[tokio::test]
 async fn a_released_job_is_claimed_again_and_its_late_result_still_counts() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -119,7 +119,7 @@ async fn a_released_job_is_claimed_again_and_its_late_result_still_counts() {
 
 #[tokio::test]
 async fn a_late_result_does_not_disturb_the_attempt_under_way() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let (first, second) = (rows::runner(store, spec).await, rows::runner(store, spec).await);
@@ -136,7 +136,7 @@ async fn a_late_result_does_not_disturb_the_attempt_under_way() {
 
 #[tokio::test]
 async fn a_lost_runner_fails_its_job_and_its_late_result_mends_it() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -154,7 +154,7 @@ async fn a_lost_runner_fails_its_job_and_its_late_result_mends_it() {
 
 #[tokio::test]
 async fn an_outdated_holder_changes_nothing() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let (first, second) = (rows::runner(store, spec).await, rows::runner(store, spec).await);
@@ -173,7 +173,7 @@ async fn an_outdated_holder_changes_nothing() {
 
 #[tokio::test]
 async fn a_runner_that_asks_for_work_has_given_up_what_it_held() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -189,7 +189,7 @@ async fn a_runner_that_asks_for_work_has_given_up_what_it_held() {
 
 #[tokio::test]
 async fn a_job_that_was_handed_out_but_never_begun_is_handed_out_again_until_that_is_too_often() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -207,7 +207,7 @@ async fn a_job_that_was_handed_out_but_never_begun_is_handed_out_again_until_tha
 
 #[tokio::test]
 async fn a_message_that_would_change_nothing_is_not_wanted() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let (runner, stranger) = (rows::runner(store, spec).await, rows::runner(store, spec).await);
@@ -225,7 +225,7 @@ async fn a_message_that_would_change_nothing_is_not_wanted() {
 
 #[tokio::test]
 async fn why_a_job_failed_is_kept_whatever_bytes_a_runner_puts_into_it() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;

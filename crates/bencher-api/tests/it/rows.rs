@@ -129,3 +129,15 @@ pub(crate) async fn job_of(store: &Store, project: Project, spec: i64, priority:
     .await;
     uuid
 }
+
+/// The slug of a job's project.
+pub(crate) async fn project_of(store: &Store, job: JobUuid) -> String {
+    #[derive(sqlx::FromRow)]
+    struct Project {
+        slug: String,
+    }
+
+    let sql = "SELECT project.slug FROM project JOIN job ON job.project_id = project.id WHERE job.uuid = $1";
+    let found: Project = store.read().await.expect("a connection").one(sql, values![job]).await.expect("the job's project");
+    found.slug
+}

@@ -214,7 +214,7 @@ async fn projects(server: &TestServer, ada: &TestUser) -> Vec<ProjectRow> {
 
 /// The same worlds with the model and with the database: what happens in them, line by line.
 async fn compare(backend: Backend, seeds: std::ops::Range<u64>) {
-    let Some(server) = TestServer::start_on(backend).await else { return };
+    let Some(server) = TestServer::start_at_rest(backend).await else { return };
     let ada = server.sign_up("Ada").await;
     server.spec(&ada, "Small", true).await;
     let mut runners = Vec::new();

@@ -12,16 +12,25 @@ use bencher_api::{
 use bencher_types::Secret;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinHandle};
 
 /// A running server. Stops, and its data goes, when it is dropped.
 pub(crate) struct TestServer {
     pub(crate) app: Arc<App>,
     pub(crate) url: String,
     pub(crate) client: reqwest::Client,
-    _background: Background,
-    _shutdown: oneshot::Sender<()>,
-    _folder: tempfile::TempDir,
+    _background: Option<Background>,
+    shutdown: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    _folder: Arc<tempfile::TempDir>,
+}
+
+/// Whether a server does what it does beside answering requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tasks {
+    Running,
+    /// For tests in which it is 1970, where every lease has run out long ago.
+    AtRest,
 }
 
 /// Which database a server is to use.
@@ -41,8 +50,17 @@ impl TestServer {
         Self::start_with(backend, |_| {}).await
     }
 
+    /// As [`Self::start_on`], but the server only answers requests.
+    pub(crate) async fn start_at_rest(backend: Backend) -> Option<Self> {
+        Self::configured(backend, |_| {}, Tasks::AtRest).await
+    }
+
     /// As [`Self::start_on`], with a configuration that is changed before the server sees it.
     pub(crate) async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Option<Self> {
+        Self::configured(backend, change, Tasks::Running).await
+    }
+
+    async fn configured(backend: Backend, change: impl FnOnce(&mut Config), tasks: Tasks) -> Option<Self> {
         rustls::crypto::ring::default_provider().install_default().ok();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -56,30 +74,53 @@ impl TestServer {
         let rate_limiting = RateLimiting { enabled: Some(false), ..RateLimiting::default() };
         config.plus.get_or_insert_default().rate_limiting = Some(rate_limiting);
         change(&mut config);
-        Some(Self::open(listener, config, folder).await)
+        Some(Self::open(listener, config, Arc::new(folder), tasks).await)
     }
 
     /// Another server on the data of this one, which stops.
     pub(crate) async fn restart(self) -> Self {
         let Self { app, _folder: folder, .. } = self;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        Self::open(listener, app.config.clone(), folder).await
+        Self::open(listener, app.config.clone(), folder, Tasks::Running).await
     }
 
-    async fn open(listener: tokio::net::TcpListener, config: Config, folder: tempfile::TempDir) -> Self {
+    /// Another server on the data of this one, which goes on. Only on PostgreSQL.
+    pub(crate) async fn beside(&self) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::open(listener, self.app.config.clone(), self._folder.clone(), Tasks::Running).await
+    }
+
+    /// Two servers on one database; `None` where there is no PostgreSQL to use and none is required.
+    pub(crate) async fn two() -> Option<(Self, Self)> {
+        let one = Self::start_on(Backend::Postgres).await?;
+        let other = one.beside().await;
+        Some((one, other))
+    }
+
+    /// Tells the server to stop, as a signal would, and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.shutdown.send(()).ok();
+        self.served.await.expect("the server stops");
+    }
+
+    async fn open(listener: tokio::net::TcpListener, config: Config, folder: Arc<tempfile::TempDir>, tasks: Tasks) -> Self {
         let address = listener.local_addr().expect("an address");
         let app = App::open(config, Clock::System).await.expect("the server opens");
-        let background = app.start_background().await.expect("the server starts");
+        let background = match tasks {
+            Tasks::Running => Some(app.start_background().await.expect("the server starts")),
+            Tasks::AtRest => None,
+        };
         let (shutdown, stopped) = oneshot::channel::<()>();
         let served = app.clone();
-        tokio::spawn(async move {
-            http::serve(listener, served, async {
+        let served = tokio::spawn(async move {
+            let app = served;
+            http::serve(listener, app, async {
                 stopped.await.ok();
             })
             .await;
         });
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { app, url: format!("http://{address}"), client, _background: background, _shutdown: shutdown, _folder: folder }
+        Self { app, url: format!("http://{address}"), client, _background: background, shutdown, served, _folder: folder }
     }
 
     /// Sends a request and returns the status and the body, `null` where it is not JSON.
@@ -122,6 +163,19 @@ where
 {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         if let Some(server) = TestServer::start_on(backend).await {
+            test(server).await;
+        }
+    }
+}
+
+/// Runs a test on each database, with a server that only answers requests.
+pub(crate) async fn at_rest_on_each_database<F, Fut>(test: F)
+where
+    F: Fn(TestServer) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        if let Some(server) = TestServer::start_at_rest(backend).await {
             test(server).await;
         }
     }

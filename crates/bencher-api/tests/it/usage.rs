@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     rows::{self, at},
     setup::refused,
-    support::on_each_database,
+    support::{at_rest_on_each_database, on_each_database},
 };
 
 fn counts(usage: &Value) -> [u64; 3] {
@@ -52,7 +52,7 @@ async fn metrics_and_series_of_the_month_are_counted() {
 
 #[tokio::test]
 async fn runners_are_counted_in_minutes_that_they_began() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let admin = server.sign_up("Ada").await;
         let store = &server.app.store;
         let spec = rows::spec(store).await;

@@ -36,7 +36,15 @@ pub(crate) enum Job {
     #[command(alias = "get")]
     View(JobOf),
     /// Print where a job stands, in one line
-    Status(JobOf),
+    Status {
+        #[command(flatten)]
+        of: JobOf,
+        /// Print a line whenever that changes, until the job has ended
+        #[arg(long, short)]
+        follow: bool,
+        #[command(flatten)]
+        poll: PollInterval,
+    },
     /// Wait for a job to end, then print its report
     Watch {
         #[command(flatten)]
@@ -54,6 +62,11 @@ pub(crate) enum Job {
         /// Those of the warm-up runs instead
         #[arg(long)]
         warmups: bool,
+        /// Wait for the job to end first
+        #[arg(long, short)]
+        follow: bool,
+        #[command(flatten)]
+        poll: PollInterval,
     },
     /// Cancel a job
     Cancel(JobOf),

@@ -270,7 +270,7 @@ pub(crate) struct Remote {
 
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PollInterval {
-    /// Seconds between two looks at the job
+    /// Seconds between two looks at the job, where the server does not tell of its changes
     #[arg(
         long, visible_alias = "poll-interval", value_name = "SECONDS", default_value_t = limits::DEFAULT_JOB_POLL_SECS,
         value_parser = clap::value_parser!(u32).range(1..=limits::MAX_WAIT_SECS)

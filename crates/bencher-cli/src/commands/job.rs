@@ -12,7 +12,7 @@ use super::{
     },
 };
 use crate::{
-    cli::{Format, pairs, project as args},
+    cli::{Format, pairs, project as args, run::PollInterval},
     client::Answer,
     error::CliError,
     exit::Exit,
@@ -29,40 +29,15 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             out.show_list(&client.get::<Vec<Job>>(&path, &query).await?)?;
         }
         args::Job::View(of) => out.show(&get(context, &of).await?)?,
-        args::Job::Status(of) => {
-            let answer = get(context, &of).await?;
-            let job = answer.body()?;
-            match out.format {
-                Format::Human | Format::Html => {
-                    out.data(&format!("{}\n", remote::state(&job)))?;
-                    if let Some(what_to_do) = &job.what_to_do {
-                        out.talk(what_to_do);
-                    }
-                }
-                Format::Json => {
-                    let output = job.output.as_ref();
-                    let timings = output.map(|output| output.results.iter().map(|run| run.timings).collect::<Vec<_>>());
-                    out.json(&serde_json::json!({
-                        "status": job.status,
-                        "message": job.message,
-                        "failure": job.failure,
-                        "what_to_do": job.what_to_do,
-                        "queue": job.queue,
-                        "attempts": job.attempts,
-                        "timings": timings,
-                    }))?;
-                }
-            }
-        }
+        args::Job::Status { of, follow: false, .. } => show_status(context, &get(context, &of).await?)?,
+        args::Job::Status { of, poll, .. } => follow_status(context, &named(&of), poll).await?,
         args::Job::Watch { of, poll } => {
-            let job = JobRef { project: of.project.to_string(), job: of.job, report: None };
-            let wait = Wait {
-                interval: Duration::from_secs(poll.job_poll_interval.into()),
-                bound: Duration::from_secs(u64::from(limits::ASSUMED_JOB_TIMEOUT_SECS) * u64::from(limits::WAIT_TIMEOUTS)),
-            };
-            return remote::follow(context, &job, wait, Ending::default(), remote::Echo::Quiet).await;
+            return remote::follow(context, &named(&of), wait(poll), Ending::default(), remote::Echo::Quiet).await;
         }
-        args::Job::Logs { of, iteration, warmups } => {
+        args::Job::Logs { of, iteration, warmups, follow, poll } => {
+            if follow {
+                remote::watch(context, &named(&of), wait(poll)).await?;
+            }
             let of_which = if warmups { Runs::Warmups } else { Runs::Iterations };
             return logs(context, &get(context, &of).await?, of_which, iteration);
         }
@@ -84,8 +59,64 @@ async fn ask(context: &Context, of: &args::JobOf, what: &str) -> Result<(), CliE
 }
 
 async fn get(context: &Context, of: &args::JobOf) -> Result<Answer<Job>, CliError> {
-    let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string()];
-    Ok(context.client.get(&path, &[]).await?)
+    remote::look(context, &named(of)).await
+}
+
+fn named(of: &args::JobOf) -> JobRef {
+    JobRef { project: of.project.to_string(), job: of.job, report: None }
+}
+
+/// How patiently to wait for a job of which nothing else is known.
+fn wait(poll: PollInterval) -> Wait {
+    Wait {
+        interval: Duration::from_secs(poll.job_poll_interval.into()),
+        bound: Duration::from_secs(u64::from(limits::ASSUMED_JOB_TIMEOUT_SECS) * u64::from(limits::WAIT_TIMEOUTS)),
+    }
+}
+
+fn show_status(context: &Context, answer: &Answer<Job>) -> Result<(), CliError> {
+    let job = answer.body()?;
+    match context.out.format {
+        Format::Human | Format::Html => {
+            context.out.data(&format!("{}\n", remote::state(&job)))?;
+            if let Some(what_to_do) = &job.what_to_do {
+                context.out.talk(what_to_do);
+            }
+        }
+        Format::Json => {
+            let output = job.output.as_ref();
+            let timings = output.map(|output| output.results.iter().map(|run| run.timings).collect::<Vec<_>>());
+            context.out.json(&serde_json::json!({
+                "status": job.status,
+                "message": job.message,
+                "failure": job.failure,
+                "what_to_do": job.what_to_do,
+                "queue": job.queue,
+                "attempts": job.attempts,
+                "timings": timings,
+            }))?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints where a job stands, and again whenever that changes.
+async fn follow_status(context: &Context, job: &JobRef, poll: PollInterval) -> Result<(), CliError> {
+    let mut changes = remote::Changes::new(&context.client, job, wait(poll).interval);
+    let mut last = None;
+    loop {
+        let answer = remote::look(context, job).await?;
+        let now = answer.body()?;
+        let state = remote::state(&now);
+        if last.as_ref() != Some(&state) {
+            show_status(context, &answer)?;
+            last = Some(state);
+        }
+        if now.status.is_final() {
+            return Ok(());
+        }
+        changes.wait(&now).await;
+    }
 }
 
 /// Which runs of a benchmark are meant.

@@ -23,6 +23,8 @@ pub(crate) fn world(states: Vec<Value>) -> World {
     let mut state = Value::Null;
     World::new(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
         ("POST", "/v0/run") => Reply::new(201, shapes::report_of_job()),
+        // A server of the v0.6 series.
+        ("GET", path) if path.ends_with("/events") => Reply::error(404, "Not Found"),
         ("GET", path) if path.contains("/jobs/") => {
             if let Some(next) = states.next() {
                 state = next;
@@ -77,7 +79,7 @@ fn a_job_is_followed_to_its_report() {
     ");
     let asked = world.asked();
     assert_eq!(asked[0].body["job"], json!({ "image": "shop:v1", "cmd": ["bench", "--fast"], "iter": 1 }));
-    assert_eq!(asked.len(), 1 + 7 + 1);
+    assert_eq!(asked.len(), 1 + 7 + 1 + 1, "one question for events among them: {:?}", world.paths());
 }
 
 #[test]
@@ -180,4 +182,76 @@ fn an_interrupt_without_a_terminal_cancels_nothing_and_says_how_to() {
         assert!(ended.stderr.contains(&format!("hint: `bencher job cancel shop {}` stops it", shapes::JOB)), "{ended:?}");
         assert!(!world.paths().iter().any(|path| path.ends_with("/cancel")));
     }
+}
+
+/// A server that tells of each state of a job by an event, in as many streams; each look finds the state of the last event.
+fn telling_world(streams: Vec<Vec<&'static str>>) -> World {
+    let mut streams = streams.into_iter();
+    let (mut state, mut id) = ("pending", 0);
+    World::new(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("POST", "/v0/run") => Reply::new(201, shapes::report_of_job()),
+        ("GET", path) if path.ends_with("/events") => {
+            let Some(told) = streams.next() else { return Reply::error(503, "no more") };
+            let mut text = "retry: 1\n\n: comment\n\n".to_owned();
+            for status in told {
+                id += 1;
+                state = status;
+                let data = json!({ "job": shapes::JOB, "status": status, "attempt": 1, "time": "2026-01-02T03:04:05Z" });
+                text.push_str(&format!("event: job\nid: {id}\ndata: {data}\n\n"));
+            }
+            Reply::text(200, &text).header("content-type", "text/event-stream")
+        }
+        ("GET", path) if path.contains("/jobs/") => Reply::ok(shapes::job_with(state, json!({ "attempt": 1 }))),
+        ("GET", path) if path.contains("/reports/") => Reply::ok(shapes::report(1)),
+        _ => Reply::error(404, "Not Found"),
+    })
+}
+
+#[test]
+fn a_job_is_followed_by_the_servers_events() {
+    let world = telling_world(vec![vec!["pending", "claimed"], vec!["running"], vec!["completed", "processed"]]);
+    let ended = world.bencher(&["run", "--image", "shop:v1", "--job-poll-interval", "900"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let asked = world.asked();
+    let streams: Vec<_> = asked.iter().filter(|asked| asked.path.ends_with("/events")).collect();
+    let last = |index: usize| streams[index].headers.get("last-event-id").map(|id| id.to_str().unwrap().to_owned());
+    // A stream that broke is taken up where it was.
+    assert_eq!((last(0), last(1), last(2)), (None, Some("2".to_owned()), Some("3".to_owned())), "{:?}", world.paths());
+    assert!(streams.iter().all(|asked| asked.headers["accept"] == "text/event-stream"));
+    let looks = asked.iter().filter(|asked| asked.path.ends_with(shapes::JOB)).count();
+    assert!((3..=8).contains(&looks), "{:?}", world.paths());
+}
+
+#[test]
+fn a_job_is_looked_at_where_events_fail() {
+    let world = telling_world(vec![vec!["running"]]);
+    let mut command = world.command(&["job", "watch", "shop", shapes::JOB]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while world.paths().iter().filter(|path| path.ends_with("/events")).count() < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it goes on");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_state_of_a_job_is_printed_whenever_it_changes() {
+    let world = telling_world(vec![vec!["pending", "claimed"], vec!["running"], vec!["processed"]]);
+    let ended = world.bencher(&["job", "status", "shop", shapes::JOB, "--follow"]);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(
+        (lines.first(), lines.last()),
+        (Some(&"pending: waits for a runner of spec small"), Some(&"processed")),
+        "{ended:?}"
+    );
+    assert_eq!(ended.code, Some(0));
+}
+
+#[test]
+fn the_output_of_a_job_is_printed_when_it_has_ended() {
+    let output = json!({ "output": { "results": [{ "exit_code": 0, "stdout": "printed\n" }] } });
+    let world = world(vec![shapes::job("running"), shapes::job_with("processed", output)]);
+    let ended = world.bencher(&["job", "logs", "shop", shapes::JOB, "--follow"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "printed\n"), "{ended:?}");
 }

@@ -56,7 +56,7 @@ async fn pages_of_any_origin_may_call_the_api_unless_origins_are_named() {
     for path in ["/v0/projects", "/v0/run", "/no/such/route"] {
         let headers = preflight(&any, path, "https://anywhere.example").await;
         assert_eq!(headers["access-control-allow-origin"], "*");
-        assert_eq!(headers["access-control-allow-headers"], "content-type,authorization");
+        assert_eq!(headers["access-control-allow-headers"], "content-type,authorization,last-event-id");
         assert!(headers["access-control-allow-methods"].to_str().unwrap().contains("PATCH"));
     }
     let refused = any.client.get(format!("{}/v0/users", any.url)).header("origin", "https://anywhere.example");

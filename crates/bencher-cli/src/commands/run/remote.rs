@@ -1,5 +1,6 @@
 //! Waiting for a job: live state, Ctrl-C, and what is printed when it ends.
 
+mod changes;
 mod progress;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use bencher_types::{
 };
 use tokio::time::Instant;
 
+pub(crate) use self::changes::Changes;
 use self::progress::Progress;
 use super::{
     Ending, RunError,
@@ -38,7 +40,7 @@ pub(crate) struct JobRef {
 /// How patiently to wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
-    /// The longest pause between two looks.
+    /// The longest pause between two looks, where the server does not tell of changes.
     pub interval: Duration,
     /// How long in all.
     pub bound: Duration,
@@ -105,10 +107,10 @@ pub(crate) fn state(job: &Job) -> String {
 }
 
 /// Waits for the end, and for somebody who does not want to.
-async fn watch(context: &Context, job: &JobRef, wait: Wait) -> Result<Job, CliError> {
+pub(crate) async fn watch(context: &Context, job: &JobRef, wait: Wait) -> Result<Job, CliError> {
     let mut interrupts = Interrupts::listen()?;
     let progress = Progress::new(context.out);
-    let mut end = std::pin::pin!(poll(context, job, wait, &progress));
+    let mut end = std::pin::pin!(look_until_ended(context, job, wait, &progress));
     loop {
         let interrupt = tokio::select! {
             ended = &mut end => return ended,
@@ -141,14 +143,12 @@ async fn cancel(context: &Context, job: &JobRef) -> Result<(), CliError> {
     }
 }
 
-/// Looks at the job until it has ended, ever more slowly.
-async fn poll(context: &Context, job: &JobRef, wait: Wait, progress: &Progress) -> Result<Job, CliError> {
+/// Looks at the job when it may have changed, until it has ended.
+async fn look_until_ended(context: &Context, job: &JobRef, wait: Wait, progress: &Progress) -> Result<Job, CliError> {
     let began = Instant::now();
-    let mut pause = limits::FIRST_JOB_POLL.min(wait.interval);
+    let mut changes = Changes::new(&context.client, job, wait.interval);
     loop {
-        let path = ["v0", "projects", &job.project, "jobs", &job.job.to_string()];
-        let answer: Answer<Job> = context.client.get(&path, &[]).await?;
-        let now = answer.body()?;
+        let now = look(context, job).await?.body()?;
         if now.status.is_final() {
             progress.end();
             return Ok(now);
@@ -159,9 +159,14 @@ async fn poll(context: &Context, job: &JobRef, wait: Wait, progress: &Progress) 
             let (state, waited_secs) = (now.status.to_string(), began.elapsed().as_secs());
             return Err(RunError::WaitedTooLong { project: job.project.clone(), job: job.job, state, waited_secs }.into());
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(wait.interval);
+        changes.wait(&now).await;
     }
+}
+
+/// The job as it is now.
+pub(crate) async fn look(context: &Context, job: &JobRef) -> Result<Answer<Job>, CliError> {
+    let path = ["v0", "projects", &job.project, "jobs", &job.job.to_string()];
+    Ok(context.client.get(&path, &[]).await?)
 }
 
 /// What the job wrote, as far as it is a reasonable amount.

@@ -1,0 +1,178 @@
+//! How a server learns at once that something was written to the log of events, by itself or by another server.
+//!
+//! The bell says only that there may be something new; what it is stands in the log. So nothing is lost with a notification.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use tokio::{sync::Notify, time::timeout};
+
+use super::{Pool, Queries as _, Store, StoreError};
+use crate::{limits, values};
+
+/// Rung by PostgreSQL itself at the end of a transaction that wrote to the log.
+const EVENTS: &str = "bencher_event";
+/// What servers tell each other beside the log.
+const MESSAGES: &str = "bencher_message";
+
+/// What a bell says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rung {
+    /// There may be something new in the log.
+    Log,
+    /// A server says something to all, itself included.
+    Message(String),
+    /// The connection was lost and is back: whatever was said meanwhile was not heard.
+    Back,
+}
+
+/// Where there is one process: set by the connection that writes, rung when it commits.
+#[derive(Debug, Default)]
+pub struct LocalBell {
+    written: AtomicBool,
+    rung: Notify,
+}
+
+impl LocalBell {
+    /// A row was written, in a transaction that may still be rolled back.
+    pub(super) fn note(&self, table: &str) {
+        if table == "event" {
+            self.written.store(true, Ordering::Release);
+        }
+    }
+
+    /// A transaction was committed.
+    pub(super) fn committed(&self) {
+        if self.written.swap(false, Ordering::AcqRel) {
+            self.rung.notify_one();
+        }
+    }
+}
+
+/// Hears of changes. There is one per server.
+#[derive(Debug)]
+pub struct Bell(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Local(Arc<LocalBell>),
+    Postgres { options: Arc<PgConnectOptions>, line: Option<Line> },
+}
+
+/// A connection of its own, which nobody else waits for.
+#[derive(Debug)]
+struct Line {
+    pool: PgPool,
+    listener: PgListener,
+}
+
+impl Line {
+    async fn open(options: &PgConnectOptions) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
+            .connect_with(options.clone().application_name("bencher-api events"))
+            .await?;
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.eager_reconnect(false);
+        listener.listen_all([EVENTS, MESSAGES]).await?;
+        Ok(Self { pool, listener })
+    }
+
+    /// The next notification; an error where the connection is gone.
+    async fn next(&mut self) -> Result<Rung, sqlx::Error> {
+        loop {
+            match timeout(limits::BELL_PROBE_INTERVAL, self.listener.try_recv()).await {
+                Ok(Ok(Some(heard))) if heard.channel() == MESSAGES => return Ok(Rung::Message(heard.payload().to_owned())),
+                Ok(Ok(Some(_))) => return Ok(Rung::Log),
+                Ok(Ok(None)) => return Err(sqlx::Error::WorkerCrashed),
+                Ok(Err(error)) => return Err(error),
+                // Silence may mean that the other end is gone without a word.
+                Err(_) => {
+                    let probe = sqlx::query("SELECT 1").execute(&mut self.listener);
+                    timeout(limits::DATABASE_ACQUIRE_TIMEOUT, probe).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+                }
+            }
+        }
+    }
+
+    async fn close(self) {
+        drop(self.listener);
+        timeout(limits::DATABASE_ACQUIRE_TIMEOUT, self.pool.close()).await.ok();
+    }
+}
+
+impl Bell {
+    /// Waits until there is something to look at.
+    ///
+    /// # Errors
+    /// The connection is lost and could not be made anew; to be tried again.
+    pub async fn next(&mut self) -> Result<Rung, StoreError> {
+        let (options, line) = match &mut self.0 {
+            Kind::Local(bell) => {
+                bell.rung.notified().await;
+                return Ok(Rung::Log);
+            }
+            Kind::Postgres { options, line } => (options, line),
+        };
+        if let Some(open) = line {
+            match open.next().await {
+                Ok(rung) => return Ok(rung),
+                Err(error) => {
+                    tracing::warn!(error = crate::chain::chain(&error), "lost the connection that tells of events");
+                    if let Some(lost) = line.take() {
+                        lost.close().await;
+                    }
+                }
+            }
+        }
+        *line = Some(Line::open(options).await?);
+        Ok(Rung::Back)
+    }
+}
+
+impl Store {
+    /// Begins to listen: whatever is committed from here on is heard of.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn listen(&self) -> Result<Bell, StoreError> {
+        Ok(Bell(match &self.pool {
+            Pool::Sqlite { bell, .. } => Kind::Local(bell.clone()),
+            Pool::Postgres(pool) => {
+                let options = pool.connect_options();
+                let line = Line::open(&options).await?;
+                Kind::Postgres { options, line: Some(line) }
+            }
+        }))
+    }
+
+    /// Says something to every server on this database. It is not kept: who does not listen does not hear of it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn tell_servers(&self, message: String) -> Result<(), StoreError> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        // There is nothing to be safe on disk.
+        tx.execute("SET LOCAL synchronous_commit = off", values![]).await?;
+        tx.execute(format!("SELECT pg_notify('{MESSAGES}', $1)"), values![message]).await?;
+        tx.commit().await
+    }
+
+    /// Whether other servers may use this database too.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.pool, Pool::Postgres(_))
+    }
+}

@@ -8,6 +8,7 @@ use object_store::{ObjectStore, local::LocalFileSystem};
 use tokio::{sync::Notify, task::JoinSet};
 
 use crate::{
+    billing,
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
@@ -167,6 +168,7 @@ impl App {
         tasks.spawn(registry::upload::upkeep(self.clone()));
         tasks.spawn(deletion::resume(self.clone()));
         tasks.spawn(rate::keep_swept(self.clone()));
+        tasks.spawn(billing::keep_reporting(self.clone()));
         if let Some(certificates) = &self.certificates {
             tasks.spawn(tls::watch(self.clone(), certificates.clone()));
         }

@@ -5,8 +5,9 @@
 pub mod accounts;
 pub mod alerts;
 pub mod benchmarks;
+pub mod billing;
 mod body;
-pub mod branches;
+mod branches;
 pub mod channel;
 pub mod deletion;
 pub mod dimension;
@@ -63,6 +64,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(users::routes())
         .merge(organizations::routes())
         .merge(usage::routes())
+        .merge(billing::routes())
         .merge(members::routes())
         .merge(invitations::routes())
         .merge(projects::routes())

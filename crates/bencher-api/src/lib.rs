@@ -4,6 +4,7 @@ pub mod account;
 pub mod app;
 pub mod auth;
 pub mod backup;
+pub mod billing;
 pub mod branch;
 mod chain;
 pub mod channel;

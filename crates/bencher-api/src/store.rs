@@ -13,6 +13,7 @@ mod value;
 
 pub mod alert;
 pub mod benchmark;
+pub mod billing;
 pub mod branch;
 pub mod creation;
 pub mod credential;

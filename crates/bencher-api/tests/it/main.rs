@@ -6,6 +6,7 @@ mod accounts;
 mod alerts;
 mod anonymous;
 mod backup;
+mod billing;
 mod channel;
 mod contract;
 mod contract_channel;

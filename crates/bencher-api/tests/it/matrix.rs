@@ -268,6 +268,7 @@ impl World {
                 json!({ "branch": "main", "testbed": "box", "measure": "size", "test": "static", "upper_boundary": 1 })
             }
             ("PUT", path) if path.contains("/thresholds/") => json!({ "test": "static", "upper_boundary": 2 }),
+            ("PUT", path) if path.ends_with("/billing") => json!({ "customer": "cus_1" }),
             ("POST", "/v0/runners/{runner}/specs") => json!({ "spec": "small" }),
             ("POST", "/v0/specs") => json!({
                 "name": "Large", "os": "linux", "architecture": "x86_64", "cpu": 2, "memory": 1_u64 << 30, "disk": 4_u64 << 30,

@@ -33,7 +33,7 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             let answer = get(context, &of).await?;
             let job = answer.body()?;
             match out.format {
-                Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&job)))?,
+                Format::Human | Format::Html | Format::Csv => out.data(&format!("{}\n", remote::state(&job)))?,
                 Format::Json => {
                     let output = job.output.as_ref();
                     let timings = output.map(|output| output.results.iter().map(|run| run.timings).collect::<Vec<_>>());
@@ -57,7 +57,7 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string(), "cancel"];
             let answer = client.post_empty::<Job>(&path).await?;
             match out.format {
-                Format::Human | Format::Html => out.data(&format!("{}\n", remote::state(&answer.body()?)))?,
+                Format::Human | Format::Html | Format::Csv => out.data(&format!("{}\n", remote::state(&answer.body()?)))?,
                 Format::Json => out.json(&answer.json)?,
             }
         }

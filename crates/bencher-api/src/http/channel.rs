@@ -7,7 +7,7 @@ use axum::{
 use bencher_types::{ResourceId, RunnerKey};
 
 use super::{AppState, extract::Bearer, extract::Path, visit::Visit};
-use crate::{channel::socket, error::ApiError, store::queue::RunnerAuthRow};
+use crate::{channel::socket, error::ApiError, limits, store::queue::RunnerAuthRow};
 
 /// Opens the runner channel (WebSocket).
 #[utoipa::path(
@@ -30,7 +30,9 @@ pub(crate) async fn channel(
         ApiError::bad_request(format!("expected a WebSocket (`runner up` opens one): {}", rejection.body_text()))
     })?;
     let limit = app.config.server.request_body_max_bytes;
-    Ok(upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(move |websocket| socket::serve(app, runner, websocket)))
+    let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
+    let upgrade = upgrade.read_buffer_size(limits::CHANNEL_BUFFER_BYTES).write_buffer_size(limits::CHANNEL_BUFFER_BYTES);
+    Ok(upgrade.on_upgrade(move |websocket| socket::serve(app, runner, websocket)))
 }
 
 /// The runner that the path names, if the key is its own.

@@ -17,6 +17,7 @@ use crate::{
     process, queue,
     rate::{self, Rates},
     registry::{self, upload::Uploads},
+    scraps,
     seal::Sealer,
     store::{Store, StoreError},
     tls::{self, Certificates, TlsError},
@@ -169,6 +170,7 @@ impl App {
         tasks.spawn(deletion::resume(self.clone()));
         tasks.spawn(rate::keep_swept(self.clone()));
         tasks.spawn(billing::keep_reporting(self.clone()));
+        tasks.spawn(scraps::keep_swept(self.clone()));
         if let Some(certificates) = &self.certificates {
             tasks.spawn(tls::watch(self.clone(), certificates.clone()));
         }

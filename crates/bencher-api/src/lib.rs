@@ -30,6 +30,7 @@ pub mod rate;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod scraps;
 pub mod seal;
 pub mod store;
 pub mod threshold;

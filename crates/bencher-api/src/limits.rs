@@ -221,6 +221,12 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// connection.
 pub const MIN_BODY_BYTES_PER_STALL: usize = 64 << 10;
 
+/// How often unfinished job output is looked for.
+pub const SCRAP_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long ago unfinished job output was written when nobody can be writing it any more, whichever server that was.
+pub const SCRAP_AGE: Duration = Duration::from_secs(60 * 60);
+/// The same at the start of a server that is the only one: what is older than the server. Files carry the time of the kernel's last tick.
+pub const SCRAP_AGE_ALONE: Duration = Duration::from_millis(100);
 /// How often work that is to be billed is looked for, where a billing provider is configured. Nobody waits for it.
 pub const BILLING_INTERVAL: Duration = Duration::from_secs(60);
 /// Events that are read at once.

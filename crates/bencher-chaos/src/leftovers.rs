@@ -53,7 +53,9 @@ pub(crate) fn find(site: &Site, interrupted: &Interrupted) -> Vec<String> {
             files(&runner.data).into_iter().filter(|path| is_scrap(path)).map(|path| format!("of a runner: {}", path.display())),
         );
     }
-    let of_blobs = files(&site.blobs()).into_iter().filter(|path| is_scrap(path) || is_upload(path));
+    // How the blob store names what it has not finished writing. Of several servers none can know soon whose that is.
+    let is_unfinished = |path: &Path| site.cluster.is_none() && path.to_string_lossy().contains('#');
+    let of_blobs = files(&site.blobs()).into_iter().filter(|path| is_scrap(path) || is_upload(path) || is_unfinished(path));
     left.extend(of_blobs.map(|path| format!("of the blob store: {}", path.display())));
     left
 }
@@ -65,8 +67,6 @@ fn is_scrap(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = ["tmp", "part", "partial", "new"];
     path.extension().is_some_and(|extension| unfinished.iter().any(|known| extension == *known))
-        // How the blob store names what it has not finished writing.
-        || name.contains('#')
         || path.parent().and_then(Path::file_name).is_some_and(|folder| folder == "tmp" || folder == "partial")
         || name == "in-flight.json"
         || fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket())
@@ -78,7 +78,7 @@ fn is_upload(path: &Path) -> bool {
 
 /// The keys of all job output in the blob store.
 pub(crate) fn job_outputs(blobs: &Path) -> BTreeSet<String> {
-    let found = files(&blobs.join("jobs")).into_iter();
+    let found = files(&blobs.join("jobs")).into_iter().filter(|path| !path.to_string_lossy().contains('#'));
     found.filter_map(|path| Some(path.strip_prefix(blobs).ok()?.display().to_string())).collect()
 }
 

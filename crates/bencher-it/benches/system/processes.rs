@@ -69,7 +69,7 @@ impl Server {
             "server": {
                 "bind_address": address, "request_body_max_bytes": 4 << 20,
                 // Every runner of a large fleet has this machine's address here, as they would have that of a proxy.
-                "max_connections": 20_000, "trusted_proxies": ["127.0.0.1"],
+                "max_connections": 20_000, "trusted_proxies": ["127.0.0.1/32"],
             },
             "database": match postgres {
                 Some(url) => json!({ "url": url }),

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bless;
+mod chaos;
 mod chroot_test;
 mod ci;
 mod demo;
@@ -49,6 +50,8 @@ enum Command {
     Guest(guest::Args),
     /// Run server, runners and network in one process with everything that can go wrong, thousands of times
     Simulate(simulate::Args),
+    /// Kill the real server, runners and database at random while jobs run, and see that every job ends exactly once (needs root)
+    Chaos(chaos::Args),
     /// Feed one reader of foreign bytes with what a fuzzer makes up, for a while
     Fuzz(fuzz::Args),
     /// Run the tests and accept what they print now: snapshots and openapi.json
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Schemathesis(args) => schemathesis::run(&args),
         Command::Guest(args) => guest::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Chaos(args) => chaos::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Bless(args) => bless::run(&args),
         Command::ChrootTest(args) => chroot_test::run(&args),

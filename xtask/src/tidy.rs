@@ -7,6 +7,7 @@ mod edges;
 mod layers;
 mod machine;
 mod manifests;
+mod promises;
 mod snapshot;
 mod sources;
 
@@ -52,6 +53,7 @@ pub(crate) fn run() -> Result<()> {
     violations.extend(manifests::check(&snapshot.files));
     violations.extend(layers::check(&snapshot.files));
     violations.extend(sources::check(&snapshot.files));
+    violations.extend(promises::check(&snapshot.files));
     violations.extend(machine::check(&snapshot.files, &hosts));
     violations.sort();
     for violation in &violations {

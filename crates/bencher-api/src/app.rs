@@ -9,9 +9,10 @@ use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    billing,
     blobs::{self, Blobs, Commit},
-    chain::chain,
     bus::{self, Bus},
+    chain::chain,
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
@@ -21,6 +22,7 @@ use crate::{
     process, queue,
     rate::{self, Rates},
     registry::{self, upload::Uploads},
+    scraps,
     seal::Sealer,
     store::{Store, StoreError},
     tls::{self, Certificates, TlsError},
@@ -188,6 +190,8 @@ impl App {
         if self.config.blob_bucket().is_some() {
             tasks.spawn(try_bucket(self.clone()));
         }
+        tasks.spawn(billing::keep_reporting(self.clone()));
+        tasks.spawn(scraps::keep_swept(self.clone()));
         if let Some(certificates) = &self.certificates {
             tasks.spawn(tls::watch(self.clone(), certificates.clone()));
         }

@@ -3,6 +3,7 @@
 //! The keys are those of the v0.6 series, so that its files work, and a few of ours. Where there is no file yet, one is written with
 //! a new secret key, so that a restart does not log everybody out.
 
+pub mod billing;
 pub mod data_store;
 pub mod logging;
 pub mod rate_limiting;
@@ -115,6 +116,8 @@ pub enum SignUpAllow {
 pub struct Plus {
     /// Whether runs and pushes without a log-in are taken; they are when absent. A key of ours.
     pub anonymous_runs: Option<bool>,
+    /// Who is told what runners worked. A key of ours.
+    pub billing: Option<billing::Billing>,
     pub rate_limiting: Option<RateLimiting>,
     pub registry: Option<Registry>,
     pub runners: Option<Runners>,
@@ -250,6 +253,7 @@ impl Config {
         self.smtp.as_ref().map_or(Ok(()), check_smtp)?;
         self.sign_up.as_ref().map_or(Ok(()), check_sign_up)?;
         self.check_scheduling()?;
+        self.billing().map_or(Ok(()), billing::check)?;
         for (key, timeout) in [
             ("plus.runners.heartbeat_timeout", self.heartbeat_timeout()),
             ("plus.runners.job_timeout_grace_period", self.job_timeout_grace_period()),
@@ -331,6 +335,7 @@ impl Config {
             sign_up: None,
             plus: Some(Plus {
                 anonymous_runs: None,
+                billing: None,
                 rate_limiting: None,
                 registry: Some(Registry { folder: Some(folder.join("blobs")), ..Registry::default() }),
                 runners: None,
@@ -376,6 +381,12 @@ impl Config {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         self.server.request_timeout.map_or(limits::DEFAULT_REQUEST_TIMEOUT, Duration::from_secs)
+    }
+
+    /// Who is told what runners worked; nobody where nothing is billed.
+    #[must_use]
+    pub fn billing(&self) -> Option<&billing::Billing> {
+        self.plus.as_ref().and_then(|plus| plus.billing.as_ref())
     }
 
     fn registry(&self) -> Option<&Registry> {

@@ -6,8 +6,9 @@ pub mod accounts;
 pub mod agent;
 pub mod alerts;
 pub mod benchmarks;
+pub mod billing;
 mod body;
-pub mod branches;
+mod branches;
 pub mod channel;
 pub mod compare;
 pub mod deletion;
@@ -67,6 +68,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(users::routes())
         .merge(organizations::routes())
         .merge(usage::routes())
+        .merge(billing::routes())
         .merge(members::routes())
         .merge(invitations::routes())
         .merge(projects::routes())

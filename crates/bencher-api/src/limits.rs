@@ -92,6 +92,9 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a frame to a runner may take to leave before the connection counts as gone.
 pub const CHANNEL_SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that are read of or written to a runner's connection at once. Each connection keeps so many: messages are small, and a fleet is
+/// large.
+pub const CHANNEL_BUFFER_BYTES: usize = 4 << 10;
 /// The most characters of what a runner says its version is that are kept: a version, a commit and a date fit.
 pub const MAX_RUNNER_VERSION_CHARS: usize = 64;
 
@@ -257,6 +260,33 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// What has to arrive of a body within [`BODY_STALL_TIMEOUT`], in bytes: slower than this is no upload but an attempt to hold a
 /// connection.
 pub const MIN_BODY_BYTES_PER_STALL: usize = 64 << 10;
+
+/// How often unfinished job output is looked for.
+pub const SCRAP_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long ago unfinished job output was written when nobody can be writing it any more, whichever server that was.
+pub const SCRAP_AGE: Duration = Duration::from_secs(60 * 60);
+/// The same at the start of a server that is the only one: what is older than the server. Files carry the time of the kernel's last tick.
+pub const SCRAP_AGE_ALONE: Duration = Duration::from_millis(100);
+/// How often work that is to be billed is looked for, where a billing provider is configured. Nobody waits for it.
+pub const BILLING_INTERVAL: Duration = Duration::from_secs(60);
+/// Events that are read at once.
+pub const BILLING_BATCH: u32 = 100;
+/// How long one request to the billing provider may take.
+pub const BILLING_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an event is one server's, from the first of its request on: longer than that may take.
+pub const BILLING_HOLD: Duration = Duration::from_secs(120);
+/// First and longest wait before an event is told again.
+pub const BILLING_BACKOFF: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60 * 60));
+/// How long a provider surely knows an event again: Stripe does for 24 hours.
+pub const BILLING_IDENTIFIER_LIFE: Duration = Duration::from_secs(23 * 60 * 60);
+/// Bytes that are read of a provider's complaint.
+pub const BILLING_ANSWER_BYTES: usize = 64 << 10;
+/// Characters that are kept of it.
+pub const BILLING_MESSAGE_CHARS: usize = 500;
+/// Events that could not be told which are shown at once.
+pub const BILLING_PROBLEMS_SHOWN: u32 = 100;
+/// Characters of a customer's id.
+pub const MAX_BILLING_CUSTOMER_CHARS: usize = 255;
 
 /// How often the files of a certificate are looked at for a change.
 pub const TLS_RELOAD_INTERVAL: Duration = Duration::from_secs(10);

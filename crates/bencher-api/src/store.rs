@@ -15,6 +15,7 @@ pub mod alert;
 pub mod attempt;
 pub mod bell;
 pub mod benchmark;
+pub mod billing;
 pub mod branch;
 pub mod claim;
 pub mod creation;

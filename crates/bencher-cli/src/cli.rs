@@ -117,6 +117,8 @@ pub(crate) enum Format {
     Json,
     /// HTML, for a comment on a change (`bencher run` only)
     Html,
+    /// Comma-separated values, for a spreadsheet (`bencher organization usage` only)
+    Csv,
 }
 
 /// Two ways to say who one is, where only one can be meant.

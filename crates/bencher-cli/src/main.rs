@@ -22,7 +22,7 @@ use std::{
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
-    cli::{AnyCommand, Cli, Command, Format, Global},
+    cli::{AnyCommand, Cli, Command, Format, Global, organization::Organization},
     client::{Attempt, Client, ClientConfig, RetryPolicy},
     commands::Context,
     connection::Connection,
@@ -59,6 +59,10 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn run(cli: Cli, matches: &clap::ArgMatches, out: Out) -> Result<Exit, CliError> {
+    let is_usage = matches!(&cli.command, AnyCommand::OfServer(Command::Organization(Organization::Usage { .. })));
+    if out.format == Format::Csv && !is_usage {
+        return Err(CliError::Usage("only `bencher organization usage` prints CSV; --format is human or json".into()));
+    }
     let profiles = ProfileFile::new(profile_file());
     let mut command = match cli.command {
         AnyCommand::OfThisMachine(tool) => {

@@ -6,6 +6,7 @@
 pub mod adapter;
 pub mod alert;
 pub mod auth;
+pub mod billing;
 pub mod channel;
 pub mod compare;
 pub mod dimension;

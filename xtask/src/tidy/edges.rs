@@ -24,6 +24,7 @@ const EDGES: &[Edges] = &[
     Edges { package: "bencher-it", normal: &[], dev: &["bencher-types", "bencher-analysis", "bencher-oci", "bencher-init", "bencher-api", "bencher-runner", "bencher-cli"] },
     // Both ends of the channel meet in it, as they do in the tests of the whole; no program of the product is made with it.
     Edges { package: "bencher-sim", normal: &["bencher-types", "bencher-api", "bencher-runner"], dev: &[] },
+    Edges { package: "bencher-chaos", normal: &[], dev: &[] },
     Edges { package: "uml-shim", normal: &[], dev: &[] },
     Edges { package: "firecracker-stand-in", normal: &[], dev: &[] },
     Edges { package: "xtask", normal: &[], dev: &[] },

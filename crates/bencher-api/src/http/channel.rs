@@ -7,7 +7,7 @@ use axum::{
 use bencher_types::{ResourceId, RunnerKey};
 
 use super::{AppState, extract::Bearer, extract::Path, visit::Visit};
-use crate::{channel::socket, error::ApiError, store::queue::RunnerAuthRow};
+use crate::{channel::socket, error::ApiError, limits, store::queue::RunnerAuthRow};
 
 /// Opens the runner channel (WebSocket).
 #[utoipa::path(
@@ -31,10 +31,9 @@ pub(crate) async fn channel(
     })?;
     let key = bearer.0.parse::<RunnerKey>().map_err(|error| ApiError::unauthorized(error.to_string()))?.hash();
     let limit = app.config.server.request_body_max_bytes;
-    Ok(upgrade
-        .max_message_size(limit)
-        .max_frame_size(limit)
-        .on_upgrade(move |websocket| socket::serve(app, runner, key, websocket)))
+    let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
+    let upgrade = upgrade.read_buffer_size(limits::CHANNEL_BUFFER_BYTES).write_buffer_size(limits::CHANNEL_BUFFER_BYTES);
+    Ok(upgrade.on_upgrade(move |websocket| socket::serve(app, runner, key, websocket)))
 }
 
 /// The runner that the path names, if the key is its own.

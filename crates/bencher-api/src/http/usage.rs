@@ -3,7 +3,7 @@
 use axum::extract::State;
 use bencher_types::{
     DateTime, Permission, ResourceId,
-    wire::organization::{Usage, UsageKind},
+    wire::organization::{ProjectUsage, Usage, UsageKind},
 };
 use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -45,8 +45,16 @@ async fn organization_usage(
     if start_time > end_time {
         return Err(ApiError::bad_request(format!("`start_time` ({start_time}) is after `end_time` ({end_time})")));
     }
-    let used = app.store.usage(organization.id, start_time, end_time).await?;
+    let used = app.store.usage(organization.id, organization.uuid.0, start_time, end_time).await?;
     let number = |count: u64| Some(u32::try_from(count).unwrap_or(u32::MAX));
+    let small = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
+    let runner_minutes = used.projects.iter().map(|project| small(project.minutes)).fold(0, u32::saturating_add);
+    let projects = used.projects.into_iter().map(|row| ProjectUsage {
+        project: row.project.0,
+        slug: row.slug.map(|slug| slug.0),
+        runner_minutes: small(row.minutes),
+        attempts: small(row.attempts),
+    });
     Ok(axum::Json(Usage {
         organization: organization.uuid.0,
         kind: UsageKind::SelfHostedFree,
@@ -54,6 +62,7 @@ async fn organization_usage(
         end_time,
         metrics: number(used.metrics),
         active_series: number(used.active_series),
-        runner_minutes: number(used.runner_minutes),
+        runner_minutes: Some(runner_minutes),
+        projects: Some(projects.collect()),
     }))
 }

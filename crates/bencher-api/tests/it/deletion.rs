@@ -30,7 +30,7 @@ struct Count {
     count: i64,
 }
 
-/// How many rows each table has.
+/// How many rows each table has, but for what was worked: that stays counted whatever becomes of the project.
 async fn rows(server: &TestServer) -> BTreeMap<String, i64> {
     let mut conn = server.app.store.read().await.unwrap();
     let sql = match server.app.store.dialect() {
@@ -41,7 +41,7 @@ async fn rows(server: &TestServer) -> BTreeMap<String, i64> {
     };
     let tables: Vec<Table> = conn.all(sql, values![]).await.unwrap();
     let mut rows = BTreeMap::new();
-    for Table { name } in tables {
+    for Table { name } in tables.into_iter().filter(|table| table.name != "runner_usage") {
         let count: Count = conn.one(format!("SELECT COUNT(*) AS count FROM {name}"), values![]).await.unwrap();
         rows.insert(name, count.count);
     }

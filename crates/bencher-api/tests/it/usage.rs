@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bencher_api::store::queue::Ending;
-use bencher_types::JobEvent;
+use bencher_api::store::queue::{Ended, Ending};
+use bencher_types::{JobEvent, JobStatus};
 use serde_json::{Value, json};
 
 use crate::{
@@ -82,6 +82,43 @@ async fn runners_are_counted_in_minutes_that_they_began() {
         store.claim_job(runner.id, lease, at(1000)).await.unwrap().unwrap();
         assert!(store.release_job(job, 1, at(1500)).await.unwrap());
         assert_eq!(total().await, expected, "what was given back was nobody's work");
+
+        let other = rows::runner(store, spec).await;
+        store.claim_job(other.id, lease, at(1600)).await.unwrap().unwrap();
+        assert_eq!(store.finish_job(runner.id, job, &ending, at(1650)).await.unwrap(), Ended::Superseded);
+        assert_eq!(total().await, expected, "nor is what another attempt has taken the place of");
+        assert!(store.end_job(job, 2, JobEvent::Fail, "silence", at(1690)).await.unwrap());
+        expected += 2;
+        assert_eq!(total().await, expected, "a lost runner counts until it was given up");
+        assert_eq!(store.finish_job(other.id, job, &ending, at(1900)).await.unwrap(), Ended::Now(JobStatus::Completed));
+        assert_eq!(total().await, expected, "a late result is not worked for again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_worked_for_a_project_stays_counted_when_it_is_deleted_for_good() {
+    on_each_database(async |server| {
+        let admin = server.sign_up("Ada").await;
+        let store = &server.app.store;
+        let spec = rows::spec(store).await;
+        let before = server.list("/v0/organizations?per_page=100", Some(&admin), "uuid").await.0;
+        let job = rows::job(store, spec, 0, at(0)).await;
+        let runner = rows::runner(store, spec).await;
+        store.claim_job(runner.id, Duration::from_secs(90), at(1000)).await.unwrap().unwrap();
+        let ending = Ending { event: JobEvent::Complete, output_key: None, message: None };
+        store.finish_job(runner.id, job, &ending, at(1100)).await.unwrap();
+        let after = server.list("/v0/organizations?per_page=100", Some(&admin), "uuid").await.0;
+        let organization = after.iter().find(|organization| !before.contains(organization)).unwrap();
+        let path = format!("/v0/organizations/{organization}/usage?start_time=0&end_time=2000000");
+        let (_, usage) = server.get(&path, &admin).await;
+        let [project] = usage["projects"].as_array().unwrap().as_slice() else { panic!("{usage}") };
+        assert_eq!((&project["runner_minutes"], &project["attempts"]), (&json!(2), &json!(1)));
+        let slug = project["slug"].as_str().unwrap();
+        assert_eq!(server.delete(&format!("/v0/projects/{slug}?hard=true"), &admin).await.0, 204);
+        let (_, usage) = server.get(&path, &admin).await;
+        assert_eq!(counts(&usage)[2], 2);
+        assert_eq!(usage["projects"][0]["slug"], Value::Null);
     })
     .await;
 }

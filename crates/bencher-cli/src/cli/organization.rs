@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Filter, Page, Sure};
+use super::{Filter, Moment, Page, Sure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Organization {
@@ -74,11 +74,36 @@ pub(crate) enum Organization {
         #[command(flatten)]
         what: AllowedWhat,
     },
-    /// Show what was used since the month began
+    /// Show what was used since the month began, or within a time
     Usage {
         /// The organization's slug or UUID
         organization: ResourceId,
+        /// From then on: RFC 3339, or seconds or milliseconds since 1970; the beginning of the month of --end-time if absent
+        #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+        start_time: Option<Moment>,
+        /// Until then; now if absent
+        #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+        end_time: Option<Moment>,
     },
+    /// Show how an organization is billed, or change that; for admins of the server
+    Billing {
+        /// The organization's slug or UUID
+        organization: ResourceId,
+        #[command(flatten)]
+        change: BillingChange,
+    },
+}
+
+/// Whom an organization is to be billed to.
+#[derive(Clone, Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct BillingChange {
+    /// From now on to the customer whom the billing provider knows by this id, such as cus_…
+    #[arg(long, value_name = "ID")]
+    pub customer: Option<String>,
+    /// To nobody any more
+    #[arg(long)]
+    pub nobody: bool,
 }
 
 /// How something is deleted.

@@ -4,6 +4,7 @@ use bencher_types::{
     ResourceId,
     wire::{
         auth::AuthAck,
+        billing::{Billing, UpdateBilling},
         key::{NewProjectKey, ProjectKeyCreated, ProjectKeyInfo, UpdateProjectKey},
         member::{Invitation, Member, NewMember, UpdateMember},
         organization::{Allowed, NewClaim, NewOrganization, Organization, UpdateOrganization, Usage},
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use super::{Context, resource::path};
 use crate::{
-    cli::{Query, organization as args, pairs},
+    cli::{Format, Query, Span, organization as args, pairs},
     error::CliError,
 };
 
@@ -47,10 +48,32 @@ pub(super) async fn organization(context: &Context, args: args::Organization) ->
             let path = path([&"organizations", &organization, &"allowed", &what.permission()]);
             context.view::<Allowed>(&path, &Vec::new()).await
         }
-        args::Organization::Usage { organization } => {
-            context.view::<Usage>(&path([&"organizations", &organization, &"usage"]), &Vec::new()).await
+        args::Organization::Usage { organization, start_time, end_time } => {
+            let path = path([&"organizations", &organization, &"usage"]);
+            let usage = context.client.get::<Usage>(&path, &Span { start_time, end_time }.query()).await?;
+            if context.out.format == Format::Csv { context.out.data(&csv(&usage.body()?)) } else { context.out.show(&usage) }
+        }
+        args::Organization::Billing { organization, change } => {
+            let path = path([&"organizations", &organization, &"billing"]);
+            if change.customer.is_none() && !change.nobody {
+                return context.view::<Billing>(&path, &Vec::new()).await;
+            }
+            let body = UpdateBilling { customer: change.customer };
+            context.out.show(&context.client.put::<Billing>(&path, &body).await?)
         }
     }
+}
+
+/// One line for each project, with a head. Nothing in them needs quotes.
+fn csv(usage: &Usage) -> String {
+    let mut csv = "organization,project,slug,start_time,end_time,runner_minutes,attempts\n".to_owned();
+    for project in usage.projects.iter().flatten() {
+        let slug = project.slug.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (organization, start, end) = (usage.organization, usage.start_time, usage.end_time);
+        let (project, minutes, attempts) = (project.project, project.runner_minutes, project.attempts);
+        csv.push_str(&format!("{organization},{project},{slug},{start},{end},{minutes},{attempts}\n"));
+    }
+    csv
 }
 
 fn with_deleted(mut query: Query, deleted: bool) -> Query {

@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> 
     let job = JobRef { project: report.project.slug.to_string(), job, report: Some(report.uuid) };
     if args.remote.detach {
         match context.out.format {
-            Format::Human | Format::Html => context.out.data(&format!("{}\n", job.job))?,
+            Format::Human | Format::Html | Format::Csv => context.out.data(&format!("{}\n", job.job))?,
             Format::Json => context.out.json(&answer.json)?,
         }
         if plan.is_some() {
@@ -121,7 +121,7 @@ pub(crate) async fn show_report(context: &Context, answer: &Answer<Report>, endi
     let pages = if out.format == Format::Html || plan.is_some() { pages(context, plan).await } else { None };
     match out.format {
         Format::Html => out.data(&html::report(&report, pages.as_ref()))?,
-        Format::Human | Format::Json => out.show(answer)?,
+        Format::Human | Format::Json | Format::Csv => out.show(answer)?,
     }
     let url = client.url(&["v0", "projects", report.project.slug.as_str(), "reports", &report.uuid.to_string()]);
     out.done(&format!("\nreport {url}\nsee it again with `bencher report view {} {}`", report.project.slug, report.uuid));

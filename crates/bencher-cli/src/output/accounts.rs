@@ -4,9 +4,10 @@ use bencher_types::{
     DateTime, ResourceName,
     wire::{
         auth::{User, UserKeyCreated, UserKeyInfo},
+        billing::{Billing, BillingProblem, BillingProvider, BillingState, BillingSum},
         key::{ProjectKeyCreated, ProjectKeyInfo, Token},
         member::{Invitation, Member},
-        organization::{Allowed, Usage},
+        organization::{Allowed, ProjectUsage, Usage},
         server::BackupCreated,
     },
 };
@@ -14,7 +15,7 @@ use bencher_types::{
 use super::{
     Human, Out,
     resources::{maybe_time, time, yes_no},
-    table::{Cell, Listed, fields},
+    table::{Cell, Listed, Tone, fields},
 };
 
 impl Listed for User {
@@ -207,7 +208,7 @@ impl Human for Allowed {
 
 impl Human for Usage {
     fn human(&self, out: Out) -> String {
-        fields(
+        let mut text = fields(
             out,
             [
                 ("organization", Cell::new(self.organization)),
@@ -217,7 +218,60 @@ impl Human for Usage {
                 ("active series", Cell::maybe(self.active_series)),
                 ("runner minutes", Cell::maybe(self.runner_minutes)),
             ],
-        )
+        );
+        text.push_str(&self.projects.clone().unwrap_or_default().human(out));
+        text
+    }
+}
+
+impl Listed for ProjectUsage {
+    const HEAD: &'static [&'static str] = &["PROJECT", "RUNNER MINUTES", "ATTEMPTS", "UUID"];
+
+    fn row(&self) -> Vec<Cell> {
+        let slug = self.slug.as_ref().map_or_else(|| Cell::new("(deleted)"), Cell::new);
+        vec![slug, Cell::new(self.runner_minutes), Cell::new(self.attempts), Cell::new(self.project)]
+    }
+}
+
+impl Human for Billing {
+    fn human(&self, out: Out) -> String {
+        let sum = |sum: BillingSum| Cell::new(format!("{} minutes of {} attempts", sum.runner_minutes, sum.attempts));
+        let provider = self.provider.map(|BillingProvider::Stripe| "Stripe");
+        let mut text = fields(
+            out,
+            [
+                ("organization", Cell::new(self.organization)),
+                ("provider", Cell::maybe(provider)),
+                ("customer", Cell::maybe(self.customer.as_ref())),
+                ("since", maybe_time(self.since)),
+                ("sent", sum(self.sent)),
+                ("pending", sum(self.pending)),
+                ("refused", sum(self.refused)),
+                ("uncertain", sum(self.uncertain)),
+            ],
+        );
+        text.push_str(&self.problems.human(out));
+        text
+    }
+}
+
+impl Listed for BillingProblem {
+    const HEAD: &'static [&'static str] = &["STATE", "IDENTIFIER", "MINUTES", "ENDED", "TRIES", "MESSAGE"];
+
+    fn row(&self) -> Vec<Cell> {
+        let state = match self.state {
+            BillingState::Pending => Cell::toned("pending", Tone::Busy),
+            BillingState::Refused => Cell::toned("refused", Tone::Bad),
+            BillingState::Uncertain => Cell::toned("uncertain", Tone::Bad),
+        };
+        vec![
+            state,
+            Cell::new(&self.identifier),
+            Cell::new(self.runner_minutes),
+            Cell::new(time(self.ended)),
+            Cell::new(self.tries),
+            Cell::new(&self.message),
+        ]
     }
 }
 

@@ -13,8 +13,7 @@ impl Human for ReportComparison {
             let name = format!("{} {}", compared.benchmark.name, compared.measure.name);
             (printable(&name), &compared.comparison)
         });
-        let mut text =
-            if self.results.is_empty() { "nothing in common\n".to_owned() } else { comparison_table(out, rows) };
+        let mut text = if self.results.is_empty() { "nothing in common\n".to_owned() } else { comparison_table(out, rows) };
         for (of, only) in [("old", &self.only_old), ("new", &self.only_new)] {
             let names = only.iter().map(|Uncompared { benchmark, measure }| format!("{} {}", benchmark.name, measure.name));
             for name in names {

@@ -16,6 +16,7 @@ mod overhead;
 mod phases;
 mod processes;
 mod programs;
+mod queue;
 mod quiet;
 mod requests;
 mod scenarios;
@@ -26,8 +27,8 @@ use anyhow::{Context as _, Result};
 use crate::figures::Extent;
 
 /// What can be measured, in the order in which it is.
-const SCENARIOS: [&str; 11] =
-    ["start", "idle", "assignment", "true", "layers", "images", "clone", "overhead", "quiet", "requests", "programs"];
+const SCENARIOS: [&str; 12] =
+    ["start", "idle", "assignment", "true", "layers", "images", "clone", "overhead", "quiet", "requests", "queue", "programs"];
 /// Those in which guests run.
 const WITH_GUESTS: [&str; 3] = ["images", "overhead", "quiet"];
 
@@ -67,6 +68,7 @@ async fn measure() -> Result<()> {
             "overhead" => overhead::overhead(extent).await,
             "quiet" => quiet::quiet(extent).await,
             "requests" => requests::requests().await,
+            "queue" => queue::queue(extent).await,
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,
         };

@@ -66,7 +66,11 @@ impl Server {
         let config = json!({
             "console": { "url": format!("http://{address}/") },
             "security": { "secret_key": "a secret key for measurements only" },
-            "server": { "bind_address": address, "request_body_max_bytes": 4 << 20 },
+            "server": {
+                "bind_address": address, "request_body_max_bytes": 4 << 20,
+                // Every runner of a large fleet has this machine's address here, as they would have that of a proxy.
+                "max_connections": 20_000, "trusted_proxies": ["127.0.0.1/32"],
+            },
             "database": match postgres {
                 Some(url) => json!({ "url": url }),
                 None => json!({ "file": folder.path().join("bencher.db") }),

@@ -4,6 +4,7 @@
 mod alerts;
 mod bad_input;
 mod cancel;
+mod chaos;
 mod command_line;
 mod full_day;
 mod full_disk;

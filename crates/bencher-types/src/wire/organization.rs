@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::{DateTime, OrganizationUuid, ResourceName, Slug, Tier};
+use crate::{DateTime, OrganizationUuid, ProjectUuid, ResourceName, Slug, Tier};
 
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -66,8 +66,23 @@ pub struct Usage {
     pub metrics: Option<u32>,
     /// How many series got a metric.
     pub active_series: Option<u32>,
-    /// How long runners worked.
+    /// How long runners worked: begun minutes of each attempt of a job that ended within that time.
     pub runner_minutes: Option<u32>,
+    /// The same by project.
+    pub projects: Option<Vec<ProjectUsage>>,
+}
+
+/// What runners worked for one project.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonProjectUsage)]
+pub struct ProjectUsage {
+    pub project: ProjectUuid,
+    /// Absent where the project was deleted for good.
+    pub slug: Option<Slug>,
+    pub runner_minutes: u32,
+    /// How many attempts of jobs those are.
+    pub attempts: u32,
 }
 
 /// By which rules usage is counted. A server of one's own is always `self_hosted_free`.

@@ -276,7 +276,8 @@ async fn no_secret_of_the_configuration_is_in_the_log() {
             "hostname": "localhost", "port": 1, "username": "ada", "secret": smtp,
             "from_name": "Bencher", "from_email": "bencher@example.com",
         });
-        let store = json!({ "service": "aws_s3", "access_key_id": access, "secret_access_key": storage, "access_point": "bench" });
+        let store =
+            json!({ "service": "aws_s3", "access_key_id": access, "secret_access_key": storage, "access_point": "bench" });
         config["database"]["data_store"] = store;
         config["plus"]["github"] = json!({ "client_id": "someone", "client_secret": tls });
     });

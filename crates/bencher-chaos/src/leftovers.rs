@@ -27,10 +27,13 @@ impl Interrupted {
 /// Everything that is left, in words.
 pub(crate) fn find(site: &Site, interrupted: &Interrupted) -> Vec<String> {
     let mut left = Vec::new();
-    for process in processes_with(&site.marker) {
+    for process in processes_where(|word| word == site.marker) {
         left.push(format!("a process of a benchmark: {process}"));
     }
     let folder = site.path().display().to_string();
+    for process in processes_where(|word| word.contains(&folder)) {
+        left.push(format!("a process with the run's folder in its command line: {process}"));
+    }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     left.extend(mounts.lines().filter(|line| line.contains(&folder)).map(|line| format!("a mount: {line}")));
     for device in entries(Path::new("/sys/block")) {
@@ -87,12 +90,12 @@ fn iterations(data: &Path) -> Vec<String> {
     names.filter(|name| name.starts_with("iteration-")).collect()
 }
 
-fn processes_with(marker: &str) -> Vec<String> {
+fn processes_where(is_it: impl Fn(&str) -> bool) -> Vec<String> {
     let processes = entries(Path::new("/proc")).into_iter().filter(|path| {
         let is_process = path.file_name().is_some_and(|name| name.to_string_lossy().chars().all(|c| c.is_ascii_digit()));
         // A process that has ended meanwhile has no command line any more.
         let line = if is_process { fs::read(path.join("cmdline")).unwrap_or_default() } else { Vec::new() };
-        String::from_utf8_lossy(&line).split('\0').any(|word| word == marker)
+        String::from_utf8_lossy(&line).split('\0').any(&is_it)
     });
     processes.map(|path| path.display().to_string()).collect()
 }

@@ -24,6 +24,9 @@ use crate::{
 /// What the runtime says when the kernel refuses to execute the command.
 const EXEC_FAILED: &str = "exec container process";
 
+/// The runtime's own folder in the iteration's.
+pub(super) const RUNTIME: &str = "runtime";
+
 /// Which runtime, and where the container's files are.
 #[derive(Clone, Debug)]
 pub(super) struct Runtime {
@@ -55,7 +58,7 @@ impl Runtime {
     pub(super) fn create(&self, stdout: PipeWriter, stderr: PipeWriter) -> Result<Init, InfrastructureError> {
         let (log, pid_file) = (self.dir.join("runtime.log"), self.dir.join("pid"));
         let mut command = Command::new(&self.program);
-        command.arg("--root").arg(self.dir.join("runtime")).arg("--log").arg(&log).args(["--log-format", "json"]);
+        command.arg("--root").arg(self.dir.join(RUNTIME)).arg("--log").arg(&log).args(["--log-format", "json"]);
         command.args(["--cgroup-manager", "disabled", "create", "--bundle"]).arg(&self.dir);
         command.arg("--pid-file").arg(&pid_file).arg(&self.id);
         command.stdin(Stdio::null()).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
@@ -74,7 +77,7 @@ impl Runtime {
     /// Lets the container's process become the benchmark.
     pub(super) async fn start(&self) -> Result<(), InfrastructureError> {
         let mut command = tokio::process::Command::new(&self.program);
-        command.arg("--root").arg(self.dir.join("runtime")).args(["start", &self.id]);
+        command.arg("--root").arg(self.dir.join(RUNTIME)).args(["start", &self.id]);
         command.env_clear().env("PATH", HOST_PATH).stdin(Stdio::null()).kill_on_drop(true);
         let missing = |source| InfrastructureError::ProgramMissing { program: self.program.clone(), source };
         let bound = limits::RUNTIME_STEP_TIMEOUT;

@@ -10,9 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::mount::{UnmountFlags, unmount};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    mount::{UnmountFlags, unmount},
+};
 
-use super::loop_device;
+use super::{container::RUNTIME, loop_device};
 use crate::sandbox::{InfrastructureError, cgroup::CgroupHost, pidns::end_noted_warden};
 
 /// How the folders of iterations begin.
@@ -39,6 +42,7 @@ pub(super) async fn sweep(state_dir: &Path, cgroups: &CgroupHost) -> Result<usiz
         let dir = state_dir.join(name);
         tracing::warn!(folder = %dir.display(), "removing what an earlier runner left");
         end_noted_warden(&dir).await?;
+        release_starts(&dir);
         // Deleting through a mount would delete the image: first there must be none.
         unmount_below(&dir)?;
         detach(&dir)?;
@@ -46,6 +50,18 @@ pub(super) async fn sweep(state_dir: &Path, cgroups: &CgroupHost) -> Result<usiz
         fs::remove_dir_all(&dir).map_err(InfrastructureError::io("remove", &dir))?;
     }
     Ok(leftovers.len())
+}
+
+/// Lets go on to its end what was starting a container. The runtime's `start` writes into a FIFO that the container's process reads, and
+/// waits for ever where that process died with the runner; a reader that comes and goes ends the waiting.
+fn release_starts(dir: &Path) {
+    for container in fs::read_dir(dir.join(RUNTIME)).into_iter().flatten().flatten() {
+        let fifo = container.path().join("exec.fifo");
+        let reader = open(&fifo, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        if reader.is_ok() {
+            tracing::debug!(fifo = %fifo.display(), "whatever waited to start a container does no longer");
+        }
+    }
 }
 
 /// Loop devices end with their users; this is for users that ended in no orderly way.

@@ -86,6 +86,24 @@ async fn a_killed_runner_leaves_no_process_and_the_next_start_removes_the_rest()
     kill_when(&harness, "benchmark", marker, |_| running() == 2).await;
 }
 
+#[tokio::test]
+async fn what_was_starting_a_container_when_its_runner_was_killed_ends_with_the_next_start() {
+    let Some(harness) = Harness::new().await else { return };
+    let dir = harness.dir.path().join("starting");
+    // As crun lays it out: its `start` waits until somebody reads, and the container's process is dead.
+    let container = dir.join("state/iteration-dead/runtime/iteration-dead");
+    fs::create_dir_all(&container).unwrap();
+    let fifo = container.join("exec.fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let mut start = Command::new("sh").args(["-c", "exec 3>\"$1\"", "start"]).arg(&fifo).spawn().unwrap();
+    // Blocked in a call of the kernel, which for a shell that opens a FIFO is that one.
+    let state = || fs::read_to_string(format!("/proc/{}/stat", start.id())).unwrap();
+    eventually("it waits", || state().contains("(sh) S")).await;
+    HostSandbox::open(config(&dir, &harness.cgroup_parent)).await.unwrap();
+    eventually("it ends", || start.try_wait().unwrap().is_some()).await;
+    assert_eq!(iterations(&dir).len(), 0);
+}
+
 /// Runs the helper where `/dev` holds only what a container usually gets, and what else the script makes.
 fn in_a_container(harness: &Harness, name: &str, script: &str) -> Output {
     let dir = harness.dir.path().join(name);

@@ -29,7 +29,7 @@ enum MayUse {
 const API_NOT_DOMAIN: &[&str] = &[
     "http", "channel", "error", "openapi", // the edge
     "main", "lib", "app", "config", // the shell, which puts the parts together
-    "store", "chain", "limits", "clock", // below the domain
+    "store", "schedule", "chain", "limits", "clock", // below the domain
 ];
 
 /// Addresses are data; sockets and files are not.
@@ -40,7 +40,7 @@ const LAYERS: &[Layer] = &[
         package: "bencher-api",
         name: "store",
         modules: Modules::These(&["store"]),
-        may_use: MayUse::Only(&["chain", "limits", "clock"]),
+        may_use: MayUse::Only(&["schedule", "chain", "limits", "clock"]),
         unknown_here: &["axum", "tower_http", "StatusCode", "tokio_tungstenite"],
     },
     Layer {

@@ -18,8 +18,9 @@ use sqlx::{
 use super::{Dialect, Queries, Store, StoreError, Tx, Value, connection::Connection};
 use crate::{limits, values};
 
-/// Uploads that are under way are files of one server: what there is of them stays behind, and clients begin again.
-const LEFT_BEHIND: &[&str] = &["oci_upload"];
+/// Uploads that are under way are files of one server: what there is of them stays behind, and clients begin again. The log of events
+/// is what the target's own triggers write.
+const LEFT_BEHIND: &[&str] = &["event", "oci_upload"];
 
 /// Whoever keeps the tables of a database from being moved.
 #[derive(Debug, thiserror::Error)]
@@ -353,7 +354,7 @@ pub async fn sum(tx: &mut Tx, table: &Table) -> Result<Sum, TransferError> {
 /// # Errors
 /// The database failed.
 pub async fn set_sequences(tx: &mut Tx) -> Result<(), TransferError> {
-    if matches!(tx, Tx::Sqlite(_)) {
+    if matches!(tx, Tx::Sqlite(..)) {
         return Ok(());
     }
     let sql = "SELECT table_name::text AS table_name, column_name::text AS column_name, data_type::text AS kind \

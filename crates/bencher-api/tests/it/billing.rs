@@ -194,7 +194,7 @@ impl World {
         let now = self.server.app.clock.now();
         let claimed = DateTime::from_micros(now.as_micros() - seconds * 1_000_000).unwrap();
         store.claim_job(runner.id, Duration::from_secs(90), claimed).await.unwrap().unwrap();
-        let ending = Ending { event: JobEvent::Complete, output_key: None, message: None };
+        let ending = Ending { event: JobEvent::Complete, output_key: None, message: None, failure: None };
         store.finish_job(runner.id, job, &ending, now).await.unwrap();
         (organization, job)
     }

@@ -98,7 +98,7 @@ fn now(server: &TestServer) -> DateTime {
 
 /// The path of a job's events.
 pub(crate) async fn events_of(server: &TestServer, job: JobUuid) -> String {
-    format!("/v0/projects/{}/jobs/{job}/events", rows::project_of(&server.app.store, job).await)
+    format!("/v0/projects/{}/jobs/{job}/events", rows::slug_of_project(&server.app.store, job).await)
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn what_a_job_measured_is_told_as_a_change_of_its_report() {
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
         let job = rows::job(store, spec, 0, at(0)).await;
-        let project = rows::project_of(store, job).await;
+        let project = rows::slug_of_project(store, job).await;
         let mut stream = Stream::open(&server, &format!("/v0/projects/{project}/events"), None, None).await;
         stream.expect("open").await;
         store.claim_job(runner.id, LEASE, now(&server)).await.unwrap().unwrap();

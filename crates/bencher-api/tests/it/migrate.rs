@@ -54,7 +54,7 @@ async fn fill(server: &TestServer) -> Content {
     let row = server.app.store.runner_by_key(&runner.hash()).await.unwrap().unwrap();
     let (held, _) = queue::claim(&server.app, &row).await.unwrap().unwrap();
     let printed = IterationOutput { stdout: Some("what it printed".to_owned()), ..IterationOutput::default() };
-    let terminal = Terminal::Failed(Delivered::from(vec![printed]), "no".to_owned());
+    let terminal = Terminal::Failed(Delivered::from(vec![printed]), "no".to_owned(), None);
     queue::finish(&server.app, &row, held.job, terminal).await.unwrap();
     server.create("/v0/run", &ada, run(job)).await;
     Content { ada, runner, report, done, layer: manifest["layers"][0]["digest"].clone() }

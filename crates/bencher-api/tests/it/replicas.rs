@@ -130,7 +130,7 @@ async fn a_cancel_at_one_server_reaches_the_job_at_the_other() {
     connection.send(&FromRunner::Running { job: Some(job) }).await;
     until(&one, job, JobStatus::Running).await;
 
-    let path = format!("/v0/projects/{}/jobs/{job}/cancel", rows::project_of(store, job).await);
+    let path = format!("/v0/projects/{}/jobs/{job}/cancel", rows::slug_of_project(store, job).await);
     assert_eq!(one.post(&path, &ada, json!({})).await.1["status"], json!("canceled"));
     assert_eq!(connection.receive().await, ToRunner::Cancel);
 }
@@ -151,7 +151,7 @@ async fn a_runner_that_connects_to_another_server_leaves_the_first_and_its_job_g
     let mut second = connect(&other, &runner).await;
     second.send(&FromRunner::Heartbeat { job: Some(job) }).await;
     assert_eq!(first.closed().await.map(|frame| u16::from(frame.code)), Some(1008));
-    second.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned() }).await;
+    second.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned(), failure: None }).await;
     assert_eq!(second.receive().await, ToRunner::Ack { job: Some(job) });
     // The end of the first connection does not make it one that is away.
     until_runner(&one, &runner, RunnerState::Idle).await;
@@ -213,7 +213,7 @@ async fn nothing_is_missed_while_the_connection_that_tells_of_events_is_lost() {
         let next = rows::job(store, spec, 0, at(1)).await;
         let job = idling.job().await;
         assert_eq!(job, next);
-        idling.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned() }).await;
+        idling.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned(), failure: None }).await;
         assert_eq!(idling.receive().await, ToRunner::Ack { job: Some(job) });
         idling.ready().await;
         settle(&mut idling).await;
@@ -260,7 +260,7 @@ async fn a_server_that_stops_hands_its_runners_over_with_their_jobs() {
     tokio::time::timeout(SOON, stopping).await.expect("the server stops in time").unwrap();
     let mut working = connect(&other, &busy).await;
     working.send(&FromRunner::Heartbeat { job: Some(job) }).await;
-    working.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned() }).await;
+    working.send(&FromRunner::Failed { job, results: Vec::new(), warmups: None, error: "no".to_owned(), failure: None }).await;
     assert_eq!(working.receive().await, ToRunner::Ack { job: Some(job) });
     until(&other, job, JobStatus::Failed).await;
 }

@@ -131,7 +131,7 @@ pub(crate) async fn job_of(store: &Store, project: Project, spec: i64, priority:
 }
 
 /// The slug of a job's project.
-pub(crate) async fn project_of(store: &Store, job: JobUuid) -> String {
+pub(crate) async fn slug_of_project(store: &Store, job: JobUuid) -> String {
     #[derive(sqlx::FromRow)]
     struct Project {
         slug: String,

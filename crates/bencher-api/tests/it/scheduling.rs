@@ -18,7 +18,7 @@ use bencher_types::{
 
 use crate::{
     rows::{self, Project, Runner, at},
-    support::on_each_database,
+    support::at_rest_on_each_database,
 };
 
 const LEASE: Duration = Duration::from_secs(90);
@@ -60,7 +60,7 @@ async fn set_mode(store: &Store, runner: &Runner, mode: RunnerMode) {
 
 #[tokio::test]
 async fn a_job_that_its_runner_failed_is_tried_again_ahead_of_the_queue_on_another_runner() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let (first, second) = (rows::runner(store, spec).await, rows::runner(store, spec).await);
@@ -85,7 +85,7 @@ async fn a_job_that_its_runner_failed_is_tried_again_ahead_of_the_queue_on_anoth
 
 #[tokio::test]
 async fn where_there_is_no_other_runner_the_same_one_tries_again_until_that_was_often_enough() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -103,7 +103,7 @@ async fn where_there_is_no_other_runner_the_same_one_tries_again_until_that_was_
 
 #[tokio::test]
 async fn another_runner_is_waited_for_only_so_long() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let (runner, other) = (rows::runner(store, spec).await, rows::runner(store, spec).await);
@@ -121,7 +121,7 @@ async fn another_runner_is_waited_for_only_so_long() {
 
 #[tokio::test]
 async fn only_the_infrastructures_failures_are_tried_again() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -143,7 +143,7 @@ async fn only_the_infrastructures_failures_are_tried_again() {
 
 #[tokio::test]
 async fn a_result_that_arrives_while_the_job_waits_to_be_tried_again_counts() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -160,7 +160,7 @@ async fn a_result_that_arrives_while_the_job_waits_to_be_tried_again_counts() {
 
 #[tokio::test]
 async fn a_runner_that_fails_job_after_job_is_quarantined_until_somebody_unlocks_it() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -192,7 +192,7 @@ async fn a_runner_that_fails_job_after_job_is_quarantined_until_somebody_unlocks
 
 #[tokio::test]
 async fn a_runner_that_is_not_active_gets_no_job_and_finishes_the_one_it_has() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         for mode in [RunnerMode::Draining, RunnerMode::Locked, RunnerMode::Quarantined] {
@@ -213,7 +213,7 @@ async fn a_runner_that_is_not_active_gets_no_job_and_finishes_the_one_it_has() {
 
 #[tokio::test]
 async fn a_job_goes_to_a_runner_that_has_all_labels_it_requires() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let labeled = async |labels: &[&str]| {
@@ -237,7 +237,7 @@ async fn a_job_goes_to_a_runner_that_has_all_labels_it_requires() {
 
 #[tokio::test]
 async fn a_runner_of_some_organizations_gets_no_job_of_others_also_when_those_are_gone() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let runner = rows::runner(store, spec).await;
@@ -270,7 +270,7 @@ async fn projects(store: &Store, organizations: usize, each: usize) -> Vec<Proje
 
 #[tokio::test]
 async fn organizations_and_then_their_projects_take_turns() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let [a, b, c] = projects(store, 1, 3).await[..] else { panic!("three projects") };
@@ -297,7 +297,7 @@ async fn organizations_and_then_their_projects_take_turns() {
 
 #[tokio::test]
 async fn who_has_fewer_jobs_in_flight_comes_first() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let spec = rows::spec(store).await;
         let [many, one] = projects(store, 2, 1).await[..] else { panic!("two projects") };
@@ -318,7 +318,7 @@ async fn who_has_fewer_jobs_in_flight_comes_first() {
 
 #[tokio::test]
 async fn no_more_jobs_are_in_flight_than_project_and_tier_allow_however_many_runners_ask() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = server.app.store.clone();
         let spec = rows::spec(&store).await;
         let [bounded, free] = projects(&store, 1, 2).await[..] else { panic!("two projects") };
@@ -353,7 +353,7 @@ async fn no_more_jobs_are_in_flight_than_project_and_tier_allow_however_many_run
 
 #[tokio::test]
 async fn a_runner_that_is_woken_for_nothing_takes_no_lock() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let store = &server.app.store;
         let (spec, other) = (rows::spec(store).await, rows::spec(store).await);
         let runner = rows::runner(store, spec).await;

@@ -106,7 +106,7 @@ async fn what_was_worked_for_a_project_stays_counted_when_it_is_deleted_for_good
         let job = rows::job(store, spec, 0, at(0)).await;
         let runner = rows::runner(store, spec).await;
         store.claim_job(runner.id, Duration::from_secs(90), at(1000)).await.unwrap().unwrap();
-        let ending = Ending { event: JobEvent::Complete, output_key: None, message: None };
+        let ending = Ending { event: JobEvent::Complete, output_key: None, message: None, failure: None };
         store.finish_job(runner.id, job, &ending, at(1100)).await.unwrap();
         let after = server.list("/v0/organizations?per_page=100", Some(&admin), "uuid").await.0;
         let organization = after.iter().find(|organization| !before.contains(organization)).unwrap();

@@ -106,6 +106,7 @@ fn tables_are_for_terminals_and_json_for_everything_else() {
 /// Commands that are more than one request, or none: they have tests of their own.
 const MORE_THAN_ONE_REQUEST: &[&str] = &[
     "run",
+    "analyze",
     "image build",
     "image push",
     "image list",

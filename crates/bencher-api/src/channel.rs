@@ -3,5 +3,6 @@
 
 pub(crate) mod agent;
 pub mod hub;
+mod look;
 pub mod session;
 pub(crate) mod socket;

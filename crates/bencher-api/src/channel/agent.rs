@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    hub::CloseReason,
+    hub::{CloseReason, Registration},
+    look,
     session::{Bounds, Close, Input, Output, Session},
 };
 use crate::{
@@ -78,7 +79,7 @@ impl Poll {
         note_state(&self.app, &self.runner, RunnerState::Idle).await;
         let mut input = Input::Message(FromRunner::Ready { poll_timeout: poll.poll_timeout, runner: poll.runner });
         let polled = loop {
-            match self.handle(input).await {
+            match self.handle(input, &registration).await {
                 Ok(None) => {}
                 Ok(Some(polled)) => break Ok(polled),
                 Err(error) => break Err(error),
@@ -97,7 +98,7 @@ impl Poll {
         }
         if answer.send(polled).is_err() {
             // Nobody is there any more to take the job.
-            if let Err(error) = self.handle(Input::Disconnected).await {
+            if let Err(error) = self.handle(Input::Disconnected, &registration).await {
                 tracing::error!(error = chain(&error), "could not take back a job that nobody received");
             }
         }
@@ -117,12 +118,12 @@ impl Poll {
     }
 
     /// Feeds one input, and the answers to what it leads to. Returns what the agent is to be told, if anything.
-    async fn handle(&mut self, input: Input) -> Result<Option<Polled>, StoreError> {
+    async fn handle(&mut self, input: Input, registration: &Registration) -> Result<Option<Polled>, StoreError> {
         let (mut inputs, mut polled) = (vec![input], None);
         while let Some(input) = inputs.pop() {
             for output in self.session.on(input, self.app.clock.now()) {
                 match output {
-                    Output::Claim => inputs.push(Input::Claimed(queue::claim(&self.app, &self.runner).await?)),
+                    Output::Claim => inputs.push(Input::Claimed(look::claim(&self.app, &self.runner, registration).await?)),
                     Output::Send(ToRunner::Job(job)) => polled = Some(Polled::Job(job)),
                     Output::Send(ToRunner::NoJob) => polled = Some(Polled::Nothing),
                     Output::Close(Close::Hub(reason)) => polled = Some(Polled::Ended(reason)),

@@ -163,6 +163,12 @@ impl Session {
         matches!(self.state, State::Closed)
     }
 
+    /// Whether the runner asked for a job and has got no answer yet.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
     /// The job that the runner holds on this connection.
     #[must_use]
     pub const fn held(&self) -> Option<Held> {

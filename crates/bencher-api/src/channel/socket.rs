@@ -13,7 +13,8 @@ use bencher_types::{
 use tracing::Instrument as _;
 
 use super::{
-    hub::{CloseReason, Registration},
+    hub::{CloseReason, Nudge, Registration},
+    look,
     session::{Bounds, Close, Input, Output, Session},
 };
 use crate::{
@@ -87,12 +88,16 @@ impl Shell {
                 let version = runner.as_ref().map(|metadata| metadata.version.chars().take(MAX_RUNNER_VERSION_CHARS).collect());
                 self.note_version(version).await;
             }
+            let is_awake = matches!(input, Input::Nudge(Nudge::Wake));
             if let Err(broken) = self.handle(input).await {
                 if let Broken::Storage(error) = broken {
                     tracing::error!(error, "the runner's message could not be stored");
                     self.close_with(1011, "the server could not store this; try again").await;
                 }
                 break;
+            }
+            if is_awake && !self.session.is_waiting() {
+                self.registration.rest();
             }
             self.note_state().await;
         }
@@ -147,7 +152,9 @@ impl Shell {
                 self.close(close).await;
                 Ok(None)
             }
-            Output::Claim => Ok(Some(Input::Claimed(queue::claim(&app, &self.runner).await.map_err(storage)?))),
+            Output::Claim => {
+                Ok(Some(Input::Claimed(look::claim(&app, &self.runner, &self.registration).await.map_err(storage)?)))
+            }
             Output::Resume(named) => Ok(Some(Input::Resumed(queue::resume(&app, &self.runner, named).await.map_err(storage)?))),
             Output::Start(held) => {
                 app.store.start_job(held.job, held.attempt, lease, now).await.map_err(storage)?;

@@ -111,6 +111,15 @@ impl Store {
         self.read().await?.one(sql, values![runner_id]).await
     }
 
+    /// Whether a job waits for any runner. Takes no lock.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn any_job_waits(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT id FROM job WHERE status = 0 LIMIT 1";
+        Ok(self.read().await?.optional::<Id>(sql, values![]).await?.is_some())
+    }
+
     /// Gives a runner its next job, if there is one.
     ///
     /// Of the jobs that count for their source, at most one per source is in flight.

@@ -12,7 +12,7 @@ use crate::{
     exit::Exit,
     output::{
         Out,
-        comparison::comparison_table,
+        comparison::{comparison_table, figure},
         printable,
         table::{Cell, table},
     },
@@ -52,10 +52,10 @@ fn change_points(out: Out, args: &analyze::ChangePoints) -> Result<(), CliError>
                 vec![
                     Cell::new(point.index),
                     Cell::maybe(change),
-                    Cell::new(point.before.mean),
-                    Cell::new(point.after.mean),
+                    Cell::new(figure(point.before.mean)),
+                    Cell::new(figure(point.after.mean)),
                     Cell::new(point.after.points),
-                    Cell::new(format!("{:.2e}", point.p_value)),
+                    Cell::new(if point.p_value == 0.0 { "0".to_owned() } else { format!("{:.1e}", point.p_value) }),
                 ]
             });
             out.data(&table(out, &["INDEX", "CHANGE", "MEAN BEFORE", "MEAN AFTER", "POINTS AFTER", "P"].map(str::to_owned), rows))

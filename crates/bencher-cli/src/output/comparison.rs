@@ -33,8 +33,8 @@ pub(crate) fn comparison_table<'a>(out: Out, comparisons: impl IntoIterator<Item
         vec![
             Cell::toned(verdict, tone),
             Cell::new(name),
-            Cell::maybe(comparison.old.mean),
-            Cell::maybe(comparison.new.mean),
+            Cell::maybe(comparison.old.mean.map(figure)),
+            Cell::maybe(comparison.new.mean.map(figure)),
             Cell::maybe(comparison.ratio.map(percent)),
             Cell::maybe(interval),
             Cell::maybe(comparison.adjusted_p_value.map(|p| format!("{p:.4}"))),
@@ -42,6 +42,15 @@ pub(crate) fn comparison_table<'a>(out: Out, comparisons: impl IntoIterator<Item
         ]
     });
     table(out, &head, rows)
+}
+
+/// A number with the six digits that a person compares; large whole numbers keep theirs.
+pub(crate) fn figure(number: f64) -> String {
+    if number == 0.0 || number.abs() >= 1e6 && number.abs() < 1e15 {
+        return format!("{number:.0}");
+    }
+    let rounded: f64 = format!("{number:.5e}").parse().expect("a printed number is a number");
+    rounded.to_string()
 }
 
 /// A ratio as what was added: 1.05 is +5 %.

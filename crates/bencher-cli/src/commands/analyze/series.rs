@@ -59,7 +59,8 @@ pub(crate) enum SeriesError {
 /// It cannot be read, is neither of the formats, or does not say which of its columns is meant.
 pub(crate) fn read(file: &Path, column: Option<&str>) -> Result<Series, SeriesError> {
     let text = text(file)?;
-    let file = file.to_owned();
+    // As errors name it.
+    let file = if file == Path::new("-") { PathBuf::from("standard input") } else { file.to_owned() };
     if text.trim_start().starts_with(['[', '{']) {
         return json(&file, &text);
     }

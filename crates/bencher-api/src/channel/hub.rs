@@ -253,7 +253,8 @@ impl Registration {
         let mut sessions = self.hub.sessions();
         let Sessions { by_runner, waiting, ticket } = &mut *sessions;
         let entry = by_runner.get_mut(&self.runner).filter(|entry| entry.id == self.id)?;
-        if !waiting.contains_key(&entry.ticket) {
+        let waits = waiting.get(&entry.ticket) == Some(&self.runner);
+        if !waits {
             *ticket += 1;
             entry.ticket = *ticket;
             *ticket += 1;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bencher_types::{
-    JobEvent, JobUuid,
+    JobUuid,
     wire::{
         channel::{ClaimedJob, FromRunner, JobPoll, ToRunner},
         runner::RunnerState,
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
+    act::{ActError, act, release},
     hub::{CloseReason, Registration},
     look,
     session::{Bounds, Close, Input, Output, Session},
@@ -23,7 +24,6 @@ use crate::{
     app::App,
     chain::chain,
     limits::MAX_RUNNER_VERSION_CHARS,
-    queue::{self, FinishError, Held},
     store::{StoreError, queue::RunnerAuthRow},
 };
 
@@ -35,15 +35,6 @@ pub(crate) enum Polled {
     Nothing,
     /// It is not to be waited for any longer.
     Ended(CloseReason),
-}
-
-/// A message that could not be taken in; the agent has to send it again.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SayError {
-    #[error("could not store how the job ended; send it again")]
-    Finish(#[source] FinishError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Waits for a job, as a runner does that is `ready` on its channel.
@@ -141,7 +132,7 @@ impl Poll {
 ///
 /// # Errors
 /// It could not be stored.
-pub(crate) async fn say(app: &App, runner: &RunnerAuthRow, job: JobUuid, message: FromRunner) -> Result<ToRunner, SayError> {
+pub(crate) async fn say(app: &App, runner: &RunnerAuthRow, job: JobUuid, message: FromRunner) -> Result<ToRunner, ActError> {
     let mut session = new_session(app);
     let is_sign = matches!(message, FromRunner::Running { .. } | FromRunner::Heartbeat { .. });
     if matches!(message, FromRunner::Running { .. }) {
@@ -171,49 +162,8 @@ pub(crate) async fn say(app: &App, runner: &RunnerAuthRow, job: JobUuid, message
     Ok(answer)
 }
 
-async fn act(app: &App, runner: &RunnerAuthRow, output: Output) -> Result<Option<Input>, SayError> {
-    let (lease, now) = (app.config.heartbeat_timeout(), app.clock.now());
-    match output {
-        Output::Resume(named) => Ok(Some(Input::Resumed(queue::resume(app, runner, named).await?))),
-        Output::Start(held) => {
-            app.store.start_job(held.job, held.attempt, lease, now).await?;
-            Ok(None)
-        }
-        Output::Renew(held) => {
-            app.store.renew_lease(held.job, held.attempt, lease, now).await?;
-            Ok(None)
-        }
-        Output::Finish(job, terminal) => {
-            queue::finish(app, runner, job, terminal).await.map_err(SayError::Finish)?;
-            Ok(Some(Input::Finished(job)))
-        }
-        Output::Overrun(held) => {
-            let message = "the job took longer than its image, iterations and timeout allow";
-            app.store.end_job(held.job, held.attempt, JobEvent::Cancel, message, now).await?;
-            tracing::warn!(job.uuid = %held.job, "a job overran its time");
-            Ok(Some(Input::Overran(held.job)))
-        }
-        other => {
-            tracing::debug!(?other, "nothing that comes of a message about a job");
-            Ok(None)
-        }
-    }
-}
-
 fn new_session(app: &App) -> Session {
     Session::new(Bounds { heartbeat_timeout: app.config.heartbeat_timeout() }, app.clock.now())
-}
-
-async fn release(app: &App, held: Held) {
-    match app.store.release_job(held.job, held.attempt, app.clock.now()).await {
-        Ok(true) => {
-            tracing::warn!(job.uuid = %held.job, "a job that was not received went back to the queue");
-            app.hub.wake();
-        }
-        Ok(false) => {}
-        // The lease runs out by itself.
-        Err(error) => tracing::error!(error = chain(&error), job.uuid = %held.job, "could not release a job"),
-    }
 }
 
 async fn note_state(app: &App, runner: &RunnerAuthRow, state: RunnerState) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bencher_types::{
-    JobEvent, KeyHash,
+    KeyHash,
     wire::{
         channel::{FromRunner, ToRunner},
         runner::RunnerState,
@@ -13,17 +13,12 @@ use bencher_types::{
 use tracing::Instrument as _;
 
 use super::{
+    act::act,
     hub::{CloseReason, Nudge, Registration},
     look,
     session::{Bounds, Close, Input, Output, Session},
 };
-use crate::{
-    app::App,
-    chain::chain,
-    limits::MAX_RUNNER_VERSION_CHARS,
-    queue::{self, Held},
-    store::queue::RunnerAuthRow,
-};
+use crate::{app::App, chain::chain, limits::MAX_RUNNER_VERSION_CHARS, store::queue::RunnerAuthRow};
 
 /// Serves one runner's connection until it ends.
 pub(crate) async fn serve(app: Arc<App>, runner: RunnerAuthRow, key: KeyHash, socket: WebSocket) {
@@ -141,8 +136,6 @@ impl Shell {
 
     async fn act(&mut self, output: Output) -> Result<Option<Input>, Broken> {
         let app = self.app.clone();
-        let lease = app.config.heartbeat_timeout();
-        let now = app.clock.now();
         match output {
             Output::Send(message) => {
                 self.send(&message).await?;
@@ -155,48 +148,14 @@ impl Shell {
             Output::Claim => {
                 Ok(Some(Input::Claimed(look::claim(&app, &self.runner, &self.registration).await.map_err(storage)?)))
             }
-            Output::Resume(named) => Ok(Some(Input::Resumed(queue::resume(&app, &self.runner, named).await.map_err(storage)?))),
-            Output::Start(held) => {
-                app.store.start_job(held.job, held.attempt, lease, now).await.map_err(storage)?;
-                Ok(None)
-            }
             Output::Renew(held) => {
                 // Two more renewals are due before the lease runs out.
-                if let Err(error) = app.store.renew_lease(held.job, held.attempt, lease, now).await {
+                if let Err(error) = act(&app, &self.runner, Output::Renew(held)).await {
                     tracing::warn!(error = chain(&error), job.uuid = %held.job, "could not renew a lease");
                 }
                 Ok(None)
             }
-            Output::Finish(job, terminal) => {
-                queue::finish(&app, &self.runner, job, terminal).await.map_err(storage)?;
-                Ok(Some(Input::Finished(job)))
-            }
-            Output::Release(held) => {
-                self.release(held).await;
-                Ok(None)
-            }
-            Output::Lost(held, why) => {
-                queue::end(&app, held.job, held.attempt, JobEvent::Fail, why).await.map_err(storage)?;
-                tracing::warn!(job.uuid = %held.job, why, "lost a job");
-                Ok(None)
-            }
-            Output::Overrun(held) => {
-                let message = "the job took longer than its image, iterations and timeout allow";
-                queue::end(&app, held.job, held.attempt, JobEvent::Cancel, message).await.map_err(storage)?;
-                tracing::warn!(job.uuid = %held.job, "a job overran its time");
-                Ok(Some(Input::Overran(held.job)))
-            }
-        }
-    }
-
-    async fn release(&mut self, held: Held) {
-        match self.app.store.release_job(held.job, held.attempt, self.app.clock.now()).await {
-            Ok(true) => {
-                tracing::warn!(job.uuid = %held.job, "a job that was not received went back to the queue");
-            }
-            Ok(false) => {}
-            // The lease runs out by itself.
-            Err(error) => tracing::error!(error = chain(&error), job.uuid = %held.job, "could not release a job"),
+            other => act(&app, &self.runner, other).await.map_err(storage),
         }
     }
 

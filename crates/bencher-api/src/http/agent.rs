@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     channel::{
-        agent::{self, Polled, SayError},
+        act::ActError,
+        agent::{self, Polled},
         hub::CloseReason,
     },
     error::ApiError,
@@ -90,11 +91,11 @@ fn about(path: JobUuid, mut message: FromRunner) -> Result<FromRunner, ApiError>
     Ok(message)
 }
 
-impl From<SayError> for ApiError {
-    fn from(error: SayError) -> Self {
+impl From<ActError> for ApiError {
+    fn from(error: ActError) -> Self {
         match error {
-            SayError::Finish(_) => Self::unavailable(error.to_string(), &error),
-            SayError::Store(store) => store.into(),
+            ActError::Finish(_) => Self::unavailable(error.to_string(), &error),
+            ActError::Store(store) => store.into(),
         }
     }
 }

@@ -68,7 +68,7 @@ async fn measure() -> Result<()> {
             "overhead" => overhead::overhead(extent).await,
             "quiet" => quiet::quiet(extent).await,
             "requests" => requests::requests().await,
-            "queue" => queue::queue(extent).await,
+            "queue" => queue::queue(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,
         };

@@ -12,6 +12,8 @@ pub const MAX_SEARCH_CHARS: usize = 2048;
 pub const MAX_PERF_SERIES: usize = 255;
 /// Points of one query of the history: about 20 MB of JSON, which is more than anybody looks at.
 pub const MAX_PERF_POINTS: usize = 50_000;
+/// Points of one query of the history in columns: about 12 MB of JSON, of which a plot of every series for years can be drawn.
+pub const MAX_PERF_COLUMN_POINTS: usize = 500_000;
 /// Characters of the title of a chart; what follows is cut off.
 pub const MAX_CHART_TITLE_CHARS: usize = 128;
 /// Measures in one chart: each has a panel of its own.

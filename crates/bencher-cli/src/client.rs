@@ -82,6 +82,8 @@ struct Call {
     method: Method,
     url: Url,
     body: Option<Value>,
+    /// What kind of answer is wanted, where there are several.
+    accept: Option<&'static str>,
 }
 
 impl Client {
@@ -157,7 +159,17 @@ impl Client {
     }
 
     pub(crate) async fn get<T>(&self, path: &[impl AsRef<str>], query: &[(&str, String)]) -> Result<Answer<T>, ApiError> {
-        self.call(Call { method: Method::GET, url: self.with_query(path, query), body: None }).await
+        self.call(Call { method: Method::GET, url: self.with_query(path, query), body: None, accept: None }).await
+    }
+
+    /// As [`Self::get`], where the answer is there in several forms.
+    pub(crate) async fn get_as<T>(
+        &self,
+        path: &[impl AsRef<str>],
+        query: &[(&str, String)],
+        media_type: &'static str,
+    ) -> Result<Answer<T>, ApiError> {
+        self.call(Call { method: Method::GET, url: self.with_query(path, query), body: None, accept: Some(media_type) }).await
     }
 
     pub(crate) async fn post<T>(&self, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
@@ -174,11 +186,13 @@ impl Client {
 
     /// A `POST` that says everything in its path.
     pub(crate) async fn post_empty<T>(&self, path: &[impl AsRef<str>]) -> Result<Answer<T>, ApiError> {
-        self.call(Call { method: Method::POST, url: self.url(path), body: None }).await
+        self.call(Call { method: Method::POST, url: self.url(path), body: None, accept: None }).await
     }
 
     pub(crate) async fn delete(&self, path: &[impl AsRef<str>], query: &[(&str, String)]) -> Result<(), ApiError> {
-        self.call::<()>(Call { method: Method::DELETE, url: self.with_query(path, query), body: None }).await.map(drop)
+        self.call::<()>(Call { method: Method::DELETE, url: self.with_query(path, query), body: None, accept: None })
+            .await
+            .map(drop)
     }
 
     /// What the server says of itself, asked once and briefly; nothing where no server has answered before.
@@ -186,7 +200,7 @@ impl Client {
         if !self.reached.load(Ordering::Relaxed) {
             return None;
         }
-        let call = Call { method: Method::GET, url: self.url(&["v0", "server", "version"]), body: None };
+        let call = Call { method: Method::GET, url: self.url(&["v0", "server", "version"]), body: None, accept: None };
         let asked = tokio::time::timeout(limits::VERSION_TIMEOUT, self.attempt::<ApiVersion>(&call)).await;
         asked.ok()?.ok()?.body().ok()
     }
@@ -202,7 +216,7 @@ impl Client {
     async fn with_body<T>(&self, method: Method, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
         let url = self.url(path);
         let body = serde_json::to_value(body).map_err(|source| ApiError::Encode { source })?;
-        self.call(Call { method, url, body: Some(body) }).await
+        self.call(Call { method, url, body: Some(body), accept: None }).await
     }
 
     async fn call<T>(&self, call: Call) -> Result<Answer<T>, ApiError> {
@@ -228,6 +242,9 @@ impl Client {
         let mut request = self.http.request(call.method.clone(), call.url.clone());
         if let Some(body) = &call.body {
             request = request.json(body);
+        }
+        if let Some(media_type) = call.accept {
+            request = request.header(header::ACCEPT, media_type);
         }
         let response = request.send().await.map_err(unreachable)?;
 

@@ -9,7 +9,7 @@ use axum::{
 use bencher_types::{
     DateTime, Permission, ResourceId,
     wire::{
-        perf::Perf,
+        perf::{PERF_COLUMNS_TYPE, Perf, PerfColumns},
         plot::XAxis,
         project::{Project, Visibility},
     },
@@ -28,7 +28,10 @@ use crate::{
     chart::{self, Chart, ChartError, Format},
     error::ApiError,
     limits, permission,
-    store::perf::{PerfError, PerfQuery},
+    store::{
+        perf::{Columns, Extra, PerfError, PerfQuery},
+        project::ProjectRow,
+    },
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -140,22 +143,55 @@ fn distinct<T: Copy + PartialEq>(items: Vec<T>) -> Vec<T> {
     kept
 }
 
-async fn perf(app: &App, principal: &Principal, project: &ResourceId, query: &SeriesQuery) -> Result<Perf, ApiError> {
-    let project = permission::project(app, principal, project, Permission::View).await?;
-    let query = query.parse()?;
-    let results = app.store.perf(&project, &query).await?;
+/// What is asked for beside values where the answer is in columns.
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ColumnsQuery {
+    /// What columns have beside values, with commas between: `bounds` (lower and upper values), `thresholds` (thresholds, baselines,
+    /// limits and alerts). For answers in columns only.
+    columns: Option<String>,
+}
+
+impl ColumnsQuery {
+    fn parse(&self) -> Result<Columns, ApiError> {
+        let names = self.columns.iter().flat_map(|names| names.split(',')).map(str::trim).filter(|name| !name.is_empty());
+        let extra = |name| match name {
+            "bounds" => Ok(Extra::Bounds),
+            "thresholds" => Ok(Extra::Thresholds),
+            other => Err(ApiError::bad_request(format!("`columns` may have `bounds` and `thresholds`, but names `{other}`"))),
+        };
+        names.map(extra).collect()
+    }
+}
+
+async fn perf(app: &App, project: ProjectRow, query: &PerfQuery) -> Result<Perf, ApiError> {
+    let results = app.store.perf(&project, query).await?;
     Ok(Perf { project: Project::from(project), start_time: query.start_time, end_time: query.end_time, results })
 }
 
 /// The history of metrics: a series for each permutation of branches, testbeds, benchmarks and measures that has data.
-#[utoipa::path(get, path = "/v0/projects/{project}/perf", tag = "perf", params(("project" = ResourceId, Path), SeriesQuery), responses((status = 200, body = Perf)))]
+///
+/// Where the header `Accept` names `application/vnd.bencher.perf-columns+json`, the answer is in columns: it names branches, testbeds,
+/// benchmarks, measures, reports and thresholds once, and of each series lists of numbers. That is much less to send and to read.
+#[utoipa::path(get, path = "/v0/projects/{project}/perf", tag = "perf", params(("project" = ResourceId, Path), SeriesQuery, ColumnsQuery), responses((status = 200, content((Perf = "application/json"), (PerfColumns = "application/vnd.bencher.perf-columns+json")))))]
 async fn perf_view(
     State(app): State<AppState>,
     principal: Principal,
     Path(project): Path<ResourceId>,
     Query(query): Query<SeriesQuery>,
-) -> Result<axum::Json<Perf>, ApiError> {
-    Ok(axum::Json(perf(&app, &principal, &project, &query).await?))
+    Query(columns): Query<ColumnsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let project = permission::project(&app, &principal, &project, Permission::View).await?;
+    let (query, columns) = (query.parse()?, columns.parse()?);
+    let accepted = Accepted::of(&headers);
+    let vary = [(header::VARY, HeaderValue::from_static("Accept"))];
+    if accepted.names(PERF_COLUMNS_TYPE) && accepted.weight(PERF_COLUMNS_TYPE) >= accepted.weight("application/json") {
+        let answer = app.store.perf_columns(&project, &query, columns).await?;
+        let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static(PERF_COLUMNS_TYPE))];
+        return Ok((vary, content_type, serde_json::to_vec(&answer).map_err(|error| ApiError::internal(&error))?).into_response());
+    }
+    Ok((vary, axum::Json(perf(&app, project, &query).await?)).into_response())
 }
 
 /// The history of metrics as a picture: a panel for each measure, a line for each series.
@@ -168,7 +204,8 @@ async fn perf_image(
     Query(image): Query<ImageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let perf = perf(&app, &principal, &project, &series).await?;
+    let project = permission::project(&app, &principal, &project, Permission::View).await?;
+    let perf = perf(&app, project, &series.parse()?).await?;
     let visibility = perf.project.visibility;
     let format = image.format.unwrap_or_else(|| preferred(&headers));
     let chart = Chart::of(&perf, image.title.as_deref(), image.x_axis.unwrap_or(XAxis::DateTime))?;
@@ -190,26 +227,51 @@ async fn perf_image(
 
 /// SVG where the client wants that more than PNG. Browsers say that they take anything, so they get a PNG.
 fn preferred(headers: &HeaderMap) -> Format {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-    let weight = |wanted: &str| {
-        let mut best = (0, 0.0);
-        for part in accepted.split(',') {
+    let accepted = Accepted::of(headers);
+    if accepted.weight(Format::Svg.content_type()) > accepted.weight(Format::Png.content_type()) {
+        Format::Svg
+    } else {
+        Format::Png
+    }
+}
+
+/// The media ranges of the headers `Accept`, in lower case, and how much each is wanted.
+struct Accepted(Vec<(String, f32)>);
+
+impl Accepted {
+    fn of(headers: &HeaderMap) -> Self {
+        let range = |part: &str| {
             let mut words = part.split(';').map(str::trim);
             let range = words.next().unwrap_or_default().to_ascii_lowercase();
-            let specific = match range.as_str() {
-                "*/*" => 1,
-                "image/*" => 2,
-                range if range == wanted => 3,
+            let weight = words.find_map(|word| word.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+            (range, weight)
+        };
+        let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        Self(values.flat_map(|value| value.split(',')).map(range).collect())
+    }
+
+    /// How much a media type is wanted, by the range that says the most about it.
+    fn weight(&self, wanted: &str) -> f32 {
+        let kind = wanted.split_once('/').map_or(wanted, |(kind, _)| kind);
+        let mut best = (0, 0.0);
+        for (range, weight) in &self.0 {
+            let specific = match range.split_once('/') {
+                Some(("*", "*")) => 1,
+                Some((of, "*")) if of == kind => 2,
+                _ if range == wanted => 3,
                 _ => continue,
             };
-            let weight = words.find_map(|word| word.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
             if specific > best.0 {
-                best = (specific, weight);
+                best = (specific, *weight);
             }
         }
         best.1
-    };
-    if weight(Format::Svg.content_type()) > weight(Format::Png.content_type()) { Format::Svg } else { Format::Png }
+    }
+
+    /// Whether a media type is named itself, not only by a range with a `*`.
+    fn names(&self, wanted: &str) -> bool {
+        self.0.iter().any(|(range, weight)| range == wanted && *weight > 0.0)
+    }
 }
 
 impl From<PerfError> for ApiError {

@@ -279,6 +279,7 @@ pub(crate) async fn insert(
             filing.version_number,
             filing.start_time.0,
             sample.iteration,
+            filing.report_id,
         ]);
         shown.push(row);
     }
@@ -291,7 +292,7 @@ pub(crate) async fn insert(
 }
 
 /// The columns of a new metric. Those from `head_id` on repeat what its report says, for the index of series.
-const INSERTED: [&str; 17] = [
+const INSERTED: [&str; 18] = [
     "uuid",
     "report_benchmark_id",
     "measure_id",
@@ -309,6 +310,7 @@ const INSERTED: [&str; 17] = [
     "version_number",
     "start_time",
     "iteration",
+    "report_id",
 ];
 
 /// What a measure is called that nobody has defined: as the built-in one of its name, else as the results call it.

@@ -1,22 +1,23 @@
 //! The history of metrics: one series per branch, testbed, benchmark and measure.
 
+mod columns;
+mod points;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bencher_types::{
-    AlertUuid, BenchmarkUuid, BranchUuid, DateTime, GitHash, HeadUuid, MeasureUuid, MetricUuid, ReportUuid, SpecUuid,
-    TestbedUuid,
+    BenchmarkUuid, BranchUuid, DateTime, HeadUuid, MeasureUuid, SpecUuid, TestbedUuid,
     wire::{
-        alert::{Boundary, PerfAlert},
-        dimension::{Branch, Testbed, Version},
+        alert::Boundary,
+        dimension::{Branch, Testbed},
         perf::{PerfMetric, PerfMetrics},
         report::Metric,
         spec::Spec,
-        threshold::ThresholdModel,
     },
 };
 
 use super::{
-    Micros, Queries, Store, StoreError, Text, Value, alert,
+    Queries, Store, StoreError, Value,
     benchmark::BenchmarkRow,
     branch::{BranchRow, EACH_HEAD},
     dimension::{self, Dimension},
@@ -26,9 +27,11 @@ use super::{
     project::ProjectRow,
     spec::{self, SpecRow},
     testbed::TestbedRow,
-    threshold::{self, ThresholdRow},
 };
 use crate::limits;
+
+pub use columns::{Columns, Extra};
+use points::{Detail, Point, Points};
 
 /// Which series are asked for: every permutation of these, in this order. What does not exist has no data.
 #[derive(Clone, Debug, Default)]
@@ -63,47 +66,6 @@ pub enum PerfError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-/// One point, and which series it belongs to.
-#[derive(Clone, Debug, sqlx::FromRow)]
-struct PointRow {
-    head_id: i64,
-    testbed_id: i64,
-    spec_id: Option<i64>,
-    benchmark_id: i64,
-    measure_id: i64,
-    report_uuid: Text<ReportUuid>,
-    iteration: i64,
-    start_time: Micros,
-    end_time: Micros,
-    version_number: i64,
-    version_hash: Option<Text<GitHash>>,
-    metric_uuid: Text<MetricUuid>,
-    value: f64,
-    lower_value: Option<f64>,
-    upper_value: Option<f64>,
-    model_id: Option<i64>,
-    baseline: Option<f64>,
-    lower_limit: Option<f64>,
-    upper_limit: Option<f64>,
-    alert_uuid: Option<Text<AlertUuid>>,
-    boundary_limit: Option<String>,
-    status: Option<String>,
-    modified: Option<Micros>,
-}
-
-const COLUMNS: &str = "metric.head_id, metric.testbed_id, metric.spec_id, metric.benchmark_id, metric.measure_id, \
-    report.uuid AS report_uuid, report_benchmark.iteration, report.start_time, report.end_time, \
-    version.number AS version_number, version.hash AS version_hash, \
-    metric.uuid AS metric_uuid, metric.value, metric.lower_value, metric.upper_value, metric.model_id, metric.baseline, \
-    metric.lower_limit, metric.upper_limit, alert.uuid AS alert_uuid, alert.boundary_limit, alert.status, alert.modified";
-
-/// A series is a range of an index of metrics, and each metric leads to its report. SQLite, which knows nothing of how many rows there
-/// are, joins CROSS JOINs in this order; PostgreSQL in any.
-const FROM: &str = "metric CROSS JOIN report_benchmark CROSS JOIN report CROSS JOIN version \
-    LEFT JOIN alert ON alert.metric_id = metric.id";
-const JOINED: &str = "report_benchmark.id = metric.report_benchmark_id AND report.id = report_benchmark.report_id \
-    AND version.id = report.version_id";
 
 /// Where the results are that the heads of a query show: their own, and of the heads that they began from those that they hold. They
 /// are the same that thresholds look back on.
@@ -144,55 +106,6 @@ impl Lineages {
     }
 }
 
-impl PointRow {
-    /// The point. `thresholds` are those that guarded the metrics, by the model that they had.
-    fn into_point(self, project: &ProjectRow, thresholds: &HashMap<i64, ThresholdRow>) -> Result<PerfMetric, StoreError> {
-        let (threshold, boundary, alert) = (self.threshold(project, thresholds)?, self.boundary(), self.alert()?);
-        Ok(PerfMetric {
-            report: self.report_uuid.0,
-            iteration: u32::try_from(self.iteration).map_err(|_| StoreError::corrupt("report_benchmark.iteration"))?,
-            start_time: self.start_time.0,
-            end_time: self.end_time.0,
-            version: Version {
-                number: u32::try_from(self.version_number).map_err(|_| StoreError::corrupt("version.number"))?,
-                hash: self.version_hash.map(|hash| hash.0),
-            },
-            metric: Metric {
-                uuid: self.metric_uuid.0,
-                value: self.value,
-                lower_value: self.lower_value,
-                upper_value: self.upper_value,
-            },
-            threshold,
-            boundary,
-            alert,
-        })
-    }
-
-    fn threshold(
-        &self,
-        project: &ProjectRow,
-        thresholds: &HashMap<i64, ThresholdRow>,
-    ) -> Result<Option<ThresholdModel>, StoreError> {
-        self.model_id.and_then(|id| thresholds.get(&id)).map(|row| threshold::as_checked(project, row)).transpose()
-    }
-
-    /// `None` where no threshold guarded the metric when it was stored; empty where there was not enough history for limits.
-    fn boundary(&self) -> Option<Boundary> {
-        self.model_id?;
-        Some(Boundary { baseline: self.baseline, lower_limit: self.lower_limit, upper_limit: self.upper_limit })
-    }
-
-    fn alert(&self) -> Result<Option<PerfAlert>, StoreError> {
-        let (Some(uuid), Some(limit), Some(status), Some(modified)) =
-            (&self.alert_uuid, &self.boundary_limit, &self.status, self.modified)
-        else {
-            return Ok(None);
-        };
-        alert::beside_metric(uuid.0, limit, status, modified.0).map(Some)
-    }
-}
-
 /// What one branch and head, or one testbed and spec, of a query are in the database.
 #[derive(Clone, Debug)]
 struct Found<T> {
@@ -203,6 +116,67 @@ struct Found<T> {
     json: T,
 }
 
+/// What a query asks for and there is.
+#[derive(Clone, Debug)]
+struct Scope {
+    heads: Vec<Found<Branch>>,
+    testbeds: Vec<Found<Testbed>>,
+    benchmarks: Vec<BenchmarkRow>,
+    measures: Vec<MeasureRow>,
+    lineages: Lineages,
+}
+
+impl Scope {
+    /// `None` where nothing can have a point.
+    async fn of(conn: &mut impl Queries, project: &ProjectRow, query: &PerfQuery) -> Result<Option<Self>, StoreError> {
+        let heads = heads(conn, project, &query.branches).await?;
+        let testbeds = testbeds(conn, project, &query.testbeds).await?;
+        let benchmarks: HashMap<BenchmarkUuid, BenchmarkRow> =
+            dimension::by_uuids(conn, project.id, &query.benchmarks, |row: &BenchmarkRow| row.uuid.0).await?;
+        let measures: HashMap<MeasureUuid, MeasureRow> =
+            dimension::by_uuids(conn, project.id, &query.measures, |row: &MeasureRow| row.uuid.0).await?;
+        let benchmarks: Vec<BenchmarkRow> = query.benchmarks.iter().filter_map(|uuid| benchmarks.get(uuid).cloned()).collect();
+        let measures: Vec<MeasureRow> = query.measures.iter().filter_map(|uuid| measures.get(uuid).cloned()).collect();
+        if heads.is_empty() || testbeds.is_empty() || benchmarks.is_empty() || measures.is_empty() {
+            return Ok(None);
+        }
+        let lineages = Lineages::of(conn, &heads).await?;
+        Ok(Some(Self { heads, testbeds, benchmarks, measures, lineages }))
+    }
+
+    /// A condition on metrics; what it compares with is appended to `values`.
+    fn condition(&self, values: &mut Vec<Value>) -> String {
+        let mut conditions = vec![self.lineages.condition()];
+        let rows: [(&str, Vec<i64>); 4] = [
+            ("head_id", self.lineages.shown_by.keys().copied().collect()),
+            ("testbed_id", self.testbeds.iter().map(|testbed| testbed.row).collect()),
+            ("benchmark_id", self.benchmarks.iter().map(|benchmark| benchmark.id).collect()),
+            ("measure_id", self.measures.iter().map(|measure| measure.id).collect()),
+        ];
+        for (column, ids) in rows {
+            conditions.push(format!("metric.{column} IN ({})", placeholders(values.len() + 1, ids.len())));
+            values.extend(ids.into_iter().map(Value::from));
+        }
+        conditions.join(" AND ")
+    }
+
+    /// Every permutation that has points, in the order of the query: the places of its head, testbed, benchmark and measure.
+    fn permutations<'a>(&'a self, points: &'a Points) -> impl Iterator<Item = ([u32; 4], Vec<&'a Point>)> {
+        (0..).zip(&self.heads).flat_map(move |(branch, head)| {
+            (0..).zip(&self.testbeds).flat_map(move |(testbed, on)| {
+                (0..).zip(&self.benchmarks).flat_map(move |(benchmark, of)| {
+                    (0..).zip(&self.measures).filter_map(move |(measure, by)| {
+                        let points = points.of_series.get(&[head.row, on.row, of.id, by.id])?;
+                        let shown: Vec<&Point> =
+                            points.iter().filter(|point| on.spec.is_none() || on.spec == point.spec).collect();
+                        (!shown.is_empty()).then_some(([branch, testbed, benchmark, measure], shown))
+                    })
+                })
+            })
+        })
+    }
+}
+
 impl Store {
     /// The series of a query that have points, in the order of the query; the points of each with the oldest version first.
     ///
@@ -210,103 +184,45 @@ impl Store {
     /// There are too many points, or the database failed.
     pub async fn perf(&self, project: &ProjectRow, query: &PerfQuery) -> Result<Vec<PerfMetrics>, PerfError> {
         let mut conn = self.read().await?;
-        let heads = heads(&mut conn, project, &query.branches).await?;
-        let testbeds = testbeds(&mut conn, project, &query.testbeds).await?;
-        let benchmarks: HashMap<BenchmarkUuid, BenchmarkRow> =
-            dimension::by_uuids(&mut conn, project.id, &query.benchmarks, |row: &BenchmarkRow| row.uuid.0).await?;
-        let measures: HashMap<MeasureUuid, MeasureRow> =
-            dimension::by_uuids(&mut conn, project.id, &query.measures, |row: &MeasureRow| row.uuid.0).await?;
-        let benchmarks: Vec<BenchmarkRow> = query.benchmarks.iter().filter_map(|uuid| benchmarks.get(uuid).cloned()).collect();
-        let measures: Vec<MeasureRow> = query.measures.iter().filter_map(|uuid| measures.get(uuid).cloned()).collect();
-        if heads.is_empty() || testbeds.is_empty() || benchmarks.is_empty() || measures.is_empty() {
-            return Ok(Vec::new());
-        }
-
-        let lineages = Lineages::of(&mut conn, &heads).await?;
-        let rows = points(
-            &mut conn,
-            &lineages,
-            [
-                ("metric.head_id", lineages.shown_by.keys().copied().collect()),
-                ("metric.testbed_id", testbeds.iter().map(|testbed| testbed.row).collect()),
-                ("metric.benchmark_id", benchmarks.iter().map(|benchmark| benchmark.id).collect()),
-                ("metric.measure_id", measures.iter().map(|measure| measure.id).collect()),
-            ],
-            (query.start_time, query.end_time),
-        )
-        .await?;
-        let thresholds = threshold::of_models(&mut conn, rows.iter().filter_map(|row| row.model_id)).await?;
-        let mut points: HashMap<[i64; 4], Vec<PointRow>> = HashMap::new();
-        for row in rows {
-            for head in lineages.showing(row.head_id, row.version_number) {
-                points.entry([head, row.testbed_id, row.benchmark_id, row.measure_id]).or_default().push(row.clone());
+        let Some(scope) = Scope::of(&mut conn, project, query).await? else { return Ok(Vec::new()) };
+        let asked = (Detail::Everything, limits::MAX_PERF_POINTS);
+        let points = Points::read(&mut conn, (project, &scope), (query.start_time, query.end_time), asked).await?;
+        drop(conn);
+        let series = scope.permutations(&points).map(|(places, of_series)| {
+            let [head, testbed, benchmark, measure] = places.map(|place| usize::try_from(place).unwrap_or(usize::MAX));
+            PerfMetrics {
+                branch: scope.heads[head].json.clone(),
+                testbed: scope.testbeds[testbed].json.clone(),
+                benchmark: scope.benchmarks[benchmark].clone().into_json(project.uuid.0),
+                measure: scope.measures[measure].clone().into_json(project.uuid.0),
+                metrics: of_series.into_iter().filter_map(|point| metric(&points, point)).collect(),
             }
-        }
-        Ok(series((project, &thresholds), (&heads, &testbeds), (&benchmarks, &measures), &points)?)
+        });
+        Ok(series.collect())
     }
 }
 
-/// Every permutation that has points.
-fn series(
-    (project, thresholds): (&ProjectRow, &HashMap<i64, ThresholdRow>),
-    (heads, testbeds): (&[Found<Branch>], &[Found<Testbed>]),
-    (benchmarks, measures): (&[BenchmarkRow], &[MeasureRow]),
-    points: &HashMap<[i64; 4], Vec<PointRow>>,
-) -> Result<Vec<PerfMetrics>, StoreError> {
-    let mut series = Vec::new();
-    for head in heads {
-        for testbed in testbeds {
-            for benchmark in benchmarks {
-                for measure in measures {
-                    let Some(points) = points.get(&[head.row, testbed.row, benchmark.id, measure.id]) else { continue };
-                    let of_spec = points.iter().filter(|point| testbed.spec.is_none() || testbed.spec == point.spec_id);
-                    let metrics =
-                        of_spec.map(|point| point.clone().into_point(project, thresholds)).collect::<Result<Vec<_>, _>>()?;
-                    if !metrics.is_empty() {
-                        series.push(PerfMetrics {
-                            branch: head.json.clone(),
-                            testbed: testbed.json.clone(),
-                            benchmark: benchmark.clone().into_json(project.uuid.0),
-                            measure: measure.clone().into_json(project.uuid.0),
-                            metrics,
-                        });
-                    }
-                }
-            }
-        }
-    }
-    Ok(series)
-}
-
-/// The points of these rows, the oldest version first.
-async fn points(
-    conn: &mut impl Queries,
-    lineages: &Lineages,
-    of: [(&'static str, Vec<i64>); 4],
-    (start, end): (Option<DateTime>, Option<DateTime>),
-) -> Result<Vec<PointRow>, PerfError> {
-    let mut conditions = vec![JOINED.to_owned(), lineages.condition()];
-    let mut values: Vec<Value> = Vec::new();
-    for (column, ids) in of {
-        conditions.push(format!("{column} IN ({})", placeholders(values.len() + 1, ids.len())));
-        values.extend(ids.into_iter().map(Value::from));
-    }
-    for (condition, time) in [("report.start_time >=", start), ("report.end_time <=", end)] {
-        if let Some(time) = time {
-            values.push(time.into());
-            conditions.push(format!("{condition} ${}", values.len()));
-        }
-    }
-    let most = limits::MAX_PERF_POINTS;
-    values.push(Value::from(i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)));
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {FROM} WHERE {} \
-         ORDER BY metric.version_number, report.start_time, report.id, report_benchmark.iteration LIMIT ${}",
-        conditions.join(" AND "),
-        values.len()
-    );
-    let rows: Vec<PointRow> = conn.all(sql, values).await?;
-    if rows.len() > most { Err(PerfError::TooManyPoints(most)) } else { Ok(rows) }
+/// A point by itself; `None` for one of which only the value was read.
+fn metric(points: &Points, point: &Point) -> Option<PerfMetric> {
+    let (report, more) = (&points.reports[point.report], point.more.as_ref()?);
+    let threshold = more.threshold.map(|place| points.thresholds[place].clone());
+    // Empty where there was not enough history for limits.
+    let boundary = threshold.is_some().then_some(Boundary {
+        baseline: more.baseline,
+        lower_limit: more.lower_limit,
+        upper_limit: more.upper_limit,
+    });
+    Some(PerfMetric {
+        report: report.uuid,
+        iteration: point.iteration,
+        start_time: report.start_time,
+        end_time: report.end_time,
+        version: report.version.clone(),
+        metric: Metric { uuid: more.uuid, value: point.value, lower_value: more.lower_value, upper_value: more.upper_value },
+        threshold,
+        boundary,
+        alert: more.alert.clone(),
+    })
 }
 
 /// The branches of a query that exist, each with the head that is asked for.

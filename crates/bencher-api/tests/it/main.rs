@@ -28,6 +28,7 @@ mod migrate;
 mod migrations;
 mod openapi;
 mod perf;
+mod perf_columns;
 mod plots;
 mod project_keys;
 mod projects;

@@ -34,11 +34,12 @@ struct Series {
     start_time: i64,
     iteration: i64,
     model_id: Option<i64>,
+    report_id: i64,
 }
 
 async fn check(location: &DatabaseLocation) {
     let store = Store::open(location).await.unwrap();
-    let columns = "head_id, testbed_id, spec_id, benchmark_id, version_number, start_time, iteration, model_id";
+    let columns = "head_id, testbed_id, spec_id, benchmark_id, version_number, start_time, iteration, model_id, report_id";
     let found: Vec<Series> = store.read().await.unwrap().all(format!("SELECT {columns} FROM metric"), vec![]).await.unwrap();
     let expected = Series {
         head_id: 3,
@@ -49,6 +50,7 @@ async fn check(location: &DatabaseLocation) {
         start_time: 80,
         iteration: 90,
         model_id: None,
+        report_id: 8,
     };
     assert_eq!(found, [expected]);
     store.close().await;

@@ -249,9 +249,9 @@ async fn too_many_points_are_refused_with_what_to_do() {
         );
         assert_eq!(tx.execute(sql, values![]).await.unwrap(), 50_000);
         let sql = "INSERT INTO metric (uuid, report_benchmark_id, measure_id, value, head_id, testbed_id, benchmark_id, version_number, \
-                   start_time, iteration) \
+                   start_time, iteration, report_id) \
                    SELECT report_benchmark.uuid, report_benchmark.id, metric.measure_id, 1.5, metric.head_id, metric.testbed_id, \
-                   metric.benchmark_id, metric.version_number, metric.start_time, report_benchmark.iteration \
+                   metric.benchmark_id, metric.version_number, metric.start_time, report_benchmark.iteration, report_benchmark.report_id \
                    FROM report_benchmark CROSS JOIN metric JOIN measure ON measure.id = metric.measure_id \
                    WHERE report_benchmark.iteration > 0 AND measure.slug = 'latency' \
                    AND metric.report_benchmark_id = (SELECT MIN(id) FROM report_benchmark)";

@@ -1,5 +1,7 @@
 //! Arguments of `perf` and `plot`.
 
+use std::fmt;
+
 use bencher_types::{
     BenchmarkUuid, BranchUuid, HeadUuid, MeasureUuid, PlotUuid, ResourceId, ResourceName, SpecUuid, TestbedUuid, Window,
     wire::plot::{XAxis, YAxis},
@@ -37,8 +39,29 @@ pub(crate) struct Perf {
     /// Print a table, wherever it goes, in this style
     #[arg(long, value_enum, value_name = "STYLE", num_args = 0..=1, require_equals = true, default_missing_value = "compact")]
     pub table: Option<TableStyle>,
+    /// Print columns of numbers as JSON, with more than values where it is named: much less for many series
+    #[arg(long, value_enum, value_name = "EXTRA", num_args = 0.., value_delimiter = ',', require_equals = true, conflicts_with = "table")]
+    pub columns: Option<Vec<Column>>,
     #[command(flatten)]
     pub span: Span,
+}
+
+/// What points have beside values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Column {
+    /// Lower and upper values
+    Bounds,
+    /// Thresholds, baselines, limits and alerts
+    Thresholds,
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bounds => "bounds",
+            Self::Thresholds => "thresholds",
+        })
+    }
 }
 
 /// Which lines a table has.

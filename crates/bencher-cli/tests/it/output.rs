@@ -204,6 +204,32 @@ fn thresholds_and_alerts_are_tables() {
 }
 
 #[test]
+fn the_history_comes_in_columns_where_that_is_wanted() {
+    let perf = shapes::perf();
+    let series = &perf["results"][0];
+    let columns = json!({
+        "project": perf["project"], "branches": [series["branch"]], "testbeds": [series["testbed"]],
+        "benchmarks": [series["benchmark"]], "measures": [series["measure"]],
+        "reports": { "uuid": [], "start_time": [], "end_time": [], "version_number": [], "version_hash": [] }, "series": []
+    });
+    let uuid = shapes::JOB;
+    let asked = |world: &World, more: &str| {
+        let args = ["perf", "shop", "--branches", uuid, "--testbeds", uuid, "--benchmarks", uuid, "--measures", uuid, more];
+        world.bencher(&args)
+    };
+    let world = World::always(200, columns.clone());
+    assert_eq!(asked(&world, "--columns").json(), columns);
+    assert_eq!(asked(&world, "--columns=bounds,thresholds").json(), columns);
+    let requests = world.asked();
+    assert!(requests.iter().all(|request| request.headers["accept"] == "application/vnd.bencher.perf-columns+json"));
+    assert!(!requests[0].path.contains("columns="), "{}", requests[0].path);
+    assert!(requests[1].path.contains("columns=bounds%2Cthresholds"), "{}", requests[1].path);
+
+    let old = World::always(200, perf);
+    assert_eq!(asked(&old, "--columns").code, Some(4), "a server without columns");
+}
+
+#[test]
 fn the_history_is_a_table_in_any_style() {
     let world = World::always(200, shapes::perf());
     let uuid = shapes::JOB;

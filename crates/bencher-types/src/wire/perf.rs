@@ -1,5 +1,9 @@
 //! The history of metrics: one series per branch, testbed, benchmark and measure.
 
+mod columns;
+
+pub use columns::{PERF_COLUMNS_TYPE, PerfColumns, PointAlert, ReportColumns, SeriesColumns};
+
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 

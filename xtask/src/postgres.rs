@@ -1,15 +1,13 @@
-//! A PostgreSQL cluster of our own: made for one run, on loopback, gone afterwards. Never touches the system's cluster.
+//! A PostgreSQL cluster of our own: made for one run, on loopback, gone afterwards.
 //!
-//! The server is a direct child and not a daemon: the kernel interrupts it when this process dies, however that
-//! happens. PostgreSQL refuses to run as root; then the account that Debian's package makes runs it.
+//! The server is a direct child and not a daemon: the kernel interrupts it when this process dies, however that happens.
 
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader, Write as _},
-    net::TcpListener,
-    os::unix::{fs::MetadataExt as _, fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Child, ChildStderr, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
     time::Duration,
@@ -18,12 +16,12 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::{Pid, Uid, User, chown},
+    unistd::{Pid, Uid, User},
 };
-use rand::distr::{Alphanumeric, SampleString as _};
+use private_postgres::{Cluster, account, free_port};
 use tempfile::TempDir;
 
-use crate::{process, workspace};
+use crate::workspace;
 
 /// Folders of clusters begin so; only such folders are ever swept.
 const PREFIX: &str = "bencher-test-postgres-";
@@ -71,20 +69,15 @@ impl PrivatePostgres {
     /// # Errors
     /// PostgreSQL is not installed or does not start.
     pub(crate) fn start(durability: Durability) -> Result<Self> {
-        let bin = binaries().context("PostgreSQL's server is not installed; `cargo xtask setup` installs it")?;
-        let account = account()?;
-        sweep(&std::env::temp_dir(), account.as_ref())?;
-        let home = Home::create(account.as_ref())?;
-        let password = Alphanumeric.sample_string(&mut rand::rng(), 24);
-        init_cluster(&bin, &home, account.as_ref(), &password)?;
+        let programs = programs().context("PostgreSQL's server is not installed; `cargo xtask setup` installs it")?;
+        sweep(&std::env::temp_dir(), account()?.as_ref())?;
+        let home = Home::create()?;
+        let cluster = Cluster::create(programs, home.dir.path().to_owned())?;
         let mut problem = anyhow!("no port was tried");
         for _ in 0..START_TRIES {
             let port = free_port()?;
-            match launch(&bin, &home, account.as_ref(), port, durability) {
-                Ok((child, log)) => {
-                    let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
-                    return Ok(Self { url, child, log, home });
-                }
+            match launch(&cluster, port, durability) {
+                Ok((child, log)) => return Ok(Self { url: cluster.url(port), child, log, home }),
                 Err(error) if error.to_string().contains("Address already in use") => problem = error,
                 Err(error) => return Err(error),
             }
@@ -132,21 +125,14 @@ impl Drop for PrivatePostgres {
 impl Home {
     /// Under the system's temporary folder and not under `target/`: the account that runs the server has to get
     /// there, and a checkout often lies in a home that it may not enter.
-    fn create(account: Option<&User>) -> Result<Self> {
+    fn create() -> Result<Self> {
         let dir = tempfile::Builder::new().prefix(PREFIX).tempdir().context("could not make a folder for PostgreSQL")?;
         // Named only once it is locked, so that nobody who sweeps finds it unlocked.
         let (unnamed, named) = (dir.path().join("owner.lock.new"), dir.path().join("owner.lock"));
         let lock = File::create(&unnamed).with_context(|| format!("could not create {}", unnamed.display()))?;
         lock.try_lock().with_context(|| format!("could not lock {}", unnamed.display()))?;
         fs::rename(&unnamed, &named).with_context(|| format!("could not create {}", named.display()))?;
-        if let Some(user) = account {
-            chown(dir.path(), Some(user.uid), Some(user.gid)).context("could not hand the folder to PostgreSQL's account")?;
-        }
         Ok(Self { dir, _lock: lock })
-    }
-
-    fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
     }
 }
 
@@ -168,74 +154,18 @@ fn sweep(base: &Path, account: Option<&User>) -> Result<()> {
     Ok(())
 }
 
-/// The newest installed server's programs: Debian keeps them off the path, others keep them on it.
-pub(crate) fn binaries() -> Option<PathBuf> {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = versions
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin"))))
-        .filter(|(_, bin)| bin.join("initdb").exists() && bin.join("postgres").exists())
-        .max_by_key(|(version, _)| *version);
-    let on_path = || {
-        let initdb = process::find("initdb")?.canonicalize().ok()?;
-        initdb.parent().filter(|bin| bin.join("postgres").exists()).map(Path::to_path_buf)
-    };
-    newest.map(|(_, bin)| bin).or_else(on_path)
-}
-
-/// Who runs the server: nobody else but us, unless we are root.
-fn account() -> Result<Option<User>> {
-    if !Uid::effective().is_root() {
-        return Ok(None);
-    }
-    let user = User::from_name("postgres").context("could not look up the account `postgres`")?;
-    user.map(Some)
-        .context("PostgreSQL does not run as root and there is no account `postgres`; Debian's package postgresql makes it")
-}
-
-/// One of the server's programs, run by its account; interrupted when this process ends.
-fn server_program(program: &Path, home: &Home, account: Option<&User>) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "INT"]);
-    if let Some(user) = account {
-        command.args([format!("--reuid={}", user.uid), format!("--regid={}", user.gid), "--init-groups".to_owned()]);
-    }
-    command.arg(program).current_dir(home.dir.path()).env("LC_ALL", "C.UTF-8").env_remove("PGDATA");
-    command
-}
-
-fn init_cluster(bin: &Path, home: &Home, account: Option<&User>, password: &str) -> Result<()> {
-    let password_file = home.dir.path().join("password");
-    fs::write(&password_file, password).with_context(|| format!("could not write {}", password_file.display()))?;
-    fs::set_permissions(&password_file, fs::Permissions::from_mode(0o600)).context("could not protect the password")?;
-    if let Some(user) = account {
-        chown(&password_file, Some(user.uid), Some(user.gid)).context("could not hand over the password")?;
-    }
-    let mut initdb = server_program(&bin.join("initdb"), home, account);
-    initdb.args(["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]);
-    // The cheapest check that still keeps the machine's other users out: tests open many connections.
-    initdb.arg("--auth=md5");
-    initdb.arg("--pwfile").arg(&password_file).arg("--pgdata").arg(home.data());
-    process::output(&mut initdb).context("could not make a PostgreSQL cluster")?;
-    Ok(())
-}
-
-pub(crate) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("could not find a free port")?;
-    Ok(listener.local_addr().context("could not find a free port")?.port())
+/// Where the server's programs are, if it is installed.
+pub(crate) fn programs() -> Option<PathBuf> {
+    private_postgres::programs(std::env::var_os("PATH").as_deref())
 }
 
 /// Starts the server and waits for its own word that it accepts connections.
-fn launch(bin: &Path, home: &Home, account: Option<&User>, port: u16, durability: Durability) -> Result<(Child, Receiver<Log>)> {
-    let mut server = server_program(&bin.join("postgres"), home, account);
-    server.arg("-D").arg(home.data()).args(["-p", &port.to_string()]);
-    let settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"];
-    let careless: &[&str] = match durability {
-        Durability::None => &["fsync=off", "synchronous_commit=off", "full_page_writes=off"],
-        Durability::Full => &[],
+fn launch(cluster: &Cluster, port: u16, durability: Durability) -> Result<(Child, Receiver<Log>)> {
+    let settings: &[&str] = match durability {
+        Durability::None => &["max_connections=300", "fsync=off", "synchronous_commit=off", "full_page_writes=off"],
+        Durability::Full => &["max_connections=300"],
     };
-    for setting in settings.iter().chain(careless) {
-        server.args(["-c", setting]);
-    }
+    let mut server = cluster.server(port, settings);
     // A group of its own: Ctrl-C is for the tests; they still need the database while they stop.
     server.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = server.spawn().context("could not start PostgreSQL")?;

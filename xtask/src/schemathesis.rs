@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     demo::{clear_settings, client::Client, program, service::Service},
-    postgres, process,
+    process,
     setup::{self, Need},
     workspace,
 };
@@ -99,7 +99,7 @@ pub(crate) fn call_everything(args: &Args) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("bencher-schemathesis-").tempdir().context("could not make a folder")?;
     let log = workspace::root().join("target/schemathesis-server.log");
     // Known before it listens, since the server tells clients where its registry is.
-    let address = format!("127.0.0.1:{}", postgres::free_port()?);
+    let address = format!("127.0.0.1:{}", private_postgres::free_port()?);
     let host = format!("http://{address}");
     let config = server_config(folder.path(), &address, args.database_url.as_deref()).to_string();
     let mut server = Service::start("server", &program("bencher-api")?, &log, |command| {

@@ -140,7 +140,7 @@ fn is_there(requirement: &Requirement) -> bool {
     match requirement.provides {
         Provides::Program(name) => process::find(name).is_some(),
         Provides::File(path) => Path::new(path).exists(),
-        Provides::PostgresServer => postgres::binaries().is_some(),
+        Provides::PostgresServer => postgres::programs().is_some(),
         Provides::PythonModule(name) => {
             let mut python = Command::new("python3");
             process::output(python.args(["-c", &format!("import {name}")])).is_ok()

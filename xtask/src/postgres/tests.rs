@@ -1,15 +1,18 @@
+use std::process::Command;
+
 use super::*;
+use crate::process;
 
 #[test]
 fn a_cluster_answers_and_leaves_nothing_behind() {
-    if binaries().is_none() {
+    if programs().is_none() {
         assert!(std::env::var_os("BENCHER_TEST_REQUIRE").is_none(), "PostgreSQL is not installed; run `cargo xtask setup`");
         eprintln!("skipped: PostgreSQL is not installed");
         return;
     }
     let postgres = PrivatePostgres::start(Durability::None).unwrap();
     let home = postgres.home.dir.path().to_path_buf();
-    let psql = binaries().unwrap().join("psql");
+    let psql = programs().unwrap().join("psql");
     let answer = process::output(Command::new(psql).args([postgres.url(), "-tAc", "select 6 * 7"])).unwrap();
     let pid = postgres.child.id();
     postgres.stop().unwrap();

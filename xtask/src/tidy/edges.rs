@@ -18,16 +18,18 @@ const EDGES: &[Edges] = &[
     Edges { package: "bencher-analysis", normal: &["bencher-types"], dev: &[] },
     Edges { package: "bencher-oci", normal: &["bencher-types"], dev: &[] },
     Edges { package: "bencher-init", normal: &[], dev: &[] },
-    Edges { package: "bencher-api", normal: &["bencher-types", "bencher-analysis"], dev: &["bencher-sim"] },
+    Edges { package: "bencher-api", normal: &["bencher-types", "bencher-analysis"], dev: &["bencher-sim", "bad-line"] },
     Edges { package: "bencher-runner", normal: &["bencher-types", "bencher-oci", "bencher-init"], dev: &[] },
     Edges { package: "bencher-cli", normal: &["bencher-types", "bencher-analysis", "bencher-oci"], dev: &[] },
-    Edges { package: "bencher-it", normal: &[], dev: &["bencher-types", "bencher-analysis", "bencher-oci", "bencher-init", "bencher-api", "bencher-runner", "bencher-cli"] },
+    Edges { package: "bencher-it", normal: &[], dev: &["bencher-types", "bencher-analysis", "bencher-oci", "bencher-init", "bencher-api", "bencher-runner", "bencher-cli", "bad-line"] },
     // Both ends of the channel meet in it, as they do in the tests of the whole; no program of the product is made with it.
     Edges { package: "bencher-sim", normal: &["bencher-types", "bencher-api", "bencher-runner"], dev: &[] },
-    Edges { package: "bencher-chaos", normal: &[], dev: &[] },
+    Edges { package: "bencher-chaos", normal: &["bad-line", "private-postgres"], dev: &[] },
+    Edges { package: "bad-line", normal: &[], dev: &[] },
+    Edges { package: "private-postgres", normal: &[], dev: &[] },
     Edges { package: "uml-shim", normal: &[], dev: &[] },
     Edges { package: "firecracker-stand-in", normal: &[], dev: &[] },
-    Edges { package: "xtask", normal: &[], dev: &[] },
+    Edges { package: "xtask", normal: &["private-postgres"], dev: &[] },
 ];
 
 /// Packages of data and rules only: what they need must not bring the outside world in.

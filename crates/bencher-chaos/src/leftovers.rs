@@ -52,12 +52,11 @@ pub(crate) fn find(site: &Site, interrupted: &Interrupted) -> Vec<String> {
     for runner in &site.runners {
         left.extend(iterations(&runner.data).iter().map(|name| format!("the folder of an iteration: {}/{name}", runner.name)));
         left.extend(entries(&runner.data.join("spool")).iter().map(|path| format!("in a spool: {}", path.display())));
-        left.extend(
-            files(&runner.data).into_iter().filter(|path| is_scrap(path)).map(|path| format!("of a runner: {}", path.display())),
-        );
+        let scraps = files(&runner.data).into_iter().filter(|path| is_scrap(path) && !is_resumable(path));
+        left.extend(scraps.map(|path| format!("of a runner: {}", path.display())));
     }
     // How the blob store names what it has not finished writing. Of several servers none can know soon whose that is.
-    let is_unfinished = |path: &Path| site.cluster.is_none() && path.to_string_lossy().contains('#');
+    let is_unfinished = |path: &Path| site.postgres.is_none() && path.to_string_lossy().contains('#');
     let of_blobs = files(&site.blobs()).into_iter().filter(|path| is_scrap(path) || is_upload(path) || is_unfinished(path));
     left.extend(of_blobs.map(|path| format!("of the blob store: {}", path.display())));
     left
@@ -73,6 +72,12 @@ fn is_scrap(path: &Path) -> bool {
         || path.parent().and_then(Path::file_name).is_some_and(|folder| folder == "tmp" || folder == "partial")
         || name == "in-flight.json"
         || fs::symlink_metadata(path).is_ok_and(|data| data.file_type().is_socket())
+}
+
+/// The beginning of a blob that a runner was killed over and never needed again: kept, so that the next download goes on from there.
+fn is_resumable(path: &Path) -> bool {
+    let Some((folder, name)) = path.parent().zip(path.file_name()) else { return false };
+    folder.ends_with("store/partial") && !folder.with_file_name("blobs").join(name).exists()
 }
 
 fn is_upload(path: &Path) -> bool {

@@ -11,7 +11,6 @@ mod image;
 mod journal;
 mod leftovers;
 mod plan;
-mod postgres;
 mod program;
 mod run;
 mod site;
@@ -48,6 +47,9 @@ pub(crate) struct Args {
     /// How many servers; more than one need PostgreSQL
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub(crate) servers: u8,
+    /// Let the runners reach the servers over lines that delay and are cut, as the seed says
+    #[arg(long)]
+    pub(crate) proxy: bool,
     /// After so many minutes nothing more is killed, and what is left has to come to its end
     #[arg(long, default_value_t = 10)]
     pub(crate) minutes: u64,
@@ -61,9 +63,12 @@ fn main() -> ExitCode {
     }
     rustls::crypto::ring::default_provider().install_default().ok();
     let seed = args.seed.unwrap_or_else(rand::random);
-    println!("seed {seed}: {} jobs, {} runners, {} servers, {:?}", args.jobs, args.runners, args.servers, args.database);
+    let lines = if args.proxy { ", over bad lines" } else { "" };
+    println!("seed {seed}: {} jobs, {} runners, {} servers, {:?}{lines}", args.jobs, args.runners, args.servers, args.database);
     let runtime = tokio::runtime::Runtime::new();
-    let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run::run(&args, seed)));
+    let outcome = runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run::run(&args, seed, std::env::var_os("PATH"))));
     match outcome {
         Ok(violations) if violations.is_empty() => {
             println!("seed {seed}: everything holds");

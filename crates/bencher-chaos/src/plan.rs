@@ -1,7 +1,8 @@
-//! What one number decides: how long programs live and stay away, and what jobs do. Pure.
+//! What one number decides: how long programs live and stay away, how bad lines are, and what jobs do. Pure.
 
 use std::time::Duration;
 
+use bad_line::{Conduct, Rough};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -40,6 +41,18 @@ impl Lives {
             if self.random.random_ratio(1, 6) { self.random.random_range(1000..4000) } else { self.random.random_range(10..700) };
         Life { alive: Duration::from_millis(alive), away: Duration::from_millis(away) }
     }
+}
+
+/// How bad the line to the server with this number is. Never silent: that looks like a runner that is lost, and may end a job.
+pub(crate) const fn bad_line(seed: u64, number: u64) -> Conduct {
+    Conduct::Rough(Rough {
+        seed: seed ^ (number << 32),
+        cut_after: 1_000..400_000,
+        delay_ms: 0..40,
+        refused_one_in: 8,
+        silent_one_in: 0,
+        good_from: u64::MAX,
+    })
 }
 
 /// What a job's benchmark does.

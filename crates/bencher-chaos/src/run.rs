@@ -1,7 +1,7 @@
 //! The course of a run: everything starts, jobs are submitted while programs are killed, what is left comes to its end in peace,
 //! everything is asked to end, and then it is looked at.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -57,8 +57,8 @@ impl Group {
 ///
 /// # Errors
 /// It could not be run, or the clients got no answer.
-pub(crate) async fn run(args: &Args, seed: u64) -> Result<Vec<String>> {
-    let mut site = Site::create(args).await?;
+pub(crate) async fn run(args: &Args, seed: u64, path: Option<OsString>) -> Result<Vec<String>> {
+    let mut site = Site::create(args, path.as_deref()).await?;
     let journal = Arc::new(Journal::create(&site.path().join("journal.log"))?);
     let outcome = live(args, seed, &mut site, &journal).await;
     let violations = outcome.map(|mut violations| {
@@ -101,11 +101,19 @@ async fn live(args: &Args, seed: u64, site: &mut Site, journal: &Arc<Journal>) -
     for group in [&database, &servers, &runners] {
         group.go(Phase::Torment);
     }
+    site.spoil_lines(seed);
     let submitted = work::submit_all(&client, &site.marker, plan::tasks(seed, args.jobs), journal).await?;
     journal.say("every job was accepted");
     all_ended(&client, until).await?;
     for group in [&database, &servers, &runners] {
         group.go(Phase::Peace);
+    }
+    let cuts = site.mend_lines();
+    if !site.lines.is_empty() {
+        journal.say(&format!("the lines were cut {cuts} times"));
+        if cuts == 0 {
+            journal.complain("no line was ever cut".to_owned());
+        }
     }
     journal.say(&format!("peace, after {}", count(journal)));
     let stuck = all_ended(&client, Instant::now() + PEACE).await?;

@@ -1,12 +1,14 @@
 //! Where a run happens: the folder, the programs' configuration, and an installation with a project and runners in it.
 
 use std::{
-    net::TcpListener,
+    ffi::OsStr,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, ensure};
+use bad_line::Line;
 use nix::{sys::signal::Signal, unistd::Uid};
+use private_postgres::{Cluster, free_port};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -15,8 +17,7 @@ use tokio::process::Command;
 use crate::{
     Args, Database,
     client::{Client, text},
-    image,
-    postgres::Cluster,
+    image, plan,
     program::{Program, Stamina},
 };
 
@@ -31,12 +32,33 @@ const LISTENS: &str = "listening";
 /// The folder and what is known of the programs in it.
 pub(crate) struct Site {
     pub(crate) folder: TempDir,
+    /// Where clients find the servers.
     pub(crate) urls: Vec<String>,
-    pub(crate) cluster: Option<Cluster>,
+    /// To the servers, for runners; none where they need none.
+    pub(crate) lines: Vec<Line>,
+    pub(crate) postgres: Option<Postgres>,
     pub(crate) runners: Vec<Runner>,
     /// In the command line of every benchmark of this run, and of nothing else on the machine.
     pub(crate) marker: String,
     binaries: PathBuf,
+}
+
+/// A PostgreSQL of this run alone, whose postmaster can be killed and started again on the same data and port.
+#[derive(Clone, Debug)]
+pub(crate) struct Postgres {
+    cluster: Cluster,
+    port: u16,
+    pub(crate) url: String,
+}
+
+impl Postgres {
+    fn create(folder: PathBuf, path: Option<&OsStr>) -> Result<Self> {
+        let programs = private_postgres::programs(path);
+        let cluster = Cluster::create(programs.context("PostgreSQL's server is not installed (Debian: postgresql)")?, folder)?;
+        let port = free_port()?;
+        let url = cluster.url(port);
+        Ok(Self { cluster, port, url })
+    }
 }
 
 /// A registered runner.
@@ -50,7 +72,7 @@ pub(crate) struct Runner {
 
 impl Site {
     /// Makes the folder and the configurations; nothing runs yet.
-    pub(crate) async fn create(args: &Args) -> Result<Self> {
+    pub(crate) async fn create(args: &Args, path: Option<&OsStr>) -> Result<Self> {
         ensure!(Uid::effective().is_root(), "benchmarks on the host need root");
         ensure!(Path::new("/usr/bin/crun").exists(), "/usr/bin/crun is not there (Debian: crun)");
         ensure!(Path::new(image::BUSYBOX).exists(), "there is no static busybox (Debian: busybox-static)");
@@ -60,20 +82,25 @@ impl Site {
         // PostgreSQL's account has to get through.
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         std::fs::create_dir(folder.path().join("tmp"))?;
-        let cluster = match args.database {
+        let postgres = match args.database {
             Database::Sqlite => None,
-            Database::Postgres => Some(Cluster::create(folder.path().join("postgres"), free_port()?).await?),
+            Database::Postgres => Some(Postgres::create(folder.path().join("postgres"), path)?),
         };
         let mut site = Self {
             urls: Vec::new(),
-            cluster,
+            lines: Vec::new(),
+            postgres,
             runners: Vec::new(),
             marker: format!("chaos-{}", uuid::Uuid::new_v4().simple()),
             binaries,
             folder,
         };
         for number in 0..args.servers {
-            site.configure(number)?;
+            let address = format!("127.0.0.1:{}", free_port()?);
+            if args.proxy {
+                site.lines.push(Line::to(address.parse()?).await?);
+            }
+            site.configure(number, &address)?;
         }
         Ok(site)
     }
@@ -90,15 +117,38 @@ impl Site {
         self.path().join("server/bencher.db")
     }
 
-    fn configure(&mut self, number: u8) -> Result<()> {
-        let address = format!("127.0.0.1:{}", free_port()?);
+    /// Where a runner finds one of the servers.
+    fn face(&self, number: usize) -> String {
+        self.lines.get(number).map_or_else(|| self.urls[number].clone(), |line| format!("http://{}", line.address()))
+    }
+
+    /// From now on the lines are bad.
+    pub(crate) fn spoil_lines(&self, seed: u64) {
+        for (number, line) in (0_u64..).zip(&self.lines) {
+            line.conduct(plan::bad_line(seed, number));
+        }
+    }
+
+    /// From now on the lines are good, also for those who are connected. How often they were cut.
+    pub(crate) fn mend_lines(&self) -> u64 {
+        let mend = |line: &Line| {
+            line.conduct(bad_line::Conduct::Good);
+            let cuts = line.cuts();
+            line.cut();
+            cuts
+        };
+        self.lines.iter().map(mend).sum()
+    }
+
+    fn configure(&mut self, number: u8, address: &str) -> Result<()> {
         let url = format!("http://{address}");
-        let database = match &self.cluster {
-            Some(cluster) => json!({ "url": cluster.url }),
+        self.urls.push(url);
+        let database = match &self.postgres {
+            Some(postgres) => json!({ "url": postgres.url }),
             None => json!({ "file": self.sqlite_file() }),
         };
         // Whichever server made a token or a link, all of them stand for it.
-        let face = self.urls.first().unwrap_or(&url);
+        let face = self.face(0);
         let config = json!({
             "console": { "url": face },
             "security": { "secret_key": "a secret key for one run only, of no value" },
@@ -111,7 +161,6 @@ impl Site {
             },
         });
         std::fs::write(self.path().join(format!("server-{number}.json")), config.to_string())?;
-        self.urls.push(url);
         Ok(())
     }
 
@@ -125,11 +174,12 @@ impl Site {
     }
 
     pub(crate) fn database(&self) -> Option<Program> {
-        let cluster = self.cluster.clone()?;
+        let Postgres { cluster, port, .. } = self.postgres.clone()?;
         Some(Program {
             name: "database".to_owned(),
             log: self.path().join("database.log"),
-            command: Box::new(move || cluster.server()),
+            // As an installation runs it: what is committed is on the disk.
+            command: Box::new(move || cluster.server(port, &["max_connections=100"]).into()),
             end: Signal::SIGINT,
             stamina: Stamina::Retries,
             before_kill: Box::new(|| {}),
@@ -147,7 +197,7 @@ impl Site {
                 command
             }),
             end: Signal::SIGTERM,
-            stamina: if self.cluster.is_some() { Stamina::OnceItSays(LISTENS) } else { Stamina::Steady },
+            stamina: if self.postgres.is_some() { Stamina::OnceItSays(LISTENS) } else { Stamina::Steady },
             before_kill: Box::new(|| {}),
         }
     }
@@ -198,13 +248,9 @@ impl Site {
             let made: Value = client.call(Method::POST, "/v0/runners", json!({ "name": name, "slug": name })).await?;
             client.call(Method::POST, &format!("/v0/runners/{name}/specs"), json!({ "spec": "host" })).await?;
             let (data, key) = (self.path().join(&name), text(&made, "key")?);
-            let server = self.urls[number % self.urls.len()].clone();
+            let server = self.face(number % self.urls.len());
             self.runners.push(Runner { name, data, key, server });
         }
         Ok(())
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0)).context("no free port")?.local_addr()?.port())
 }

@@ -13,8 +13,8 @@ pub(crate) enum Stored {
 
 impl Stored {
     pub(crate) async fn open(site: &Site) -> Result<Self> {
-        Ok(match &site.cluster {
-            Some(cluster) => Self::Postgres(PgConnection::connect(&cluster.url).await.context("could not open the database")?),
+        Ok(match &site.postgres {
+            Some(postgres) => Self::Postgres(PgConnection::connect(&postgres.url).await.context("could not open the database")?),
             None => {
                 let options = SqliteConnectOptions::new().filename(site.sqlite_file()).read_only(true);
                 Self::Sqlite(SqliteConnection::connect_with(&options).await.context("could not open the database")?)

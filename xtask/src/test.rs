@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     outcome?;
     stopped?;
     if args.nextest.is_empty() {
-        simulate::run(&simulate::Args::for_every_change())?;
+        simulate::run(&simulate::Args::default())?;
         laps.done("simulation");
         schemathesis::call_everything(&schemathesis::Args::for_every_change())?;
         laps.done("schemathesis");

@@ -10,6 +10,7 @@
 //! After every step the [`invariants`] hold; when the faults have ended, every job comes to its end.
 
 pub mod invariants;
+pub mod kept;
 pub mod model;
 pub mod queue;
 pub mod scales;

@@ -82,7 +82,7 @@ pub async fn make(app: &Arc<App>, wanted: &Backup) -> Result<Made, BackupError> 
     static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let database = match app.config.database() {
         Ok(DatabaseLocation::Sqlite(file)) => file,
-        Ok(DatabaseLocation::Postgres(url)) => return Err(BackupError::Postgres { command: pg_dump(&url) }),
+        Ok(DatabaseLocation::Postgres { url, .. }) => return Err(BackupError::Postgres { command: pg_dump(&url) }),
         Err(_) => return Err(BackupError::Panicked),
     };
     let bucket = match (wanted.data_store, app.config.backup_bucket()) {

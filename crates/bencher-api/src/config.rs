@@ -87,6 +87,8 @@ pub struct Database {
     pub file: Option<PathBuf>,
     /// A `postgres://` URL, instead of a file.
     pub url: Option<Secret>,
+    /// Seconds that PostgreSQL may take for one statement before its connection counts as lost.
+    pub timeout: Option<u64>,
     /// Where backups are copied to when that is asked for.
     pub data_store: Option<DataStore>,
 }
@@ -255,6 +257,7 @@ impl Config {
         self.check_scheduling()?;
         self.billing().map_or(Ok(()), billing::check)?;
         for (key, timeout) in [
+            ("database.timeout", self.database_timeout()),
             ("plus.runners.heartbeat_timeout", self.heartbeat_timeout()),
             ("plus.runners.job_timeout_grace_period", self.job_timeout_grace_period()),
         ] {
@@ -330,7 +333,7 @@ impl Config {
                 request_timeout: None,
             },
             logging: None,
-            database: Database { file: Some(folder.join("bencher.db")), url: None, data_store: None },
+            database: Database { file: Some(folder.join("bencher.db")), url: None, timeout: None, data_store: None },
             smtp: None,
             sign_up: None,
             plus: Some(Plus {
@@ -349,10 +352,16 @@ impl Config {
     pub fn database(&self) -> Result<DatabaseLocation, ConfigError> {
         match (&self.database.file, &self.database.url) {
             (Some(file), None) => Ok(DatabaseLocation::Sqlite(file.clone())),
-            (None, Some(url)) => Ok(DatabaseLocation::Postgres(url.clone())),
+            (None, Some(url)) => Ok(DatabaseLocation::Postgres { url: url.clone(), timeout: self.database_timeout() }),
             (None, None) => Err(ConfigError::Database("neither")),
             (Some(_), Some(_)) => Err(ConfigError::Database("both")),
         }
+    }
+
+    /// How long PostgreSQL may take for one statement.
+    #[must_use]
+    pub fn database_timeout(&self) -> Duration {
+        self.database.timeout.map_or(limits::DEFAULT_DATABASE_TIMEOUT, Duration::from_secs)
     }
 
     /// The folder of uploads, and of image blobs and job output where they are in no bucket.

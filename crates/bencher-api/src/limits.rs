@@ -187,6 +187,16 @@ pub const SQLITE_READERS: u32 = 4;
 pub const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a request waits for a database connection before it is refused.
 pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long PostgreSQL may take for one statement before its connection counts as lost: longer than any of ours takes, and shorter
+/// than most clients wait for their answer. An admin may change it.
+pub const DEFAULT_DATABASE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection to PostgreSQL that rested may take to show that it is there still: one round trip.
+pub const DATABASE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// After how long PostgreSQL gives up a transaction in which nothing is said: its server is gone without a word, and others wait for
+/// what it has locked. Nothing of ours waits for anything else in a transaction.
+pub const DATABASE_SILENT_TRANSACTION: Duration = Duration::from_secs(10);
+/// How long the question may take whether a server can serve. Load balancers ask every few seconds, and wait as long.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a command looks whether the connections of servers to PostgreSQL are gone: its processes end a moment after them.
 pub const LEAVING_CHECKS: u32 = 10;
 /// How long it waits before it looks again.
@@ -320,7 +330,7 @@ pub const EVENT_STREAM_RETRY: Duration = Duration::from_secs(10);
 /// Streams of events at once of all.
 pub const EVENT_STREAMS: usize = 2000;
 /// After how much silence the connection that tells of events is tried.
-pub const BELL_PROBE_INTERVAL: Duration = Duration::from_secs(30);
+pub const BELL_PROBE_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to wait after the log of events could not be read, or not be listened to.
 pub const BUS_RETRY: Duration = Duration::from_secs(1);
 /// How long results that arrived may wait for the server that took them in before another one looks whether they still do.

@@ -55,15 +55,15 @@ pub mod user_key;
 pub mod user_token;
 pub mod waiting;
 
-pub(crate) use connection::placeholders;
+pub(crate) use connection::{Patience, placeholders};
 pub(crate) use list::{Count, ListQuery, order};
 
-pub use connection::{Queries, ReadConn, Row, Tx};
+pub use connection::{PgTx, Queries, ReadConn, Row, Tx};
 pub use error::StoreError;
 pub use list::{Direction, ListBy, NameSort, Page, Presence};
 pub use value::{Micros, Text, Value};
 
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{PgPool, SqlitePool, pool::MaybePoolConnection};
 
 /// The row of a `RETURNING id`.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
@@ -84,8 +84,12 @@ pub(crate) const fn id_column(id: &bencher_types::ResourceId) -> &'static str {
 pub enum DatabaseLocation {
     /// A file; created when it does not exist.
     Sqlite(std::path::PathBuf),
-    /// A `postgres://` URL. It may hold a password, so it is never logged.
-    Postgres(bencher_types::Secret),
+    /// A server, and how long it may take for one statement.
+    Postgres {
+        /// A `postgres://` URL. It may hold a password, so it is never logged.
+        url: bencher_types::Secret,
+        timeout: std::time::Duration,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -97,7 +101,11 @@ pub(crate) enum Pool {
         /// Tells of what was written to the log of events.
         bell: std::sync::Arc<bell::LocalBell>,
     },
-    Postgres(PgPool),
+    Postgres {
+        pool: PgPool,
+        /// How long one statement may take.
+        patience: Patience,
+    },
 }
 
 /// The database. Cheap to clone.
@@ -121,19 +129,19 @@ impl Store {
     pub async fn open(location: &DatabaseLocation) -> Result<Self, StoreError> {
         let pool = match location {
             DatabaseLocation::Sqlite(path) => sqlite::open(path).await?,
-            DatabaseLocation::Postgres(url) => postgres::open(url, postgres::SERVER).await?,
+            DatabaseLocation::Postgres { url, timeout } => postgres::open(url, Some(*timeout)).await?,
         };
         Ok(Self { pool })
     }
 
-    /// As [`Self::open`], for work that no server may be in the way of: PostgreSQL is told that this is none.
+    /// As [`Self::open`], for work that no server may be in the way of: PostgreSQL is told that this is none, and may take any time.
     ///
     /// # Errors
     /// As for [`Self::open`].
     pub async fn open_offline(location: &DatabaseLocation) -> Result<Self, StoreError> {
         match location {
             DatabaseLocation::Sqlite(_) => Self::open(location).await,
-            DatabaseLocation::Postgres(url) => Ok(Self { pool: postgres::open(url, postgres::TOOL).await? }),
+            DatabaseLocation::Postgres { url, .. } => Ok(Self { pool: postgres::open(url, None).await? }),
         }
     }
 
@@ -141,7 +149,7 @@ impl Store {
     pub const fn dialect(&self) -> Dialect {
         match self.pool {
             Pool::Sqlite { .. } => Dialect::Sqlite,
-            Pool::Postgres(_) => Dialect::Postgres,
+            Pool::Postgres { .. } => Dialect::Postgres,
         }
     }
 
@@ -152,7 +160,7 @@ impl Store {
     pub async fn read(&self) -> Result<ReadConn, StoreError> {
         Ok(match &self.pool {
             Pool::Sqlite { readers, .. } => ReadConn::Sqlite(readers.acquire().await?),
-            Pool::Postgres(pool) => ReadConn::Postgres(pool.acquire().await?),
+            Pool::Postgres { pool, patience } => ReadConn::Postgres(pool.acquire().await?, *patience),
         })
     }
 
@@ -164,7 +172,11 @@ impl Store {
         Ok(match &self.pool {
             // Taking the write lock at once makes a conflict with another process wait here, not fail in the middle.
             Pool::Sqlite { writer, bell, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, bell.clone()),
-            Pool::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Pool::Postgres { pool, patience } => {
+                let connection = pool.acquire().await?;
+                let begun = sqlx::Transaction::begin(MaybePoolConnection::PoolConnection(connection), None);
+                Tx::Postgres(PgTx { tx: patience.bound(begun).await?, patience: *patience })
+            }
         })
     }
 
@@ -175,7 +187,7 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres { pool, .. } => pool.close().await,
         }
     }
 }

@@ -22,6 +22,9 @@ impl Config {
         let name = self.logging.as_ref().and_then(|logging| logging.name.clone()).unwrap_or_else(|| "bencher-api".to_owned());
         let format = self.logging.as_ref().map_or_else(LogFormat::default, |logging| logging.format);
         shown.logging = Some(Logging { name: Some(name), log, format });
+        if shown.database.url.is_some() {
+            shown.database.timeout = Some(self.database_timeout().as_secs());
+        }
         let plus = shown.plus.get_or_insert_default();
         plus.registry = Some(Registry {
             url: Some(self.registry_url()),

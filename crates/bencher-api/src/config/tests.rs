@@ -111,6 +111,7 @@ fn each_bad_value_is_named() {
     refused("/server", "request_timeout", json!(0), "`server.request_timeout` is 0");
     refused("/plus", "rate_limiting", json!({ "window": 0 }), "`plus.rate_limiting.window` is 0");
     refused("/plus", "rate_limiting", json!({ "user": { "runs": { "minute": -1 } } }), "invalid value");
+    refused("/database", "timeout", json!(0), "`database.timeout` is 0: expected 1 to 900 seconds");
     refused("/database", "url", json!("postgres://localhost/x"), "not both");
     refused("", "database", json!({}), "not neither");
     refused("", "database", json!({ "url": "mysql://user:hunter2@localhost" }), "begins with postgres://");
@@ -235,7 +236,7 @@ fn what_is_shown_of_a_configuration_has_every_default_and_no_secret() {
     text["server"]["tls"] = json!({ "type": "as_bytes", "certs": [1], "key": [2, 3] });
     let shown = load(&text).unwrap().config.shown();
     assert!(!shown.to_string().contains(MARKER), "{shown}");
-    assert_eq!(shown["database"], json!({ "url": "************", "file": "", "busy_timeout": 5000 }));
+    assert_eq!(shown["database"], json!({ "url": "************", "file": "", "timeout": 30, "busy_timeout": 5000 }));
     assert_eq!(shown["security"], json!({ "issuer": "http://localhost:3000/", "secret_key": "************" }));
     assert_eq!(
         shown["logging"],

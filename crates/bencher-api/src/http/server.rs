@@ -10,7 +10,7 @@ use crate::{
     auth::Admin,
     backup::{self, BackupError},
     error::ApiError,
-    openapi,
+    limits, openapi,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -88,6 +88,7 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// The process can serve: its database answers.
 pub(crate) async fn readyz(State(app): State<AppState>) -> Result<&'static str, ApiError> {
-    app.store.server_uuid(app.clock.now()).await?;
+    let answered = tokio::time::timeout(limits::READY_TIMEOUT, app.store.server_uuid(app.clock.now())).await;
+    answered.map_err(|_| ApiError::overdue("the database does not answer; try again shortly"))??;
     Ok("ready\n")
 }

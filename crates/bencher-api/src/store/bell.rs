@@ -2,9 +2,12 @@
 //!
 //! The bell says only that there may be something new; what it is stands in the log. So nothing is lost with a notification.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use sqlx::{
@@ -62,7 +65,7 @@ pub struct Bell(Kind);
 #[derive(Debug)]
 enum Kind {
     Local(Arc<LocalBell>),
-    Postgres { options: Arc<PgConnectOptions>, line: Option<Line> },
+    Postgres { options: Arc<PgConnectOptions>, bound: Duration, line: Option<Line> },
 }
 
 /// A connection of its own, which nobody else waits for.
@@ -70,10 +73,17 @@ enum Kind {
 struct Line {
     pool: PgPool,
     listener: PgListener,
+    /// How long the other end may take to answer, and be silent before it is asked.
+    bound: Duration,
 }
 
 impl Line {
-    async fn open(options: &PgConnectOptions) -> Result<Self, StoreError> {
+    async fn open(options: &PgConnectOptions, bound: Duration) -> Result<Self, StoreError> {
+        let opened = timeout(limits::DATABASE_ACQUIRE_TIMEOUT, Self::connect(options, bound)).await;
+        Ok(opened.map_err(|_| sqlx::Error::PoolTimedOut)??)
+    }
+
+    async fn connect(options: &PgConnectOptions, bound: Duration) -> Result<Self, sqlx::Error> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .max_lifetime(None)
@@ -84,13 +94,13 @@ impl Line {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.eager_reconnect(false);
         listener.listen_all([EVENTS, MESSAGES]).await?;
-        Ok(Self { pool, listener })
+        Ok(Self { pool, listener, bound })
     }
 
     /// The next notification; an error where the connection is gone.
     async fn next(&mut self) -> Result<Rung, sqlx::Error> {
         loop {
-            match timeout(limits::BELL_PROBE_INTERVAL, self.listener.try_recv()).await {
+            match timeout(self.bound, self.listener.try_recv()).await {
                 Ok(Ok(Some(heard))) if heard.channel() == MESSAGES => return Ok(Rung::Message(heard.payload().to_owned())),
                 Ok(Ok(Some(_))) => return Ok(Rung::Log),
                 Ok(Ok(None)) => return Err(sqlx::Error::WorkerCrashed),
@@ -98,7 +108,7 @@ impl Line {
                 // Silence may mean that the other end is gone without a word.
                 Err(_) => {
                     let probe = sqlx::query("SELECT 1").execute(&mut self.listener);
-                    timeout(limits::DATABASE_ACQUIRE_TIMEOUT, probe).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+                    timeout(self.bound, probe).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
                 }
             }
         }
@@ -116,12 +126,12 @@ impl Bell {
     /// # Errors
     /// The connection is lost and could not be made anew; to be tried again.
     pub async fn next(&mut self) -> Result<Rung, StoreError> {
-        let (options, line) = match &mut self.0 {
+        let (options, bound, line) = match &mut self.0 {
             Kind::Local(bell) => {
                 bell.rung.notified().await;
                 return Ok(Rung::Log);
             }
-            Kind::Postgres { options, line } => (options, line),
+            Kind::Postgres { options, bound, line } => (options, *bound, line),
         };
         if let Some(open) = line {
             match open.next().await {
@@ -129,12 +139,13 @@ impl Bell {
                 Err(error) => {
                     tracing::warn!(error = crate::chain::chain(&error), "lost the connection that tells of events");
                     if let Some(lost) = line.take() {
-                        lost.close().await;
+                        // The other end may not answer to that either.
+                        tokio::spawn(lost.close());
                     }
                 }
             }
         }
-        *line = Some(Line::open(options).await?);
+        *line = Some(Line::open(options, bound).await?);
         Ok(Rung::Back)
     }
 }
@@ -147,10 +158,11 @@ impl Store {
     pub async fn listen(&self) -> Result<Bell, StoreError> {
         Ok(Bell(match &self.pool {
             Pool::Sqlite { bell, .. } => Kind::Local(bell.clone()),
-            Pool::Postgres(pool) => {
+            Pool::Postgres { pool, patience } => {
                 let options = pool.connect_options();
-                let line = Line::open(&options).await?;
-                Kind::Postgres { options, line: Some(line) }
+                let bound = patience.0.map_or(limits::BELL_PROBE_INTERVAL, |bound| bound.min(limits::BELL_PROBE_INTERVAL));
+                let line = Line::open(&options, bound).await?;
+                Kind::Postgres { options, bound, line: Some(line) }
             }
         }))
     }
@@ -173,6 +185,6 @@ impl Store {
     /// Whether other servers may use this database too.
     #[must_use]
     pub const fn is_shared(&self) -> bool {
-        matches!(self.pool, Pool::Postgres(_))
+        matches!(self.pool, Pool::Postgres { .. })
     }
 }

@@ -1,6 +1,6 @@
 //! One way to run a statement, whichever database and whether in a transaction or not.
 
-use std::{borrow::Cow, future::Future, sync::Arc};
+use std::{borrow::Cow, future::Future, io, sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, FromRow, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction,
@@ -17,7 +17,22 @@ use crate::limits;
 #[derive(Debug)]
 pub enum ReadConn {
     Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+    Postgres(PoolConnection<Postgres>, Patience),
+}
+
+/// How long PostgreSQL may take for one statement, where that is bounded. The line to it may be gone without a word.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience(pub(super) Option<Duration>);
+
+impl Patience {
+    /// A statement that is given up leaves a connection behind that is tried before anybody uses it again.
+    pub(super) async fn bound<T>(self, statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        let Some(bound) = self.0 else { return statement.await };
+        tokio::time::timeout(bound, statement).await.unwrap_or_else(|_| {
+            let late = format!("the database did not answer within {} seconds", bound.as_secs());
+            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, late)))
+        })
+    }
 }
 
 /// A transaction. Rolls back unless it is committed.
@@ -25,7 +40,14 @@ pub enum ReadConn {
 #[derive(Debug)]
 pub enum Tx {
     Sqlite(Transaction<'static, Sqlite>, Arc<LocalBell>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(PgTx),
+}
+
+/// A transaction of PostgreSQL.
+#[derive(Debug)]
+pub struct PgTx {
+    pub(super) tx: Transaction<'static, Postgres>,
+    pub(super) patience: Patience,
 }
 
 impl Tx {
@@ -37,7 +59,7 @@ impl Tx {
                 tx.commit().await?;
                 bell.committed();
             }
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Postgres(PgTx { tx, patience }) => patience.bound(tx.commit()).await?,
         }
         Ok(())
     }
@@ -116,7 +138,9 @@ pub trait Queries: Send {
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_all(connection).await?,
-                Connection::Postgres(connection) => postgres_as(sql, values).fetch_all(connection).await?,
+                Connection::Postgres(connection, patience) => {
+                    patience.bound(postgres_as(sql, values).fetch_all(connection)).await?
+                }
             })
         }
     }
@@ -132,7 +156,9 @@ pub trait Queries: Send {
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_optional(connection).await?,
-                Connection::Postgres(connection) => postgres_as(sql, values).fetch_optional(connection).await?,
+                Connection::Postgres(connection, patience) => {
+                    patience.bound(postgres_as(sql, values).fetch_optional(connection)).await?
+                }
             })
         }
     }
@@ -148,7 +174,9 @@ pub trait Queries: Send {
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite_as(sql, values).fetch_one(connection).await?,
-                Connection::Postgres(connection) => postgres_as(sql, values).fetch_one(connection).await?,
+                Connection::Postgres(connection, patience) => {
+                    patience.bound(postgres_as(sql, values).fetch_one(connection)).await?
+                }
             })
         }
     }
@@ -164,7 +192,9 @@ pub trait Queries: Send {
         async move {
             Ok(match self.connection() {
                 Connection::Sqlite(connection) => sqlite(sql, values).execute(connection).await?.rows_affected(),
-                Connection::Postgres(connection) => postgres(sql, values).execute(connection).await?.rows_affected(),
+                Connection::Postgres(connection, patience) => {
+                    patience.bound(postgres(sql, values).execute(connection)).await?.rows_affected()
+                }
             })
         }
     }
@@ -174,14 +204,14 @@ pub trait Queries: Send {
 #[derive(Debug)]
 pub enum Connection<'c> {
     Sqlite(&'c mut SqliteConnection),
-    Postgres(&'c mut PgConnection),
+    Postgres(&'c mut PgConnection, Patience),
 }
 
 impl Queries for ReadConn {
     fn connection(&mut self) -> Connection<'_> {
         match self {
             Self::Sqlite(connection) => Connection::Sqlite(connection),
-            Self::Postgres(connection) => Connection::Postgres(connection),
+            Self::Postgres(connection, patience) => Connection::Postgres(connection, *patience),
         }
     }
 }
@@ -190,7 +220,7 @@ impl Queries for Tx {
     fn connection(&mut self) -> Connection<'_> {
         match self {
             Self::Sqlite(tx, _) => Connection::Sqlite(tx),
-            Self::Postgres(tx) => Connection::Postgres(tx),
+            Self::Postgres(PgTx { tx, patience }) => Connection::Postgres(tx, *patience),
         }
     }
 }

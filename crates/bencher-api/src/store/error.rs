@@ -70,13 +70,14 @@ fn is_foreign_key(error: &dyn sqlx::error::DatabaseError) -> bool {
     restricted || error.is_foreign_key_violation()
 }
 
-/// Whether the database itself says that the same statement may work later: busy, full, shutting down, serialization.
+/// Whether the database itself says that the same statement may work later: busy, full, shutting down, serialization, or that it gave
+/// a silent transaction up.
 fn is_transient(error: &dyn sqlx::error::DatabaseError) -> bool {
     match error.code().as_deref() {
         // SQLite: busy (5), locked (6), I/O error (10), full (13), and their extended codes.
         Some(code) if code.len() < 5 => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13)),
         // PostgreSQL classes: connection exception, insufficient resources, operator intervention, serialization failure.
-        Some(code) => ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class)),
+        Some(code) => ["08", "53", "57", "40", "25P03"].iter().any(|class| code.starts_with(class)),
         None => false,
     }
 }

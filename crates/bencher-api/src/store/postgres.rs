@@ -1,11 +1,15 @@
 //! What is particular to PostgreSQL.
 
-use std::str::FromStr as _;
+use std::{str::FromStr as _, time::Duration};
 
 use bencher_types::Secret;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    Connection as _, PgConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::time::timeout;
 
-use super::{Pool, StoreError};
+use super::{Patience, Pool, StoreError};
 use crate::limits;
 
 /// Claims follow each other, also those of several servers: the lock ends with the transaction. The number means nothing else.
@@ -16,15 +20,57 @@ pub const SERVER: &str = "bencher-api";
 /// What those of a command are called that no server may be in the way of.
 pub const TOOL: &str = "bencher-api command";
 
-pub(super) async fn open(url: &Secret, name: &str) -> Result<Pool, StoreError> {
+/// Opens the database for a server, whose statements are bounded, or without a bound for a command.
+pub(super) async fn open(url: &Secret, bound: Option<Duration>) -> Result<Pool, StoreError> {
+    let name = if bound.is_some() { SERVER } else { TOOL };
     let options = PgConnectOptions::from_str(url.expose())?.application_name(name);
-    let pool = PgPoolOptions::new()
+    migrate(&options).await?;
+    let mut pool = PgPoolOptions::new()
         .max_connections(limits::POSTGRES_CONNECTIONS)
-        .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await?;
+        .acquire_timeout(bound.map_or(limits::DATABASE_ACQUIRE_TIMEOUT, |bound| bound.min(limits::DATABASE_ACQUIRE_TIMEOUT)));
+    if let Some(bound) = bound {
+        pool = watchful(pool, bound);
+    }
+    Ok(Pool::Postgres { pool: pool.connect_with(options).await?, patience: Patience(bound) })
+}
+
+/// On a connection of its own: a migration may take longer than any other statement.
+async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT);
+    let pool = pool.connect_with(options.clone()).await?;
     sqlx::migrate!("migrations/postgres").run(&pool).await?;
-    Ok(Pool::Postgres(pool))
+    pool.close().await;
+    Ok(())
+}
+
+/// Neither end waits for one that is gone without a word: a connection is tried before it is used and before it is kept, and PostgreSQL
+/// ends what takes too long, with its locks.
+fn watchful(pool: PgPoolOptions, bound: Duration) -> PgPoolOptions {
+    let silent = bound.min(limits::DATABASE_SILENT_TRANSACTION);
+    // There has to be time for another connection, where one does not answer.
+    let probe = (bound / 4).min(limits::DATABASE_PROBE_TIMEOUT);
+    // The system tries a connection over which nothing is said, and gives it up, in about the time of a statement.
+    let (idle, interval) = ((bound.as_secs() / 2).max(1), (bound.as_secs() / 6).max(1));
+    let settings = format!(
+        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET tcp_user_timeout = {}; \
+         SET tcp_keepalives_idle = {idle}; SET tcp_keepalives_interval = {interval}; SET tcp_keepalives_count = 3",
+        bound.as_millis(),
+        silent.as_millis(),
+        bound.as_millis(),
+    );
+    pool.test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let settings = settings.clone();
+            Box::pin(async move { sqlx::raw_sql(sqlx::AssertSqlSafe(settings)).execute(connection).await.map(drop) })
+        })
+        .before_acquire(move |connection, _| Box::pin(answers(connection, probe)))
+        .after_release(move |connection, _| Box::pin(answers(connection, probe)))
+}
+
+/// Whether somebody is at the other end still. An error makes the pool drop the connection.
+async fn answers(connection: &mut PgConnection, bound: Duration) -> Result<bool, sqlx::Error> {
+    timeout(bound, connection.ping()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    Ok(true)
 }
 
 /// Makes a new database on the server that a URL names.
@@ -32,9 +78,9 @@ pub(super) async fn open(url: &Secret, name: &str) -> Result<Pool, StoreError> {
 /// # Errors
 /// The server cannot be reached, or the user may not create databases.
 pub async fn create_database(url: &Secret, name: &str) -> Result<(), StoreError> {
-    use sqlx::{AssertSqlSafe, Connection as _};
+    use sqlx::AssertSqlSafe;
 
-    let mut connection = sqlx::PgConnection::connect(url.expose()).await?;
+    let mut connection = PgConnection::connect(url.expose()).await?;
     // Identifiers cannot be parameters; quoting leaves only quotes themselves to be doubled.
     let sql = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
     sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await?;

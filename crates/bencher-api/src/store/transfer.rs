@@ -423,7 +423,7 @@ fn stream(tx: &mut Tx, sql: String) -> BoxStream<'_, Result<Cells, StoreError>> 
         Connection::Sqlite(connection) => {
             sqlx::query_as(AssertSqlSafe(sql.into_owned())).fetch(connection).map_err(StoreError::from).boxed()
         }
-        Connection::Postgres(connection) => {
+        Connection::Postgres(connection, _) => {
             sqlx::query_as(AssertSqlSafe(sql.into_owned())).fetch(connection).map_err(StoreError::from).boxed()
         }
     }

@@ -24,7 +24,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) struct Connection(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-async fn try_connect(server: &TestServer, runner: &str, key: &str) -> Result<Connection, u16> {
+pub(crate) async fn try_connect(server: &TestServer, runner: &str, key: &str) -> Result<Connection, u16> {
     let url = format!("{}/v0/runners/{runner}/channel", server.url.replace("http://", "ws://"));
     let mut request = url.into_client_request().unwrap();
     request.headers_mut().insert("authorization", HeaderValue::from_str(&format!("Bearer {key}")).unwrap());
@@ -42,6 +42,22 @@ pub(crate) async fn connect(server: &TestServer, runner: &Runner) -> Connection 
 impl Connection {
     pub(crate) async fn send(&mut self, message: &FromRunner) {
         self.0.send(Message::text(serde_json::to_string(message).unwrap())).await.unwrap();
+    }
+
+    /// As [`Self::send`], where the connection may be gone.
+    pub(crate) async fn try_send(&mut self, message: &FromRunner) {
+        self.0.send(Message::text(serde_json::to_string(message).unwrap())).await.ok();
+    }
+
+    /// The next message, however long that takes; `None` where the connection is over.
+    pub(crate) async fn heard(&mut self) -> Option<ToRunner> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
     }
 
     async fn frame(&mut self) -> Message {

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bencher_types::{DateTime, JobEvent, JobUuid};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,7 +34,7 @@ pub(crate) struct Stream {
     retry: Option<u64>,
 }
 
-async fn ask(server: &TestServer, path: &str, token: Option<&str>, last: Option<i64>) -> Response {
+fn request(server: &TestServer, path: &str, token: Option<&str>, last: Option<i64>) -> RequestBuilder {
     let mut request = server.client.get(format!("{}{path}", server.url));
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -42,7 +42,11 @@ async fn ask(server: &TestServer, path: &str, token: Option<&str>, last: Option<
     if let Some(last) = last {
         request = request.header("last-event-id", last);
     }
-    request.send().await.unwrap()
+    request
+}
+
+async fn ask(server: &TestServer, path: &str, token: Option<&str>, last: Option<i64>) -> Response {
+    request(server, path, token, last).send().await.unwrap()
 }
 
 impl Stream {
@@ -50,16 +54,36 @@ impl Stream {
         let response = ask(server, path, token, last).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self::of(response)
+    }
+
+    /// `None` where there is no stream just now: the line may be bad, or there is nothing more to tell.
+    pub(crate) async fn try_open(server: &TestServer, path: &str, last: Option<i64>) -> Option<Self> {
+        let response = request(server, path, None, last).send().await.ok()?;
+        (response.status() == StatusCode::OK).then(|| Self::of(response))
+    }
+
+    fn of(response: Response) -> Self {
         Self { response, text: String::new(), told: VecDeque::new(), retry: None }
     }
 
     /// The next event; `None` where the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Told> {
+        self.read().await.unwrap()
+    }
+
+    /// The next event; `None` where the stream has ended or was cut off.
+    pub(crate) async fn until_broken(&mut self) -> Option<Told> {
+        self.read().await.ok().flatten()
+    }
+
+    async fn read(&mut self) -> reqwest::Result<Option<Told>> {
         loop {
             if let Some(told) = self.told.pop_front() {
-                return Some(told);
+                return Ok(Some(told));
             }
-            let chunk = tokio::time::timeout(SOON, self.response.chunk()).await.expect("an event in time").unwrap()?;
+            let chunk = tokio::time::timeout(SOON, self.response.chunk()).await.expect("an event in time")?;
+            let Some(chunk) = chunk else { return Ok(None) };
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
             while let Some((block, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| {

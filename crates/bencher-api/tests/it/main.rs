@@ -7,6 +7,7 @@ mod agent;
 mod alerts;
 mod anonymous;
 mod backup;
+mod bad_line;
 mod billing;
 mod bucket;
 mod channel;

@@ -1,6 +1,9 @@
 //! A database that the first release wrote is brought up to date with what is in it.
 
-use bencher_api::store::{DatabaseLocation, Queries as _, Store};
+use bencher_api::{
+    limits,
+    store::{DatabaseLocation, Queries as _, Store},
+};
 use sqlx::Connection as _;
 
 use crate::support::postgres_database;
@@ -75,5 +78,5 @@ async fn metrics_in_postgresql_learn_which_series_they_are_of() {
     sqlx::migrate!("migrations/postgres").run_to(FIRST, &mut connection).await.unwrap();
     sqlx::raw_sql(STORED).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-    check(&DatabaseLocation::Postgres(url)).await;
+    check(&DatabaseLocation::Postgres { url, timeout: limits::DEFAULT_DATABASE_TIMEOUT }).await;
 }

@@ -37,7 +37,7 @@ async fn settle(connection: &mut Connection) {
 }
 
 /// A runner that the server knows, and for which there is no job yet.
-async fn waiting(server: &TestServer, runner: &Runner) -> Connection {
+pub(crate) async fn waiting(server: &TestServer, runner: &Runner) -> Connection {
     let mut connection = connect(server, runner).await;
     connection.ready().await;
     settle(&mut connection).await;

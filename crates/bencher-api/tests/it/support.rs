@@ -86,8 +86,15 @@ impl TestServer {
 
     /// Another server on the data of this one, which goes on. Only on PostgreSQL.
     pub(crate) async fn beside(&self) -> Self {
+        self.beside_with(|_| {}).await
+    }
+
+    /// The same, with a configuration that is changed before the server sees it.
+    pub(crate) async fn beside_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        Self::open(listener, self.app.config.clone(), self._folder.clone(), Tasks::Running).await
+        let mut config = self.app.config.clone();
+        change(&mut config);
+        Self::open(listener, config, self._folder.clone(), Tasks::Running).await
     }
 
     /// Two servers on one database; `None` where there is no PostgreSQL to use and none is required.

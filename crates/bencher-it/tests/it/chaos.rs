@@ -25,3 +25,8 @@ async fn every_job_ends_once_whatever_is_killed_on_sqlite() {
 async fn every_job_ends_once_whatever_is_killed_on_postgresql() {
     holds(&["--jobs", "20", "--seed", "2", "--runners", "2", "--minutes", "1", "--database", "postgres"]).await;
 }
+
+#[tokio::test]
+async fn every_job_ends_once_whatever_is_killed_over_lines_that_are_cut() {
+    holds(&["--jobs", "20", "--seed", "3", "--runners", "2", "--minutes", "1", "--proxy"]).await;
+}

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod bad_input;
+mod bad_line;
 mod cancel;
 mod chaos;
 mod command_line;

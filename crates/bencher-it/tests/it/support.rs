@@ -7,12 +7,13 @@ pub(crate) mod machine;
 pub(crate) mod vm;
 
 use std::{
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
 
+use bad_line::Line;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -45,9 +46,18 @@ pub(crate) struct World {
     pub(crate) runner_key: String,
     /// In the command line of every benchmark of this world, and of nothing else on the machine.
     pub(crate) marker: String,
+    /// Over which runners reach the server, where it is to be spoiled.
+    line: Option<Line>,
     http: reqwest::Client,
     server: Option<Child>,
     folder: TempDir,
+}
+
+/// How runners reach the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Direct,
+    Line { heartbeat_timeout: u64 },
 }
 
 /// A program that has ended.
@@ -86,6 +96,15 @@ impl World {
     ///
     /// `None` where this machine cannot run benchmarks, and none is required to.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_on(Way::Direct).await
+    }
+
+    /// The same; runners reach server and registry over [`World::line`], and may be silent for so many seconds.
+    pub(crate) async fn start_behind_a_line(heartbeat_timeout: u64) -> Option<Self> {
+        Self::start_on(Way::Line { heartbeat_timeout }).await
+    }
+
+    async fn start_on(way: Way) -> Option<Self> {
         machine::require()?;
         rustls::crypto::ring::default_provider().install_default().ok();
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -96,6 +115,7 @@ impl World {
             key: String::new(),
             runner_key: String::new(),
             marker: format!("benchmark-{}", uuid::Uuid::new_v4().simple()),
+            line: None,
             http,
             server: None,
             folder,
@@ -103,7 +123,10 @@ impl World {
         for attempt in 1.. {
             let address = free_address();
             world.url = format!("http://{address}");
-            world.write_config(&address);
+            if way != Way::Direct {
+                world.line = Some(Line::to(address).await.expect("a line"));
+            }
+            world.write_config(address, way);
             match world.try_start_server().await {
                 Ok(()) => break,
                 Err(log) if attempt < START_TRIES && log.contains("could not listen") => {}
@@ -119,7 +142,21 @@ impl World {
         self.folder.path()
     }
 
-    fn write_config(&self, address: &str) {
+    /// The line that [`World::start_behind_a_line`] made.
+    pub(crate) fn line(&self) -> &Line {
+        self.line.as_ref().expect("a world behind a line")
+    }
+
+    /// Where runners find the server.
+    pub(crate) fn face(&self) -> String {
+        self.line.as_ref().map_or_else(|| self.url.clone(), |line| format!("http://{}", line.address()))
+    }
+
+    fn write_config(&self, address: SocketAddr, way: Way) {
+        let runners = match way {
+            Way::Direct => json!({}),
+            Way::Line { heartbeat_timeout } => json!({ "heartbeat_timeout": heartbeat_timeout }),
+        };
         let data = self.path().join("server");
         let config = json!({
             "console": { "url": self.url },
@@ -127,9 +164,10 @@ impl World {
             "server": { "bind_address": address, "request_body_max_bytes": 4 << 20 },
             "database": { "file": data.join("bencher.db") },
             "plus": {
-                "registry": { "url": self.url, "folder": data.join("blobs") },
+                "registry": { "url": self.face(), "folder": data.join("blobs") },
                 // Tests are quicker than people.
                 "rate_limiting": { "enabled": false },
+                "runners": runners,
             },
         });
         std::fs::write(self.path().join("server.json"), config.to_string()).expect("the configuration is written");
@@ -278,7 +316,12 @@ impl World {
 
     /// Runs the real `bencher` as the admin.
     pub(crate) async fn bencher(&self, arguments: &[&str]) -> Finished {
-        let child = self.spawn_bencher(arguments);
+        self.bencher_at(&self.url, arguments).await
+    }
+
+    /// The same, with another way to the server.
+    pub(crate) async fn bencher_at(&self, host: &str, arguments: &[&str]) -> Finished {
+        let child = self.spawn_bencher(host, arguments);
         let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
         let output =
             output.unwrap_or_else(|_| panic!("`bencher {}` takes too long", arguments.join(" "))).expect("`bencher` ends");
@@ -289,9 +332,9 @@ impl World {
         }
     }
 
-    pub(crate) fn spawn_bencher(&self, arguments: &[&str]) -> tokio::process::Child {
+    fn spawn_bencher(&self, host: &str, arguments: &[&str]) -> tokio::process::Child {
         let mut command = child::owned(&binary("bencher"));
-        command.args(arguments).env("BENCHER_HOST", &self.url).env("BENCHER_API_KEY", &self.key);
+        command.args(arguments).env("BENCHER_HOST", host).env("BENCHER_API_KEY", &self.key);
         command.env("HOME", self.path()).env("XDG_CACHE_HOME", self.path().join("cache")).current_dir(self.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("`bencher` starts")
@@ -310,7 +353,7 @@ impl World {
         let script = format!("mount -t tmpfs -o size={mebibytes}m tmpfs \"$1\"; shift; exec \"$@\"");
         let child = Child::spawn(Path::new("unshare"), &self.path().join("runner.log"), |command| {
             command.args(["--mount", "sh", "-euc", &script, "sh"]).arg(&data).arg(binary("runner"));
-            command.args(self.runner_arguments()).arg(&data).env("BENCHER_RUNNER_KEY", &self.runner_key);
+            command.args(self.runner_arguments(&self.face())).arg(&data).env("BENCHER_RUNNER_KEY", &self.runner_key);
         });
         self.until_idle(Runner { child, data }).await
     }
@@ -332,7 +375,7 @@ impl World {
     pub(crate) fn spawn_runner(&self, key: &str) -> Runner {
         let data = self.runner_data();
         let child = Child::spawn(&binary("runner"), &self.path().join("runner.log"), |command| {
-            command.args(self.runner_arguments()).arg(&data).env("BENCHER_RUNNER_KEY", key);
+            command.args(self.runner_arguments(&self.face())).arg(&data).env("BENCHER_RUNNER_KEY", key);
         });
         Runner { child, data }
     }
@@ -342,8 +385,8 @@ impl World {
     }
 
     /// Everything but the data folder, which follows the last of them.
-    pub(crate) fn runner_arguments(&self) -> [&str; 7] {
-        ["up", "--host", &self.url, "--runner", RUNNER, "--danger-allow-no-sandbox", "--data-dir"]
+    pub(crate) fn runner_arguments<'a>(&self, host: &'a str) -> [&'a str; 7] {
+        ["up", "--host", host, "--runner", RUNNER, "--danger-allow-no-sandbox", "--data-dir"]
     }
 }
 
@@ -403,7 +446,7 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     program
 }
 
-fn free_address() -> String {
+fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound socket has an address").to_string()
+    listener.local_addr().expect("a bound socket has an address")
 }

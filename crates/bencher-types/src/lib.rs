@@ -5,6 +5,7 @@
 
 pub mod failure;
 pub mod id;
+pub mod iterations;
 pub mod job;
 pub mod name;
 pub mod oci;
@@ -22,6 +23,7 @@ pub use id::{
     OrganizationUuid, PlotUuid, ProjectKeyUuid, ProjectUuid, ReportIdempotencyKey, ReportUuid, RunnerUuid, ServerUuid, SpecUuid,
     TestbedUuid, ThresholdUuid, TokenUuid, UserKeyUuid, UserUuid,
 };
+pub use iterations::{Iterations, ReportPart};
 pub use job::{JobEvent, JobStatus, Transition, TransitionDenied};
 pub use name::{BenchmarkName, BranchName, Email, GitHash, InvalidName, Label, NameId, ResourceId, ResourceName, Slug, UserName};
 pub use oci::{digest::Digest, reference::ImageRef};

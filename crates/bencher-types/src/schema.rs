@@ -18,6 +18,7 @@ macro_rules! string_schema {
 }
 
 string_schema! {
+    crate::iterations::Iterations = "Iterations",
     crate::name::ResourceId = "ResourceId",
     crate::name::NameId = "NameId",
     crate::oci::digest::Digest = "ImageDigest",

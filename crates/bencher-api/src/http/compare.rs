@@ -1,10 +1,7 @@
-//! `/v0/projects/{project}/compare`: two reports side by side.
+//! `/v0/projects/{project}/compare`: two reports, or some iterations of them, side by side.
 
 use axum::extract::State;
-use bencher_types::{
-    Permission, ReportUuid, ResourceId,
-    wire::{compare::ReportComparison, report::Report},
-};
+use bencher_types::{Permission, ReportPart, ResourceId, wire::compare::ReportComparison};
 use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -15,7 +12,7 @@ use super::{
 use crate::{
     app::App,
     auth::Principal,
-    compare::{self, Question},
+    compare::{self, Question, Side},
     error::ApiError,
     permission,
     store::project::ProjectRow,
@@ -28,11 +25,14 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 #[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CompareQuery {
-    /// UUID of the report with the old results.
-    old: ReportUuid,
-    /// UUID of the report with the new results.
-    new: ReportUuid,
-    /// Both were measured in turns: the first iteration of one belongs to the first of the other.
+    /// UUID of the report with the old results, or some of its iterations, counted from 1: `UUID@1-5,8`, `UUID@odd`, `UUID@even`.
+    #[param(value_type = String)]
+    old: ReportPart,
+    /// The same of the new results. It may be the same report.
+    #[param(value_type = String)]
+    new: ReportPart,
+    /// Both were measured in turns: the first iteration of one belongs to the first of the other. Where iterations are named, there
+    /// must be as many on both sides.
     paired: Option<bool>,
     /// The share of the old value within which a change does not matter, below 1; 0.01 when absent.
     margin: Option<f64>,
@@ -53,13 +53,14 @@ async fn compare_view(
     let project = permission::project(&app, &principal, &project, Permission::View).await?;
     let question = Question::new(query.paired == Some(true), query.confidence, query.margin, query.higher_is_better.as_deref())
         .map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let (old, new) = (report(&app, &project, query.old).await?, report(&app, &project, query.new).await?);
+    let (old, new) = (side(&app, &project, query.old).await?, side(&app, &project, query.new).await?);
     // Seconds of work where there are thousands of benchmarks.
     let compared = tokio::task::spawn_blocking(move || compare::reports(old, new, &question)).await;
     let compared = compared.expect("comparing does not panic");
     compared.map(axum::Json).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
-async fn report(app: &App, project: &ProjectRow, report: ReportUuid) -> Result<Report, ApiError> {
-    app.store.report(project, report).await?.ok_or_else(|| ApiError::not_found("Report", report))
+async fn side(app: &App, project: &ProjectRow, part: ReportPart) -> Result<Side, ApiError> {
+    let report = app.store.report(project, part.report).await?.ok_or_else(|| ApiError::not_found("Report", part.report))?;
+    Ok(Side { report, iterations: part.iterations })
 }

@@ -13,11 +13,21 @@ impl Human for ReportComparison {
             let name = format!("{} {}", compared.benchmark.name, compared.measure.name);
             (printable(&name), &compared.comparison)
         });
-        let mut text = if self.results.is_empty() { "nothing in common\n".to_owned() } else { comparison_table(out, rows) };
+        let mut text = String::new();
+        for (which, side) in [("old", &self.old), ("new", &self.new)] {
+            if let Some(iterations) = &side.iterations {
+                text.push_str(&format!("{which}: iterations {iterations} of report {}\n", side.uuid));
+            }
+        }
+        if self.results.is_empty() {
+            text.push_str("nothing in common\n");
+        } else {
+            text.push_str(&comparison_table(out, rows));
+        }
         for (of, only) in [("old", &self.only_old), ("new", &self.only_new)] {
             let names = only.iter().map(|Uncompared { benchmark, measure }| format!("{} {}", benchmark.name, measure.name));
             for name in names {
-                text.push_str(&printable(&format!("only in the {of} report: {name}\n")));
+                text.push_str(&printable(&format!("only on the {of} side: {name}\n")));
             }
         }
         text

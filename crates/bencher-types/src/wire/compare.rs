@@ -7,7 +7,7 @@ use super::{
     dimension::{Benchmark, Branch, Measure, Testbed},
     project::Project,
 };
-use crate::{DateTime, ReportUuid};
+use crate::{DateTime, Iterations, ReportUuid};
 
 /// What two reports have in common, compared.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -29,10 +29,13 @@ pub struct ReportComparison {
 }
 
 /// One of the two reports.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonComparedReport)]
 pub struct ComparedReport {
     pub uuid: ReportUuid,
+    /// Those that are compared; absent where all of them are.
+    pub iterations: Option<Iterations>,
     pub branch: Branch,
     pub testbed: Testbed,
     pub start_time: DateTime,
@@ -111,7 +114,7 @@ pub enum Better {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Design {
-    /// The first old with the first new, and so on; both have as many.
+    /// The first old with the first new, and so on; both have as many, from the same places of what is compared.
     Paired,
     /// Two sets that were measured for themselves.
     Unpaired,

@@ -117,6 +117,9 @@ pub(crate) enum Format {
     Json,
     /// HTML, for a comment on a change (`bencher run` only)
     Html,
+    /// Markdown as GitHub and GitLab read it, for the same (`bencher run` only)
+    #[value(alias = "md")]
+    Markdown,
     /// Comma-separated values, for a spreadsheet (`bencher organization usage` only)
     Csv,
 }

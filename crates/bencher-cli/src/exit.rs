@@ -21,8 +21,6 @@ pub(crate) enum Exit {
     Canceled,
     /// Something on this machine: a file, a folder, a terminal.
     Local,
-    /// The results are stored, but the pull request could not be told of them.
-    Untold,
     /// Ctrl-C, a request to terminate, or a question that was not answered with yes.
     Interrupted,
 }
@@ -38,7 +36,6 @@ impl Exit {
             Self::Alert => 5,
             Self::Canceled => 6,
             Self::Local => 7,
-            Self::Untold => 8,
             Self::Interrupted => 130,
         }
     }
@@ -61,7 +58,6 @@ Exit codes:
   5    there are active alerts and --error-on-alert was given, or a comparison found a regression
   6    the job was canceled
   7    something on this machine failed: a file, a folder, a terminal
-  8    the results are stored, but GitHub could not be told of them
   130  interrupted, or a question was not answered with yes
 
 Standard output carries data only; everything else goes to standard error. Data is a table on a \

@@ -59,6 +59,9 @@ pub(crate) const MAX_LOCAL_OUTPUT_BYTES: u64 = 64 << 20;
 /// How long one question to git may take. Only finding the first commit of a long history comes near it.
 pub(crate) const GIT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long git may take to look up the commits of an import, thousands of them at once.
+pub(crate) const GIT_HISTORY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How far a new plot looks back, in seconds: four weeks.
 pub(crate) const DEFAULT_PLOT_WINDOW_SECS: &str = "2419200";
 

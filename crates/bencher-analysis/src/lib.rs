@@ -8,6 +8,7 @@ pub mod change_point;
 pub mod compare;
 mod decimal;
 mod fold;
+pub mod history;
 pub mod limits;
 pub mod measure;
 mod metrics;

@@ -6,7 +6,7 @@ use bencher_types::{BenchmarkName, ResourceName};
 
 use crate::{
     limits::MAX_METRICS,
-    suffix::{Alerts, split_ignore_suffix},
+    suffix::{Alerts, IGNORE_SUFFIX, split_ignore_suffix},
 };
 
 /// One measured value, in the units of its measure. Finite in all parts once it is in [`Metrics`].
@@ -44,6 +44,17 @@ pub struct BenchmarkMetrics {
     /// By the measure's slug or name, as the harness gave it. Two spellings of one measure (`latency` and `Latency`)
     /// are two entries; only who knows the project's measures can tell.
     pub measures: BTreeMap<ResourceName, MetricValue>,
+}
+
+impl BenchmarkMetrics {
+    /// The benchmark's name as a harness prints it: with an ignore suffix where alerts are suppressed.
+    #[must_use]
+    pub fn printed(&self, name: &BenchmarkName) -> String {
+        match self.alerts {
+            Alerts::Raised => name.to_string(),
+            Alerts::Suppressed => format!("{name}{IGNORE_SUFFIX}"),
+        }
+    }
 }
 
 /// Everything one output measured, by benchmark name without its ignore suffix, in the order of the names.

@@ -172,7 +172,8 @@ async fn file(app: &App, sender: Sender<'_>, project: ProjectRow, run: NewRun, c
     if let Some(key) = key.filter(|_| may_be_known)
         && let Some(made) = app.store.report_by_key(project.id, key).await?
     {
-        return Ok(app.store.report(&project, made).await?.ok_or(StoreError::corrupt("report.uuid"))?);
+        let report = app.store.report(&project, made).await?.ok_or(StoreError::corrupt("report.uuid"))?;
+        return Ok(Report { repeated: Some(true), ..report });
     }
     Ok(filed?.ok_or(StoreError::corrupt("report.idempotency_key"))?)
 }

@@ -7,6 +7,7 @@ pub(crate) mod compare;
 pub(crate) mod dimension;
 pub(crate) mod history;
 pub(crate) mod image;
+pub(crate) mod import;
 pub(crate) mod machine;
 pub(crate) mod organization;
 pub(crate) mod profile;
@@ -117,6 +118,9 @@ pub(crate) enum Format {
     Json,
     /// HTML, for a comment on a change (`bencher run` only)
     Html,
+    /// Markdown as GitHub and GitLab read it, for the same (`bencher run` only)
+    #[value(alias = "md")]
+    Markdown,
     /// Comma-separated values, for a spreadsheet (`bencher organization usage` only)
     Csv,
 }
@@ -246,6 +250,12 @@ pub(crate) enum Command {
     /// Reports: the results of runs
     #[command(subcommand)]
     Report(project::Report),
+    /// Bring the past along: histories that other tools have kept
+    ///
+    /// Reports are filed in the order of their commits' times. The same import again, with the same branch and testbed, adds nothing: one
+    /// that was interrupted goes on. Ends with 1 where a file could not be read or a report was refused; the others count.
+    #[command(subcommand)]
+    Import(Box<import::Import>),
     /// Compare two reports
     Compare(compare::Compare),
     /// The history of results

@@ -145,7 +145,11 @@ impl Client {
         headers: &'static [(&'static str, &'static str)],
     ) -> Result<Self, ApiError> {
         let ClientConfig { timeout, retry, on_retry, .. } = self.config;
-        let retry = RetryPolicy { attempts: retry.attempts.min(limits::OTHER_SERVER_ATTEMPTS), ..retry };
+        let retry = RetryPolicy {
+            attempts: retry.attempts.min(limits::OTHER_SERVER_ATTEMPTS),
+            patience: limits::OTHER_SERVER_PATIENCE,
+            ..retry
+        };
         Self::new(ClientConfig { host, credential: Some(credential), insecure_host: false, headers, timeout, retry, on_retry })
     }
 
@@ -174,6 +178,17 @@ impl Client {
 
     pub(crate) async fn post<T>(&self, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
         self.with_body(Method::POST, path, body).await
+    }
+
+    /// A `POST` that is sent once: for what must not be made twice, and whose maker looks first.
+    pub(crate) async fn post_once<T>(&self, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
+        let body = serde_json::to_value(body).map_err(|source| ApiError::Encode { source })?;
+        self.attempt(&Call { method: Method::POST, url: self.url(path), body: Some(body), accept: None }).await
+    }
+
+    /// How long to wait before the next attempt, after so many; nothing where another would not help.
+    pub(crate) fn wait_after(&self, attempt: u32, error: &ApiError) -> Option<Duration> {
+        self.config.retry.wait_after(attempt, error)
     }
 
     pub(crate) async fn patch<T>(&self, path: &[impl AsRef<str>], body: &impl Serialize) -> Result<Answer<T>, ApiError> {
@@ -250,9 +265,7 @@ impl Client {
 
         self.reached.store(true, Ordering::Relaxed);
         let status = response.status();
-        let retry_after = header_text(&response, header::RETRY_AFTER.as_str())
-            .filter(|_| matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE))
-            .and_then(|text| retry::retry_after(&text, clock::now()));
+        let retry_after = retry::asked(status, |name| header_text(&response, name), clock::now());
         let request_id = header_text(&response, REQUEST_ID_HEADER);
         let total = header_text(&response, TOTAL_COUNT_HEADER).and_then(|text| text.parse().ok());
         let bytes = read_bounded(response, &call.url).await?.map_err(unreachable)?;

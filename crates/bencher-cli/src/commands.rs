@@ -9,6 +9,7 @@ pub(crate) mod docker;
 mod handover;
 mod history;
 pub(crate) mod image;
+pub(crate) mod import;
 mod job;
 mod machine;
 mod manual;
@@ -79,6 +80,7 @@ pub(crate) async fn dispatch(command: Command, context: Context) -> Result<Exit,
 async fn run_command(command: Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::Run(args) => return run::run(context, *args).await,
+        Command::Import(args) => return import::import(context, *args).await,
         Command::Compare(args) => return compare::compare(context, args).await,
         Command::Job(args) => return job::job(context, args).await,
         Command::Image(args) => image::image(context, args).await,

@@ -4,7 +4,7 @@ use std::{error::Error, fmt::Write as _, io, path::PathBuf};
 
 use crate::{
     client::ApiError,
-    commands::{analyze::series::SeriesError, docker::DockerError, image::ImageError, run::RunError},
+    commands::{analyze::series::SeriesError, docker::DockerError, image::ImageError, import::ImportError, run::RunError},
     exit::Exit,
     output::printable,
     profile::ProfileError,
@@ -19,6 +19,8 @@ pub(crate) enum CliError {
     Run(#[from] RunError),
     #[error(transparent)]
     Image(#[from] ImageError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error("could not write to standard output")]
     Stdout(#[source] io::Error),
     #[error(transparent)]
@@ -58,6 +60,7 @@ impl CliError {
             Self::Api(error) => error.exit(),
             Self::Run(error) => error.exit(),
             Self::Image(error) => error.exit(),
+            Self::Import(error) => error.exit(),
             Self::Docker(error) => error.exit(),
             Self::Profile(error) => error.exit(),
             Self::Series(_) | Self::Stdout(_) | Self::Folder { .. } | Self::Runner { .. } => Exit::Local,
@@ -73,6 +76,7 @@ impl CliError {
             Self::Api(error) => error.hint(),
             Self::Run(error) => error.hint(),
             Self::Image(error) => error.hint(),
+            Self::Import(error) => error.hint(),
             Self::Runner { .. } => Some("install `runner` beside `bencher` or on the PATH".to_owned()),
             Self::NoSuchName { kind, .. } => Some(format!(
                 "what is archived already is not looked through, and so the other way round; see `bencher {} list`",

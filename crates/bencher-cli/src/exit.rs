@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// It did what it was asked to do.
     Ok,
-    /// The benchmark or its job failed, or its results could not be read.
+    /// The benchmark or its job failed, or its results or a file to import could not be read.
     Failed,
     /// The command line was wrong. Also what the argument parser exits with.
     Usage,
@@ -21,8 +21,6 @@ pub(crate) enum Exit {
     Canceled,
     /// Something on this machine: a file, a folder, a terminal.
     Local,
-    /// The results are stored, but the pull request could not be told of them.
-    Untold,
     /// Ctrl-C, a request to terminate, or a question that was not answered with yes.
     Interrupted,
 }
@@ -38,7 +36,6 @@ impl Exit {
             Self::Alert => 5,
             Self::Canceled => 6,
             Self::Local => 7,
-            Self::Untold => 8,
             Self::Interrupted => 130,
         }
     }
@@ -54,14 +51,13 @@ impl From<Exit> for ExitCode {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0    done
-  1    the benchmark or its job failed, or its results could not be read
+  1    the benchmark or its job failed, or its results or a file to import could not be read
   2    the command line is wrong
   3    the server refused
   4    the server could not be reached or kept failing
   5    there are active alerts and --error-on-alert was given, or a comparison found a regression
   6    the job was canceled
   7    something on this machine failed: a file, a folder, a terminal
-  8    the results are stored, but GitHub could not be told of them
   130  interrupted, or a question was not answered with yes
 
 Standard output carries data only; everything else goes to standard error. Data is a table on a \

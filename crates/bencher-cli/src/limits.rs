@@ -59,15 +59,26 @@ pub(crate) const MAX_LOCAL_OUTPUT_BYTES: u64 = 64 << 20;
 /// How long one question to git may take. Only finding the first commit of a long history comes near it.
 pub(crate) const GIT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long git may take to look up the commits of an import, thousands of them at once.
+pub(crate) const GIT_HISTORY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How far a new plot looks back, in seconds: four weeks.
 pub(crate) const DEFAULT_PLOT_WINDOW_SECS: &str = "2419200";
 
 /// How often a server that is not ours is asked: the results are stored already, and whoever waits pays for the minutes.
 pub(crate) const OTHER_SERVER_ATTEMPTS: u32 = 5;
+/// The longest wait that a server which is not ours may ask for.
+pub(crate) const OTHER_SERVER_PATIENCE: Duration = Duration::from_secs(60);
 /// The most bytes of the file that describes a CI event. GitHub's own limit for events is 25 MB.
 pub(crate) const MAX_EVENT_BYTES: u64 = 32 << 20;
-/// The most characters of a comment that GitHub takes.
-pub(crate) const MAX_COMMENT_CHARS: usize = 65_536;
+/// The most bytes of a comment. GitHub takes 65,536 characters, which are never fewer bytes.
+pub(crate) const MAX_COMMENT_BYTES: usize = 65_536;
+/// The most bytes of the summary of a check, which GitHub documents as 65,535 characters.
+pub(crate) const MAX_CHECK_BYTES: usize = 65_535;
+/// The most bytes of the summary of a job's step: what is longer GitHub does not show at all.
+pub(crate) const MAX_STEP_SUMMARY_BYTES: u64 = 1 << 20;
+/// The most annotations of one kind that GitHub shows of a step.
+pub(crate) const MAX_ANNOTATIONS: usize = 10;
 /// Comments per page: the most that GitHub gives.
 pub(crate) const COMMENTS_PER_PAGE: usize = 100;
 /// The most pages of comments that are looked through for our own.

@@ -74,8 +74,8 @@ async fn run(cli: Cli, matches: &clap::ArgMatches, out: Out) -> Result<Exit, Cli
     if connection.is_from_open_file(&profiles) {
         out.talk("warning: others on this machine can read the file with your credential; `chmod 600` it");
     }
-    if out.format == Format::Html && !matches!(command, Command::Run(_)) {
-        return Err(CliError::Usage("only `bencher run` prints HTML; --format is human or json".into()));
+    if matches!(out.format, Format::Html | Format::Markdown) && !matches!(command, Command::Run(_)) {
+        return Err(CliError::Usage("only `bencher run` prints HTML or Markdown; --format is human or json".into()));
     }
     if let Command::Run(run) = &mut command
         && run.project.is_none()
@@ -128,6 +128,7 @@ fn client_config(global: &Global, connection: &Connection, out: Out) -> Result<C
             attempts: global.attempts,
             first: Duration::from_secs(global.retry_after.into()),
             longest: Duration::from_secs(global.max_retry_after.into()),
+            patience: limits::MAX_RETRY_AFTER,
         },
         // A log is told as well, if less often: a wrong host must not look like a job that hangs.
         on_retry: if out.verbose || out.stderr_terminal { say_retry } else { say_news },

@@ -1,12 +1,12 @@
 //! Standard output for data, standard error for talk: tables or JSON, colour only where somebody can see it.
 
 mod accounts;
+pub(crate) mod comment;
 pub(crate) mod comparison;
 mod guards;
 pub(crate) mod history;
-pub(crate) mod html;
 pub(crate) mod report;
-mod resources;
+pub(crate) mod resources;
 pub(crate) mod table;
 pub(crate) mod timings;
 pub(crate) mod units;
@@ -69,12 +69,12 @@ impl Out {
             (_, Err(error)) if self.strict => Err(error.into()),
             (Format::Json, _) => self.json(&answer.json),
             // Only reports have a form for comments; everything else is refused before.
-            (Format::Human | Format::Html | Format::Csv, Ok(body)) => self.data(&body.human(self)),
-            (Format::Human | Format::Html | Format::Csv, Err(ApiError::NotUnderstood { source, .. })) => {
+            (Format::Human | Format::Html | Format::Markdown | Format::Csv, Ok(body)) => self.data(&body.human(self)),
+            (Format::Human | Format::Html | Format::Markdown | Format::Csv, Err(ApiError::NotUnderstood { source, .. })) => {
                 self.talk(&format!("warning: cannot read the answer ({source}); here is its JSON"));
                 self.json(&answer.json)
             }
-            (Format::Human | Format::Html | Format::Csv, Err(error)) => Err(error.into()),
+            (Format::Human | Format::Html | Format::Markdown | Format::Csv, Err(error)) => Err(error.into()),
         }
     }
 
@@ -102,7 +102,7 @@ impl Out {
     pub(crate) fn changed(self, json: &Value, text: &str) -> Result<(), CliError> {
         match self.format {
             Format::Json => self.json(json),
-            Format::Human | Format::Html | Format::Csv => self.data(&format!("{}\n", printable(text))),
+            Format::Human | Format::Html | Format::Markdown | Format::Csv => self.data(&format!("{}\n", printable(text))),
         }
     }
 

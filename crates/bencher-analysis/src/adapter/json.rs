@@ -18,10 +18,7 @@ use super::{
     AdapterError, excerpt,
     object::{Entries, Object},
 };
-use crate::{
-    metrics::{MetricValue, Metrics},
-    suffix::{Alerts, IGNORE_SUFFIX},
-};
+use crate::metrics::{MetricValue, Metrics};
 
 const ADAPTER: Adapter = Adapter::Json;
 const EXPECTED: &str = r#"a JSON object {"benchmark": {"measure": {"value": number}}}"#;
@@ -101,14 +98,10 @@ pub fn to_bmf(metrics: &Metrics) -> String {
     let benchmarks: BTreeMap<String, BTreeMap<&str, BmfValue>> = metrics
         .iter()
         .map(|(name, benchmark)| {
-            let printed = match benchmark.alerts {
-                Alerts::Raised => name.to_string(),
-                Alerts::Suppressed => format!("{name}{IGNORE_SUFFIX}"),
-            };
             let values = benchmark.measures.iter().map(|(measure, &MetricValue { value, lower_value, upper_value })| {
                 (measure.as_str(), BmfValue { value, lower_value, upper_value })
             });
-            (printed, values.collect())
+            (benchmark.printed(name), values.collect())
         })
         .collect();
     serde_json::to_string_pretty(&benchmarks).expect("text keys and numbers are JSON")

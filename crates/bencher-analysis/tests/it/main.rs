@@ -8,6 +8,7 @@ use bencher_types::wire::adapter::{Adapter, Average};
 mod corpus;
 mod criterion;
 mod harnesses;
+mod history;
 mod hyperfine;
 mod otava;
 mod scipy;

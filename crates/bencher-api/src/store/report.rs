@@ -84,6 +84,7 @@ impl ReportRow {
             counts: Some(counts),
             job: self.job_uuid.map(|uuid| uuid.0),
             created: self.created.0,
+            repeated: None,
         })
     }
 }

@@ -11,7 +11,8 @@ pub(crate) struct Ci {
     /// Go on although no project is named; the server then makes one where the environment says CI=true
     #[arg(long)]
     pub ci_on_the_fly: bool,
-    /// Keep a comment with the results on the pull request, with this token (such as ${{ secrets.GITHUB_TOKEN }})
+    /// Tell GitHub of the results, with this token (such as ${{ secrets.GITHUB_TOKEN }}): a comment on the pull request, a check of the
+    /// commit, the job's summary, and an annotation for each alert
     #[arg(long, value_name = "TOKEN", hide_env_values = true)]
     pub github_actions: Option<Secret>,
     /// Comment only where a threshold guards a result
@@ -47,6 +48,10 @@ pub(crate) struct CiEnvironment {
     pub github_event_name: Option<String>,
     #[arg(long, hide = true, env = "GITHUB_EVENT_PATH")]
     pub github_event_path: Option<String>,
+    #[arg(long, hide = true, env = "GITHUB_SHA")]
+    pub github_sha: Option<String>,
+    #[arg(long, hide = true, env = "GITHUB_STEP_SUMMARY")]
+    pub github_step_summary: Option<String>,
     #[arg(long, hide = true, env = "GITHUB_REPOSITORY")]
     pub github_repository: Option<String>,
 }

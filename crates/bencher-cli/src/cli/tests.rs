@@ -126,6 +126,7 @@ const MORE_THAN_ONE_REQUEST: &[&str] = &[
     "job watch",
     "job logs",
     "report create",
+    "import",
     "completions",
 ];
 

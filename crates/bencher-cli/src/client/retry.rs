@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bencher_types::DateTime;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 
 use super::ApiError;
 use crate::limits;
@@ -15,8 +15,10 @@ pub(crate) struct RetryPolicy {
     pub attempts: u32,
     /// The wait before the second attempt; doubles from then on.
     pub first: Duration,
-    /// The longest wait.
+    /// The longest wait that we choose.
     pub longest: Duration,
+    /// The longest wait that the server may ask for.
+    pub patience: Duration,
 }
 
 /// An attempt that failed and is going to be repeated.
@@ -64,11 +66,11 @@ impl RetryPolicy {
         let asked = match error {
             ApiError::Unreachable { .. } | ApiError::UnknownHost { .. } => None,
             ApiError::Failing { failure, .. } => failure.retry_after,
-            // Who is too fast may come back when told to, not before.
-            ApiError::Refused(failure) if failure.status == 429 => Some(failure.retry_after?),
+            // Who is too fast may come back when told to, not before. GitHub says it with 403, too.
+            ApiError::Refused(failure) if matches!(failure.status, 403 | 429) => Some(failure.retry_after?),
             _ => return None,
         };
-        if attempt >= self.attempts_on(error) || asked.is_some_and(|wait| wait > limits::MAX_RETRY_AFTER) {
+        if attempt >= self.attempts_on(error) || asked.is_some_and(|wait| wait > self.patience) {
             return None;
         }
         let doublings = attempt.saturating_sub(1).min(31);
@@ -77,8 +79,21 @@ impl RetryPolicy {
     }
 }
 
+/// When a server that refuses wants to be asked again: as `Retry-After` says, or, with GitHub, the time at which its count begins anew.
+pub(super) fn asked(status: StatusCode, header: impl Fn(&str) -> Option<String>, now: DateTime) -> Option<Duration> {
+    if !matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let by_time = || {
+        let _ = header("x-ratelimit-remaining").filter(|left| left.trim() == "0")?;
+        let seconds: i64 = header("x-ratelimit-reset")?.trim().parse().ok()?;
+        Some(DateTime::from_micros(seconds.checked_mul(1_000_000)?).ok()?.since(now))
+    };
+    header("retry-after").and_then(|text| retry_after(&text, now)).or_else(by_time)
+}
+
 /// What a `Retry-After` header asks for: seconds, or a time (RFC 9110, 10.2.3).
-pub(super) fn retry_after(text: &str, now: DateTime) -> Option<Duration> {
+fn retry_after(text: &str, now: DateTime) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }

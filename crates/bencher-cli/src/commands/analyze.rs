@@ -42,7 +42,7 @@ fn change_points(out: Out, args: &analyze::ChangePoints) -> Result<(), CliError>
                 "after": point.after,
             })).collect::<Vec<_>>(),
         })),
-        Format::Human | Format::Html | Format::Csv => {
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
             if found.is_empty() {
                 out.done(&format!("no change points in {} points", series.values.len()));
                 return Ok(());
@@ -85,7 +85,7 @@ fn compared(out: Out, args: &analyze::Compare) -> Result<Exit, CliError> {
     let name = |Series { name, .. }: &Series| name.clone();
     match out.format {
         Format::Json => out.json(&json!({ "old": name(&old), "new": name(&new), "comparison": found[0] }))?,
-        Format::Human | Format::Html | Format::Csv => {
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
             let label = printable(&name(&new).unwrap_or_else(|| args.new.display().to_string()));
             out.data(&comparison_table(out, [(label, &found[0])]))?;
         }

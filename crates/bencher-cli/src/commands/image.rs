@@ -123,7 +123,7 @@ fn print(context: &Context, image: &ImageRef, pushed: &Pushed) -> Result<(), Cli
         Format::Json => {
             context.out.json(&json!({ "image": image, "digest": pushed.digest, "size": size, "sent": pushed.sent_bytes }))
         }
-        Format::Human | Format::Html | Format::Csv => {
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
             let bytes = crate::output::units::bytes;
             context.out.data(&fields(
                 context.out,

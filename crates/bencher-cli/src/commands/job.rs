@@ -53,7 +53,9 @@ async fn ask(context: &Context, of: &args::JobOf, what: &str) -> Result<(), CliE
     let path = ["v0", "projects", &of.project.to_string(), "jobs", &of.job.to_string(), what];
     let answer = client.post_empty::<Job>(&path).await?;
     match out.format {
-        Format::Human | Format::Html | Format::Csv => out.data(&format!("{}\n", remote::state(&answer.body()?))),
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
+            out.data(&format!("{}\n", remote::state(&answer.body()?)))
+        }
         Format::Json => out.json(&answer.json),
     }
 }
@@ -77,7 +79,7 @@ fn wait(poll: PollInterval) -> Wait {
 fn show_status(context: &Context, answer: &Answer<Job>) -> Result<(), CliError> {
     let job = answer.body()?;
     match context.out.format {
-        Format::Human | Format::Html | Format::Csv => {
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
             context.out.data(&format!("{}\n", remote::state(&job)))?;
             if let Some(what_to_do) = &job.what_to_do {
                 context.out.talk(what_to_do);

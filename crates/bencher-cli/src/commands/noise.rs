@@ -67,7 +67,7 @@ pub(super) fn noise(out: Out, args: &tools::Noise) -> Result<(), CliError> {
                 measures.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!({ "value": value? })))).collect();
             out.json(&json!({ BENCHMARK: measures }))
         }
-        Format::Human | Format::Html | Format::Csv => out.data(&fields(
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => out.data(&fields(
             out,
             measures.map(|(name, value)| {
                 let unit = if name == "noise-score" { "" } else { " %" };

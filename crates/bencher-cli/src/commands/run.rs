@@ -28,7 +28,7 @@ use crate::{
     exit::Exit,
     limits,
     output::{
-        html::{self, Pages},
+        comment::{Pages, comment, markup::Markup},
         report::active_alerts,
     },
 };
@@ -36,7 +36,7 @@ use crate::{
 pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> {
     request::check(&args)?;
     request::check_project(&args, context.client.credential())?;
-    let plan = github::plan(context, &args.ci).await?;
+    let plan = github::plan(context, &args.ci, args.hash.as_ref().map(bencher_types::GitHash::as_str)).await?;
     let git = git::look().await;
     let measured = match &args.remote.image {
         Some(_) => {
@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, args: Run) -> Result<Exit, CliError> 
     let job = JobRef { project: report.project.slug.to_string(), job, report: Some(report.uuid) };
     if args.remote.detach {
         match context.out.format {
-            Format::Human | Format::Html | Format::Csv => context.out.data(&format!("{}\n", job.job))?,
+            Format::Human | Format::Html | Format::Markdown | Format::Csv => context.out.data(&format!("{}\n", job.job))?,
             Format::Json => context.out.json(&answer.json)?,
         }
         if plan.is_some() {
@@ -118,28 +118,28 @@ pub(crate) async fn show_report(context: &Context, answer: &Answer<Report>, endi
         // It is shown as JSON, with a warning; nothing more is to be said of it.
         Err(_) => return out.show(answer).map(|()| Exit::Ok),
     };
-    let pages = if out.format == Format::Html || plan.is_some() { pages(context, plan).await } else { None };
-    match out.format {
-        Format::Html => out.data(&html::report(&report, pages.as_ref()))?,
-        Format::Human | Format::Json | Format::Csv => out.show(answer)?,
+    let markup = match out.format {
+        Format::Html => Some(Markup::Html),
+        Format::Markdown => Some(Markup::Markdown),
+        Format::Human | Format::Json | Format::Csv => None,
+    };
+    let pages = if markup.is_some() || plan.is_some() { pages(context, plan).await } else { None };
+    match markup {
+        Some(markup) => out.data(&comment(&report, pages.as_ref(), markup, limits::MAX_COMMENT_BYTES))?,
+        None => out.show(answer)?,
     }
     let url = client.url(&["v0", "projects", report.project.slug.as_str(), "reports", &report.uuid.to_string()]);
     out.done(&format!("\nreport {url}\nsee it again with `bencher report view {} {}`", report.project.slug, report.uuid));
 
-    let told = match plan {
-        Some(plan) => github::tell(context, plan, &report, pages.as_ref()).await.map_err(CliError::from),
-        None => Ok(()),
-    };
+    if let Some(plan) = plan {
+        github::tell(context, plan, on_alert, (&report, pages.as_ref())).await;
+    }
     let alerts = active_alerts(&report);
     if alerts > 0 && on_alert == OnAlert::Fail {
-        // Alerts are what the exit code is asked for; the other trouble is said all the same.
-        if let Err(error) = told {
-            out.talk(&error.report());
-        }
         out.talk(&format!("error: the report has {alerts} active alert{}", if alerts == 1 { "" } else { "s" }));
         return Ok(Exit::Alert);
     }
-    told.map(|()| Exit::Ok)
+    Ok(Exit::Ok)
 }
 
 /// Where the server's pages are; nothing where it does not say.

@@ -22,7 +22,7 @@ use super::{
 };
 
 /// A time to the second, in UTC.
-pub(super) fn time(at: DateTime) -> String {
+pub(crate) fn time(at: DateTime) -> String {
     at.timestamp().strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 

@@ -1,4 +1,4 @@
-//! The comment on a pull request, against a server that holds comments and minds what GitHub documents.
+//! What GitHub is told, against a server that holds comments and checks and minds what GitHub documents.
 
 use std::{
     fs,
@@ -13,14 +13,23 @@ use crate::{
     support::{Asked, Ended, Reply, World},
 };
 
+const HEAD: &str = "89abcdef0123456789abcdef0123456789abcdef";
+
 /// Comments as GitHub keeps them, and what of its rules a request broke.
 #[derive(Default)]
 struct GitHub {
     comments: Vec<(u64, String)>,
+    checks: Vec<Value>,
     broken: Vec<String>,
     /// Comments that only their author may change.
     foreign: Vec<u64>,
     refuse: Option<u16>,
+    /// A right that the token does not have.
+    no_checks: bool,
+    /// Answers that come before any other, the last first, whatever is asked.
+    first: Vec<Reply>,
+    /// A comment is taken, and its maker does not learn of it.
+    lose_answer: bool,
 }
 
 impl GitHub {
@@ -41,13 +50,28 @@ impl GitHub {
         if let Some(status) = self.refuse {
             return Reply::new(status, json!({ "message": "Resource not accessible by integration", "documentation_url": "…" }));
         }
+        if let Some(reply) = self.first.pop() {
+            return reply;
+        }
         let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
         match (asked.method.as_str(), path.strip_prefix("/gh/repos/acme/shop/issues/").unwrap_or(path)) {
             ("GET", "7/comments") => Reply::ok(self.page(query)),
             ("POST", "7/comments") => {
+                self.must_be_a_comment(&asked.body);
                 let id = 1000 + self.comments.len() as u64;
                 self.comments.push((id, asked.body["body"].as_str().unwrap().to_owned()));
+                if std::mem::take(&mut self.lose_answer) {
+                    return Reply::text(502, "<html>");
+                }
                 Reply::new(201, comment(self.comments.last().unwrap()))
+            }
+            ("POST", "/gh/repos/acme/shop/check-runs") if self.no_checks => {
+                Reply::new(403, json!({ "message": "Resource not accessible by integration" }))
+            }
+            ("POST", "/gh/repos/acme/shop/check-runs") => {
+                self.must_be_a_check(&asked.body);
+                self.checks.push(asked.body.clone());
+                Reply::new(201, json!({ "id": self.checks.len(), "status": "completed" }))
             }
             ("PATCH", path) => {
                 let id = path.strip_prefix("comments/").and_then(|id| id.parse().ok()).unwrap_or_default();
@@ -58,12 +82,33 @@ impl GitHub {
                     return Reply::new(404, json!({ "message": "Not Found" }));
                 };
                 found.1 = asked.body["body"].as_str().unwrap().to_owned();
-                Reply::ok(comment(found))
+                let reply = Reply::ok(comment(found));
+                self.must_be_a_comment(&asked.body);
+                reply
             }
             (method, path) => {
                 self.broken.push(format!("{method} {path}"));
                 Reply::new(404, json!({ "message": "Not Found" }))
             }
+        }
+    }
+
+    /// The parameters that GitHub documents for comments on issues.
+    fn must_be_a_comment(&mut self, body: &Value) {
+        let keys: Vec<_> = body.as_object().unwrap().keys().collect();
+        if keys != ["body"] || body["body"].as_str().is_none_or(|text| text.chars().count() > 65_536) {
+            self.broken.push(format!("a comment with {keys:?}"));
+        }
+    }
+
+    /// The parameters that GitHub documents for check runs, as far as a completed one has them.
+    fn must_be_a_check(&mut self, body: &Value) {
+        let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty() && text.chars().count() <= 65_535);
+        let is_hash = body["head_sha"].as_str().is_some_and(|hash| hash.len() == 40);
+        let is_conclusion = matches!(body["conclusion"].as_str(), Some("success" | "failure" | "neutral"));
+        let texts = [&body["name"], &body["output"]["title"], &body["output"]["summary"]].into_iter().all(is_text);
+        if !(is_hash && is_conclusion && texts && body["status"] == "completed" && body["external_id"].is_string()) {
+            self.broken.push(format!("a check: {body}"));
         }
     }
 
@@ -107,7 +152,7 @@ impl Ci {
         let event = json!({
             "action": "synchronize", "number": 7,
             "pull_request": {
-                "number": 7, "head": { "repo": { "full_name": head } }, "base": { "repo": { "full_name": "acme/shop" } }
+                "number": 7, "head": { "repo": { "full_name": head }, "sha": HEAD }, "base": { "repo": { "full_name": "acme/shop" } }
             },
             "repository": { "full_name": "acme/shop" }
         });
@@ -115,7 +160,9 @@ impl Ci {
     }
 
     fn run(&self, name: &str, flags: &[&str]) -> Ended {
-        let args = [&["run", "--project", "shop", "--github-actions", "gh-token", "--quiet"], flags, &["echo results"]].concat();
+        let token: &[&str] =
+            if flags.iter().any(|flag| flag.starts_with("--github-actions")) { &[] } else { &["--github-actions", "gh-token"] };
+        let args = [&["run", "--project", "shop", "--quiet"], token, flags, &["echo results"]].concat();
         let mut command = self.world.command(&args);
         command
             .env("CI", "true")
@@ -123,10 +170,20 @@ impl Ci {
             .env("GITHUB_API_URL", format!("http://{}/gh", self.world.address()))
             .env("GITHUB_REPOSITORY", "acme/shop")
             .env("GITHUB_EVENT_NAME", name)
+            .env("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567")
+            .env("GITHUB_STEP_SUMMARY", self.world.dir.path().join("summary.md"))
             .env("GITHUB_EVENT_PATH", self.world.dir.path().join("event.json"));
         let ended = self.world.end(command.output().unwrap());
         assert_eq!(self.github.lock().unwrap().broken, Vec::<String>::new());
         ended
+    }
+
+    fn checks(&self) -> Vec<Value> {
+        self.github.lock().unwrap().checks.clone()
+    }
+
+    fn summary(&self) -> String {
+        fs::read_to_string(self.world.dir.path().join("summary.md")).unwrap_or_default()
     }
 
     fn comments(&self) -> Vec<String> {
@@ -243,18 +300,31 @@ fn a_fork_that_could_read_secrets_is_refused_before_anything_runs() {
 }
 
 #[test]
-fn a_token_that_may_not_comment_is_told_after_the_report() {
+fn a_token_that_may_not_comment_is_one_warning_and_the_run_ends_as_it_would() {
     let ci = Ci::new(shapes::report(1));
     ci.github.lock().unwrap().refuse = Some(403);
     let ended = ci.run("pull_request", &[]);
-    assert_eq!(ended.code, Some(8), "{ended:?}");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("gzip -6"), "{ended:?}");
-    let error = ended.stderr.split("error: ").nth(1).unwrap_or_default();
-    assert_snapshot!(error, @r"
-    the report is stored, but GitHub could not be told of it
-      cause: Resource not accessible by integration (403 from GET /gh/repos/acme/shop/issues/7/comments)
-      hint: the workflow needs `permissions: pull-requests: write`; a fork's pull request gets a token that may only read
+    let warning = ended.stderr.split("warning: ").nth(1).unwrap_or_default();
+    assert_snapshot!(warning, @r"
+    the results are stored, but GitHub could not be told of them: Resource not accessible by integration (403 from GET /gh/repos/acme/shop/issues/7/comments); they are in the job's summary
+      hint: the workflow needs `permissions:` with `pull-requests: write` for comments and `checks: write` for checks
+    ::warning title=bencher::the results are stored, but GitHub could not be told of them: Resource not accessible by integration (403 from GET /gh/repos/acme/shop/issues/7/comments); they are in the job's summary. the workflow needs `permissions:` with `pull-requests: write` for comments and `checks: write` for checks
     ");
+    assert_eq!(ended.stderr.matches("::warning ").count(), 1, "{ended:?}");
+    assert!(ci.summary().contains("gzip -6"));
+}
+
+#[test]
+fn a_forks_pull_request_gets_the_summary_and_a_hint() {
+    let ci = Ci::new(shapes::report(1));
+    ci.event("eve/shop");
+    ci.github.lock().unwrap().refuse = Some(403);
+    let ended = ci.run("pull_request", &[]);
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("hint: a fork's pull request gets a token that may only read"), "{ended:?}");
+    assert!(ended.stderr.contains("they are in the job's summary"), "{ended:?}");
 }
 
 #[test]
@@ -262,6 +332,100 @@ fn an_alert_decides_the_exit_code_even_where_nobody_could_be_told() {
     let ci = Ci::new(shapes::guarded_report());
     ci.github.lock().unwrap().refuse = Some(403);
     assert_eq!(ci.run("pull_request", &["--err"]).code, Some(5));
+}
+
+#[test]
+fn github_is_asked_again_when_it_fails_or_says_when() {
+    let soon = || Reply::new(403, json!({ "message": "You have exceeded a secondary rate limit." })).header("retry-after", "0");
+    let spent = || Reply::new(429, json!({ "message": "API rate limit exceeded" })).header("x-ratelimit-remaining", "0");
+    let ci = Ci::new(shapes::report(1));
+    ci.github.lock().unwrap().first = vec![spent().header("x-ratelimit-reset", "1"), soon(), Reply::text(502, "<html>")];
+    let ended = ci.run("pull_request", &["--retry-after", "0"]);
+    assert_eq!((ended.code, ci.comments().len()), (Some(0), 1), "{ended:?}");
+    assert!(!ended.stderr.contains("warning: "), "{ended:?}");
+}
+
+#[test]
+fn github_that_keeps_failing_or_says_much_later_is_given_up() {
+    let ci = Ci::new(shapes::report(1));
+    ci.github.lock().unwrap().refuse = Some(502);
+    let ended = ci.run("pull_request", &["--retry-after", "0"]);
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.stderr.contains("after 5 attempts") && ended.stderr.contains("GitHub could not be told of them"), "{ended:?}");
+
+    let ci = Ci::new(shapes::report(1));
+    let later = Reply::new(403, json!({ "message": "API rate limit exceeded" })).header("retry-after", "1800");
+    ci.github.lock().unwrap().first = vec![later];
+    let ended = ci.run("pull_request", &[]);
+    assert_eq!((ended.code, ci.comments().len()), (Some(0), 0), "{ended:?}");
+}
+
+#[test]
+fn a_comment_whose_answer_was_lost_is_not_made_twice() {
+    let ci = Ci::new(shapes::report(1));
+    ci.github.lock().unwrap().lose_answer = true;
+    let ended = ci.run("pull_request", &["--retry-after", "0"]);
+    assert_eq!((ended.code, ci.comments().len()), (Some(0), 1), "{ended:?}");
+}
+
+#[test]
+fn a_check_says_how_the_commit_did() {
+    let ci = Ci::new(shapes::guarded_report());
+    ci.run("pull_request", &["--err"]);
+    ci.run("pull_request", &["--ci-id", "linux"]);
+    let checks = ci.checks();
+    assert_snapshot!(checks[0]["output"]["summary"].as_str().unwrap());
+    let of = |check: &Value| ["name", "head_sha", "conclusion"].map(|key| check[key].as_str().unwrap().to_owned());
+    assert_eq!(of(&checks[0]), ["bencher: The Shop on Small", HEAD, "failure"]);
+    assert_eq!(of(&checks[1]), ["bencher: linux", HEAD, "neutral"]);
+    assert_eq!((&checks[0]["output"]["title"], &checks[0]["external_id"]), (&json!("1 active alert"), &json!(shapes::REPORT)));
+
+    let push = Ci::new(shapes::report(1));
+    fs::write(push.world.dir.path().join("event.json"), r#"{ "ref": "refs/heads/main" }"#).unwrap();
+    let ended = push.run("push", &[]);
+    assert!(ended.stderr.contains("checked acme/shop@0123456789ab"), "{ended:?}");
+    assert_eq!(push.checks()[0]["conclusion"], "success");
+    push.run("push", &["--hash", HEAD]);
+    assert_eq!(push.checks()[1]["head_sha"], HEAD);
+}
+
+#[test]
+fn a_token_that_may_only_comment_makes_no_check_and_no_fuss() {
+    let ci = Ci::new(shapes::report(1));
+    ci.github.lock().unwrap().no_checks = true;
+    let ended = ci.run("pull_request", &[]);
+    assert_eq!((ended.code, ci.comments().len()), (Some(0), 1));
+    assert!(ended.stderr.contains("no check: that needs `permissions: checks: write`"), "{ended:?}");
+    assert!(!ended.stderr.contains("warning"), "{ended:?}");
+}
+
+#[test]
+fn alerts_are_annotations_and_every_run_of_a_step_adds_to_its_summary() {
+    let mut report = shapes::guarded_report();
+    report["alerts"][0]["benchmark"]["name"] = json!("100%\n::set-env name=A::b");
+    let ci = Ci::new(report);
+    let lines = |ended: &Ended| ended.stderr.lines().filter(|line| line.starts_with("::")).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(lines(&ci.run("pull_request", &[])), @"::warning title=benchmark alert::100%25%0A::set-env name=A::b: Latency is 999 ns, above the upper limit 900 ns");
+    assert_snapshot!(lines(&ci.run("pull_request", &["--err"])), @"::error title=benchmark alert::100%25%0A::set-env name=A::b: Latency is 999 ns, above the upper limit 900 ns");
+    assert_eq!(ci.summary().matches("## Benchmark results").count(), 2);
+}
+
+#[test]
+fn only_as_many_annotations_are_made_as_are_shown() {
+    let mut report = shapes::guarded_report();
+    report["alerts"] = json!(vec![report["alerts"][0].clone(); 30]);
+    let ended = Ci::new(report).run("pull_request", &[]);
+    assert_eq!(ended.stderr.matches("::warning title=").count(), 10);
+    assert!(ended.stderr.contains("::21 more active alerts"), "{ended:?}");
+}
+
+#[test]
+fn an_empty_token_leaves_the_summary() {
+    let ci = Ci::new(shapes::report(1));
+    let ended = ci.run("pull_request", &["--github-actions="]);
+    assert_eq!((ended.code, ci.comments().len()), (Some(0), 0));
+    assert!(ended.stderr.contains("no comment: the token is empty"), "{ended:?}");
+    assert!(ci.summary().contains("gzip -6"));
 }
 
 #[test]
@@ -273,7 +437,7 @@ fn outside_of_a_workflow_there_is_no_comment() {
 }
 
 #[test]
-fn a_report_that_is_too_long_for_a_comment_is_cut_to_its_summary() {
+fn a_report_that_is_too_long_for_a_comment_is_cut_and_says_so() {
     let mut report = shapes::guarded_report();
     let result = report["results"][0][0].clone();
     report["results"][0] = json!(vec![result; 2000]);
@@ -281,6 +445,7 @@ fn a_report_that_is_too_long_for_a_comment_is_cut_to_its_summary() {
     assert_eq!(ci.run("pull_request", &[]).code, Some(0));
     let comment = ci.comments().remove(0);
     assert!(comment.chars().count() < 65_536 && comment.contains("1 active alert"), "{} characters", comment.len());
+    assert!(comment.contains("rows left out, for length") && comment.ends_with("</p>\n"), "{comment}");
 }
 
 #[test]
@@ -292,6 +457,17 @@ fn html_is_what_other_systems_post_themselves() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     assert!(!ended.stdout.contains("<script>"));
     assert_snapshot!(ended.stdout);
+}
+
+#[test]
+fn markdown_is_what_others_post_themselves() {
+    let mut report = shapes::guarded_report();
+    report["results"][0][0]["benchmark"]["name"] = json!("@eve `a|b` ![x](http://example.com)\n\n# no");
+    let ci = Ci::new(report);
+    let ended = ci.world.bencher(&["run", "--project", "shop", "--format", "markdown", "--quiet", "echo x"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_snapshot!(ended.stdout);
+    assert_eq!(ci.world.bencher(&["report", "list", "shop", "--format", "md"]).code, Some(2));
 }
 
 #[test]

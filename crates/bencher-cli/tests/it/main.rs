@@ -5,6 +5,7 @@
 mod github;
 mod here;
 mod image;
+mod import;
 mod output;
 mod requests;
 mod run_local;

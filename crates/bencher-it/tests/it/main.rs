@@ -10,6 +10,7 @@ mod command_line;
 mod full_day;
 mod full_disk;
 mod happy_path;
+mod history;
 mod images;
 mod keys;
 mod lost;

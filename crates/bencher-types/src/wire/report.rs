@@ -32,6 +32,8 @@ pub struct Report {
     pub counts: Option<ReportCounts>,
     pub job: Option<JobUuid>,
     pub created: DateTime,
+    /// `true` in the answer to a report that was filed before, under the same idempotency key. Ours.
+    pub repeated: Option<bool>,
 }
 
 /// What one benchmark measured in one iteration.

@@ -3,7 +3,12 @@ use reqwest::Method;
 use super::*;
 use crate::client::error::Failure;
 
-const POLICY: RetryPolicy = RetryPolicy { attempts: 35, first: Duration::from_secs(1), longest: Duration::from_secs(30) };
+const POLICY: RetryPolicy = RetryPolicy {
+    attempts: 35,
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(30),
+    patience: Duration::from_secs(900),
+};
 
 fn failure(status: u16) -> Box<Failure> {
     Box::new(Failure {
@@ -84,4 +89,29 @@ fn retry_after_is_seconds_or_a_time() {
     assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(30)));
     assert_eq!(retry_after("Wed, 21 Oct 2015 07:20:00 GMT", now), Some(Duration::ZERO));
     assert_eq!(retry_after("soon", now), None);
+}
+
+#[test]
+fn github_says_in_its_own_way_when_to_come_back() {
+    let now = DateTime::from_micros(1_000_000_000).unwrap();
+    let asked = |status: u16, headers: &[(&str, &str)]| {
+        let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        super::asked(StatusCode::from_u16(status).unwrap(), header, now).map(|wait| wait.as_secs())
+    };
+    assert_eq!(asked(403, &[("retry-after", "7")]), Some(7));
+    assert_eq!(asked(403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1030")]), Some(30));
+    assert_eq!(asked(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "900")]), Some(0));
+    assert_eq!(asked(403, &[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "1030")]), None);
+    assert_eq!(asked(404, &[("retry-after", "7")]), None);
+}
+
+#[test]
+fn a_refusal_is_repeated_only_where_it_says_when() {
+    let refused = |status: u16, seconds: Option<u64>| {
+        let retry_after = seconds.map(Duration::from_secs);
+        ApiError::Refused(Box::new(Failure { retry_after, ..*failure(status) }))
+    };
+    assert_eq!(POLICY.wait_after(1, &refused(403, None)), None);
+    assert_eq!(POLICY.wait_after(1, &refused(403, Some(9))), Some(Duration::from_secs(9)));
+    assert_eq!(RetryPolicy { patience: Duration::from_secs(5), ..POLICY }.wait_after(1, &refused(403, Some(9))), None);
 }

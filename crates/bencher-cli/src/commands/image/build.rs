@@ -59,7 +59,7 @@ pub(super) async fn build(context: &Context, args: Build) -> Result<(), CliError
             "libraries": made.libraries.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
             "pushed": pushed.is_some(),
         })),
-        Format::Human | Format::Html | Format::Csv => {
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
             out.data(&table(context, &image, &dir, &made))?;
             out.done(&match pushed {
                 Some(_) => format!("run it with `bencher run --image {image}`"),

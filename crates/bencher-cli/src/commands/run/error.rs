@@ -5,7 +5,7 @@ use std::{fmt, io, process::ExitStatus};
 use bencher_analysis::AdapterError;
 use bencher_types::{JobFailure, JobUuid, ReportUuid};
 
-use crate::{client::ApiError, exit::Exit};
+use crate::exit::Exit;
 
 /// One run of the command, counted from 0; people are told of the first, the second, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +70,6 @@ pub(crate) enum RunError {
     PwnRequest { head: String, base: String },
     #[error("GITHUB_API_URL is `{url}`: expected https://…")]
     GitHubAddress { url: String },
-    #[error("the report is stored, but GitHub could not be told of it")]
-    NotTold {
-        #[source]
-        source: Box<ApiError>,
-    },
     #[error("could not listen for Ctrl-C")]
     Signals(#[source] io::Error),
 
@@ -94,7 +89,6 @@ impl RunError {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::NothingToDo | Self::NoResults | Self::PwnRequest { .. } | Self::GitHubAddress { .. } => Exit::Usage,
-            Self::NotTold { .. } => Exit::Untold,
             Self::Event { .. } => Exit::Local,
             Self::NotStarted { .. } | Self::CommandFailed { .. } | Self::NothingPrinted { .. } | Self::JobFailed { .. } => {
                 Exit::Failed
@@ -116,10 +110,6 @@ impl RunError {
             Self::PwnRequest { .. } => Some(
                 "its author could read the secrets. Measure in a `pull_request` workflow without secrets, hand the results to a \
                  `workflow_run` workflow, and comment from there with --ci-number"
-                    .to_owned(),
-            ),
-            Self::NotTold { .. } => Some(
-                "the workflow needs `permissions: pull-requests: write`; a fork's pull request gets a token that may only read"
                     .to_owned(),
             ),
             Self::JobFailed { project, job, failure: Some(JobFailure::Infrastructure), .. } => Some(format!(

@@ -19,40 +19,55 @@ fn repository(name: &str) -> Value {
 }
 
 #[test]
-fn a_forks_pull_request_must_not_see_secrets() {
+fn a_pull_request_from_another_repository_is_a_forks() {
     let fork = pull_request(repository("eve/shop"));
-    assert_eq!(fork.fork("pull_request_target"), Some(Fork { head: "eve/shop".into(), base: "acme/shop".into() }));
-    assert_eq!(fork.fork("pull_request"), None, "it sees none there");
+    assert_eq!(fork.fork(), Some(Fork { head: "eve/shop".into(), base: "acme/shop".into() }));
 }
 
 #[test]
 fn a_deleted_fork_is_a_fork() {
-    assert_eq!(pull_request(Value::Null).fork("pull_request_target").unwrap().head, "a repository that is gone");
+    assert_eq!(pull_request(Value::Null).fork().unwrap().head, "a repository that is gone");
 }
 
 #[test]
 fn the_repositorys_own_pull_request_is_no_fork() {
-    assert_eq!(pull_request(repository("acme/shop")).fork("pull_request_target"), None);
-    assert_eq!(event(json!({})).fork("pull_request_target"), None);
+    assert_eq!(pull_request(repository("acme/shop")).fork(), None);
+    assert_eq!(event(json!({})).fork(), None);
 }
 
 #[test]
-fn the_target_is_the_events_pull_request_unless_told_otherwise() {
-    let target = |number| Some(Target { owner: "acme".into(), repository: "shop".into(), number });
+fn the_number_is_the_events_pull_request_unless_told_otherwise() {
     let pull = pull_request(repository("acme/shop"));
-    assert_eq!(pull.target(None, None), target(7));
-    assert_eq!(pull.target(Some("acme/shop"), Some(9)), target(9));
-    assert_eq!(event(json!({})).target(Some("acme/shop"), Some(9)), target(9));
+    assert_eq!((pull.number(None), pull.number(Some(9)), event(json!({})).number(Some(9))), (Some(7), Some(9), Some(9)));
+}
+
+#[test]
+fn the_repository_is_the_environments_or_else_the_events() {
+    let shown = |event: &Event, given| event.repository(given).map(|repository| repository.to_string());
+    let pull = pull_request(repository("acme/shop"));
+    assert_eq!(shown(&pull, None).as_deref(), Some("acme/shop"));
+    assert_eq!(shown(&pull, Some("acme/other")).as_deref(), Some("acme/other"));
+    assert_eq!((shown(&event(json!({})), Some("")), shown(&event(json!({})), Some("shop"))), (None, None));
 }
 
 #[test]
 fn a_comment_on_a_pull_request_is_about_it_and_one_on_an_issue_is_not() {
     let issue = json!({ "issue": { "number": 3, "pull_request": { "url": "u" } } });
-    assert_eq!(event(issue).target(Some("acme/shop"), None).unwrap().number, 3);
-    assert_eq!(event(json!({ "issue": { "number": 3 } })).target(Some("acme/shop"), None), None);
+    assert_eq!(event(issue).number(None), Some(3));
+    assert_eq!(event(json!({ "issue": { "number": 3 } })).number(None), None);
 }
 
 #[test]
 fn a_push_is_about_no_pull_request() {
-    assert_eq!(event(json!({ "ref": "refs/heads/main" })).target(Some("acme/shop"), None), None);
+    assert_eq!(event(json!({ "ref": "refs/heads/main" })).number(None), None);
+}
+
+#[test]
+fn the_commit_of_a_pull_request_is_its_head_and_not_the_merge_of_the_environment() {
+    let commit = |value: Value| event(value).commit(Some("of the environment"));
+    let side = |sha: &str| json!({ "sha": sha });
+    assert_eq!(commit(json!({ "pull_request": { "head": side("head"), "base": side("base") } })).as_deref(), Some("head"));
+    assert_eq!(commit(json!({ "workflow_run": { "head_sha": "followed" } })).as_deref(), Some("followed"));
+    assert_eq!(commit(json!({ "ref": "refs/heads/main" })).as_deref(), Some("of the environment"));
+    assert_eq!(commit(json!({ "issue": { "number": 3 } })), None);
 }

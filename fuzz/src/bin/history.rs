@@ -1,0 +1,8 @@
+//! Runs the fuzz target `history`.
+
+#![no_main]
+
+#[path = "../../targets/history.rs"]
+mod target;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::run(bytes));

@@ -36,6 +36,7 @@ pub mod organization;
 pub mod perf;
 pub mod plot;
 pub mod postgres;
+pub mod presence;
 pub mod processing;
 pub mod project;
 pub mod project_key;

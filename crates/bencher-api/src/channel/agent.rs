@@ -167,7 +167,7 @@ fn new_session(app: &App) -> Session {
 }
 
 async fn note_state(app: &App, runner: &RunnerAuthRow, state: RunnerState) {
-    if let Err(error) = app.store.set_runner_state(runner.id, state, app.clock.now()).await {
+    if let Err(error) = app.store.set_runner_state(runner.id, None, state, app.clock.now()).await {
         tracing::warn!(error = chain(&error), "could not write the runner's state");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bencher_types::{DateTime, JobStatus, JobUuid, KeyHash, ReportUuid, RunnerUuid, wire::runner::RunnerState};
+use bencher_types::{DateTime, JobStatus, JobUuid, ReportUuid, RunnerUuid, wire::runner::RunnerState};
 use uuid::Uuid;
 
 use super::{Micros, Queries, Store, StoreError, Text};
@@ -204,37 +204,5 @@ impl Store {
         let forgotten = tx.execute("DELETE FROM event WHERE id <= $1", values![last.id]).await?;
         tx.commit().await?;
         Ok(forgotten)
-    }
-
-    /// The runner has a new connection; `false` where the key it came with is not good any more.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn enter_session(&self, runner_id: i64, key: &KeyHash, session: Uuid) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let sql = "UPDATE runner SET session = $3 WHERE id = $1 AND key_hash = $2 AND archived IS NULL";
-        let changed = tx.execute(sql, values![runner_id, key, session.to_string()]).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
-    }
-
-    /// What a runner is doing and that it was heard of; nothing where it has a newer connection than this.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn set_session_state(
-        &self,
-        runner_id: i64,
-        session: Uuid,
-        state: RunnerState,
-        now: DateTime,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        tx.execute(
-            "UPDATE runner SET state = $3, last_heartbeat = $4 WHERE id = $1 AND session = $2",
-            values![runner_id, session.to_string(), state.as_str(), now],
-        )
-        .await?;
-        tx.commit().await
     }
 }

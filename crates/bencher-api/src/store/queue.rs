@@ -71,6 +71,8 @@ pub struct Claimed {
 pub struct Expired {
     pub job: JobUuid,
     pub attempt: i64,
+    /// The row of the runner that had it.
+    pub runner: Option<i64>,
 }
 
 /// What became of a terminal message.
@@ -445,31 +447,5 @@ impl Store {
     pub async fn runner_by_key(&self, hash: &bencher_types::KeyHash) -> Result<Option<RunnerAuthRow>, StoreError> {
         let mut conn = self.read().await?;
         conn.optional("SELECT id, uuid, slug, archived FROM runner WHERE key_hash = $1", values![hash]).await
-    }
-
-    /// What a runner is doing and that it was heard of.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn set_runner_state(
-        &self,
-        runner_id: i64,
-        state: bencher_types::wire::runner::RunnerState,
-        now: DateTime,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        tx.execute("UPDATE runner SET state = $2, last_heartbeat = $3 WHERE id = $1", values![runner_id, state.as_str(), now])
-            .await?;
-        tx.commit().await
-    }
-
-    /// What a runner says it is; `None` where it does not say.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn set_runner_version(&self, runner_id: i64, version: Option<&str>) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        tx.execute("UPDATE runner SET version = $2 WHERE id = $1", values![runner_id, version]).await?;
-        tx.commit().await
     }
 }

@@ -92,6 +92,28 @@ async fn an_agent_gets_a_job_says_how_it_goes_and_has_its_result_acknowledged() 
 }
 
 #[tokio::test]
+async fn an_agent_that_vanishes_with_its_job_is_shown_as_offline() {
+    let server = TestServer::start_with(Backend::Sqlite, |config| {
+        let runners = config.plus.get_or_insert_default().runners.get_or_insert_default();
+        runners.heartbeat_timeout = Some(1);
+    });
+    let server = server.await.unwrap();
+    let store = &server.app.store;
+    let spec = rows::spec(store).await;
+    for begins in [true, false] {
+        let runner = rows::runner(store, spec).await;
+        let job = rows::job(store, spec, 0, at(0)).await;
+        assert_eq!(get(&server, &runner).await, job);
+        until_it_is(&server, &runner, RunnerState::Running).await;
+        if begins {
+            assert_eq!(say(&server, &runner, job, json!({ "event": "running" })).await, acknowledged(job));
+        }
+        until_it_is(&server, &runner, RunnerState::Offline).await;
+        until(&server, job, if begins { JobStatus::Failed } else { JobStatus::Pending }).await;
+    }
+}
+
+#[tokio::test]
 async fn an_agent_waits_until_there_is_a_job_or_its_time_is_over() {
     let server = TestServer::start().await;
     let store = &server.app.store;

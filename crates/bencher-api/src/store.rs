@@ -28,6 +28,7 @@ pub mod history;
 pub mod invitation;
 pub mod job;
 pub mod lease;
+pub mod live;
 pub mod measure;
 pub mod member;
 pub mod metric;

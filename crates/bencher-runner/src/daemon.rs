@@ -526,6 +526,7 @@ fn signal_name(message: &FromRunner) -> &'static str {
         FromRunner::Ready { .. } => "ready",
         FromRunner::Running { .. } => "running",
         FromRunner::Heartbeat { .. } => "heartbeat",
+        FromRunner::Output { .. } => "output",
         FromRunner::Completed { .. } => "completed",
         FromRunner::Failed { .. } => "failed",
         FromRunner::Canceled { .. } => "canceled",

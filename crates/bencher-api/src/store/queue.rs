@@ -12,6 +12,7 @@ use bencher_types::{
 use super::{
     Id, Micros, Queries, Store, StoreError, Text, Tx,
     attempt::{self, End},
+    live,
 };
 use crate::{limits, schedule::Rules, values};
 
@@ -279,6 +280,7 @@ impl Store {
             {
                 let sql = "UPDATE job SET output_key = $2, modified = $3 WHERE id = $1";
                 tx.execute(sql, values![row.id, ending.output_key.clone(), now]).await?;
+                live::forget(&mut tx, &row).await?;
                 tx.commit().await?;
                 Ok(Ended::Kept)
             }
@@ -318,7 +320,7 @@ pub(super) async fn lock_job(tx: &mut Tx, job: JobUuid) -> Result<Option<QueuedJ
 }
 
 /// The row of an attempt that is in flight, kept from other writers.
-async fn in_flight(tx: &mut Tx, job: JobUuid, attempt: i64) -> Result<Option<QueuedJob>, StoreError> {
+pub(super) async fn in_flight(tx: &mut Tx, job: JobUuid, attempt: i64) -> Result<Option<QueuedJob>, StoreError> {
     let Some(row) = lock_job(tx, job).await? else { return Ok(None) };
     Ok((row.attempt == attempt && row.status()?.is_in_flight()).then_some(row))
 }
@@ -334,6 +336,9 @@ async fn apply(
 ) -> Result<Option<JobStatus>, StoreError> {
     let status = row.status()?;
     let Ok(Transition::To(to)) = status.apply(ending.event) else { return Ok(None) };
+    if ending.output_key.is_some() {
+        live::forget(tx, row).await?;
+    }
     if let Some(runner) = runner {
         let failure = if to == JobStatus::Canceled { Some(JobFailure::Canceled) } else { ending.failure };
         attempt::judge_runner(tx, runner, failure).await?;

@@ -21,6 +21,7 @@ mod edge;
 mod events;
 mod filing;
 mod jobs;
+mod live;
 mod mail;
 mod matrix;
 mod members;

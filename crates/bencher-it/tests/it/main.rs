@@ -11,6 +11,7 @@ mod full_disk;
 mod happy_path;
 mod images;
 mod keys;
+mod live;
 mod lost;
 mod queue;
 mod support;

@@ -172,7 +172,7 @@ fn deliver(app: &App, changes: &[Logged]) {
             Change::Job { status: JobStatus::Completed, .. } => has_results = true,
             Change::Job { status: JobStatus::Canceled, job, .. } => app.hub.cancel(*job),
             Change::Session { runner, session } => app.hub.heard_of_session(*runner, *session),
-            Change::Job { .. } | Change::Report { .. } | Change::Runner { .. } => {}
+            Change::Job { .. } | Change::Output { .. } | Change::Report { .. } | Change::Runner { .. } => {}
         }
     }
     if has_work {

@@ -4,6 +4,7 @@ use bencher_types::{
     JobStatus, JobUuid, TransitionDenied,
     wire::{
         job::{Job, Queued, WaitReason},
+        live::LiveOutput,
         runner::{RunnerMode, RunnerState},
     },
 };
@@ -65,11 +66,44 @@ pub async fn view(app: &App, principal: &Principal, project: &ProjectRow, uuid: 
         let (queued, words) = queued(app, &job, &row).await?;
         (job.queue, job.message) = (Some(queued), Some(words));
     }
-    let is_known = matches!(principal, Principal::User(_)) || principal.has_key_of(project.id);
-    if let (true, true, Some(key)) = (job.status.has_run(), is_known, &row.output_key) {
+    if let (true, true, Some(key)) = (job.status.has_run(), shows_output(principal, project), &row.output_key) {
         job.output = Some(queue::output(app, key).await.map_err(|error| ViewError::Output(error.into()))?);
     }
     Ok(job)
+}
+
+/// Whether what a project's jobs print is shown to somebody who may see the jobs.
+#[must_use]
+pub fn shows_output(principal: &Principal, project: &ProjectRow) -> bool {
+    matches!(principal, Principal::User(_)) || principal.has_key_of(project.id)
+}
+
+/// Which pieces of a job's output are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct After {
+    /// The attempt that the piece is of. Of another one, all are news.
+    pub attempt: Option<u32>,
+    /// The last piece that is known.
+    pub piece: Option<u32>,
+}
+
+/// What a project's job that is live has printed until now, for those who are shown its output.
+///
+/// # Errors
+/// There is no such job, or the database failed.
+pub async fn live(
+    app: &App,
+    principal: &Principal,
+    project: &ProjectRow,
+    uuid: JobUuid,
+    after: After,
+) -> Result<LiveOutput, ViewError> {
+    let (job, row) = app.store.job(project, uuid).await?.ok_or(ViewError::Unknown(uuid))?;
+    let attempt = job.attempt.unwrap_or_default();
+    let last = after.piece.filter(|_| after.attempt.is_none_or(|known| known == attempt));
+    let is_shown = job.live.unwrap_or_default() && shows_output(principal, project);
+    let pieces = if is_shown { app.store.live_output(row.id, row.attempt, last).await? } else { Vec::new() };
+    Ok(LiveOutput { attempt, pieces })
 }
 
 /// Cancels a project's job. A runner that has it is told at once. Canceling it again changes nothing.

@@ -295,13 +295,15 @@ pub async fn watch_leases(app: Arc<App>) {
 async fn expire_leases(app: &App) -> Result<Option<DateTime>, StoreError> {
     let now = app.clock.now();
     for expired in app.store.expired_leases(now).await? {
+        let message = "the runner was not heard of for too long: it or its connection is down";
         if app.store.release_job(expired.job, expired.attempt, now).await? {
             tracing::warn!(job.uuid = %expired.job, "a job that was handed out but never begun went back to the queue");
-            continue;
-        }
-        let message = "the runner was not heard of for too long: it or its connection is down";
-        if end(app, expired.job, expired.attempt, JobEvent::Fail, message).await? {
+        } else if end(app, expired.job, expired.attempt, JobEvent::Fail, message).await? {
             tracing::warn!(job.uuid = %expired.job, "a job's runner was lost");
+        }
+        // What had a socket was seen to leave, save by a server that is gone itself; what had none was not.
+        if let Some(runner) = expired.runner {
+            app.store.lose_runner(runner).await?;
         }
     }
     app.store.next_lease_expiry().await

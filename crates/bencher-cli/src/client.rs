@@ -22,7 +22,7 @@ use url::Url;
 use self::retry::News;
 pub(crate) use self::{
     error::ApiError,
-    events::{Events, NoEvents},
+    events::{Events, NoEvents, ServerEvent},
     retry::{Attempt, RetryPolicy},
 };
 use crate::{clock, limits};

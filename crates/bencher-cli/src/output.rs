@@ -132,6 +132,12 @@ impl Out {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
+    /// Writes to standard error as it is, without an end of the line. Nobody listening is no error.
+    pub(crate) fn aside(self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    }
+
     /// Says what was done, where the answer itself would be for machines.
     pub(crate) fn done(self, text: &str) {
         if self.format == Format::Human {

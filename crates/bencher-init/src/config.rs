@@ -31,6 +31,8 @@ pub struct GuestConfig {
     pub file_contents: FileContents,
     /// Milliseconds between SIGTERM and SIGKILL, and for processes that outlive the benchmark.
     pub grace_period_ms: u64,
+    /// Whether the host wants to know what the benchmark prints while it runs.
+    pub live: bool,
     /// `None`: only `lo` exists.
     pub network: Option<GuestNetwork>,
 }

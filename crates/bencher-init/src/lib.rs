@@ -8,6 +8,7 @@
 //!   5002  Hello ────────────────────────────────▶   version and token checked
 //!         ◀──────────────────────────────── Run     one benchmark
 //!         Started ──────────────────────────────▶   its clock begins
+//!   5003  Opening, PieceHeader, text, … ────────▶   only where that is wanted: what it prints meanwhile
 //!         ◀─────────────────────────────── Stop     only on a timeout or a cancel
 //!         Ended ────────────────────────────────▶   exit, wall time
 //!   5000  Opening, StreamHeader, stdout ────────▶
@@ -32,6 +33,7 @@ mod digits;
 pub mod drive;
 pub mod frame;
 pub mod limits;
+pub mod live;
 pub mod port;
 
 pub use config::GuestConfig;
@@ -39,4 +41,4 @@ pub use control::{FromGuest, ToGuest};
 pub use delivery::{FileEntry, FilesHeader, Opening, StreamHeader};
 
 /// What both sides must speak. Raised by every change of a message or its meaning.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;

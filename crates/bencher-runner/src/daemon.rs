@@ -8,7 +8,10 @@ use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, time::Dura
 
 use bencher_types::{
     DateTime, JobFailure, JobUuid,
-    wire::channel::{ClaimedJob, FromRunner},
+    wire::{
+        channel::{ClaimedJob, FromRunner},
+        live::OutputPiece,
+    },
 };
 use rand::Rng as _;
 use tokio::{
@@ -38,14 +41,22 @@ use crate::{
         outcome::JobOutcome,
         progress::{Progress, Step},
     },
+    live::{self, Live, Printed},
     notify::Notifier,
     spool::{Spool, SpoolError},
 };
 
 /// What runs the jobs that the daemon claims.
 pub trait Execute: Send + Sync + 'static {
-    /// Runs one job and leaves nothing of it behind. `cancel` asks it to stop soon and say so.
-    fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress) -> impl Future<Output = JobOutcome> + Send;
+    /// Runs one job and leaves nothing of it behind. `cancel` asks it to stop soon and say so; `live`, where the job wants that, hears what
+    /// it prints.
+    fn execute(
+        &self,
+        job: ClaimedJob,
+        cancel: CancellationToken,
+        progress: Progress,
+        live: Option<Live>,
+    ) -> impl Future<Output = JobOutcome> + Send;
 }
 
 /// How the runner is told to stop.
@@ -108,6 +119,7 @@ struct Running {
     job: JobUuid,
     claimed: DateTime,
     step: watch::Receiver<Step>,
+    printed: Printed,
     cancel: CancellationToken,
     task: JoinHandle<JobOutcome>,
 }
@@ -118,6 +130,8 @@ enum Event {
     JobEnded(JobUuid, JobOutcome),
     /// The running job has come further.
     Step,
+    /// The running job, which is live, has printed something.
+    Printed(JobUuid, Vec<OutputPiece>),
     Stop(Stop),
     Tick,
     /// It is time for a sign of life.
@@ -220,7 +234,7 @@ impl<E: Execute> Daemon<E> {
 
     /// Waits for the next thing to happen. Everything waited for may be dropped and waited for again.
     async fn next(&mut self, stop: &mut mpsc::Receiver<Stop>, watchdog: Option<&mut tokio::time::Interval>) -> Event {
-        let deadline = self.machine.deadline();
+        let (deadline, tells_output) = (self.machine.deadline(), self.machine.tells_output());
         let connection = async {
             match &mut self.connection {
                 Connection::None => std::future::pending().await,
@@ -242,6 +256,7 @@ impl<E: Execute> Daemon<E> {
                     }
                     // Its end is the end of the task, which comes by itself.
                     Ok(()) = running.step.changed() => Event::Step,
+                    pieces = running.printed.next(), if tells_output => Event::Printed(running.job, pieces),
                 },
             }
         };
@@ -297,6 +312,7 @@ impl<E: Execute> Daemon<E> {
             Event::Stop(Stop::Drain) => self.machine.on(now, Input::Drain { cancel: false }),
             Event::Stop(Stop::Cancel) => self.machine.on(now, Input::Drain { cancel: true }),
             Event::Step => Vec::new(),
+            Event::Printed(job, pieces) => self.machine.on(now, Input::Printed(job, pieces)),
             Event::Watchdog => {
                 self.notifier.alive();
                 Vec::new()
@@ -490,9 +506,11 @@ impl<E: Execute> Daemon<E> {
         let token = cancel.clone();
         let span = info_span!("job", job.uuid = %uuid);
         let (progress, step) = Progress::new();
-        let task = tokio::spawn(async move { execute.execute(job, token, progress).await }.instrument(span));
+        let (live, printed) = live::live();
+        let live = job.config.live.unwrap_or_default().then_some(live);
+        let task = tokio::spawn(async move { execute.execute(job, token, progress, live).await }.instrument(span));
         info!(job.uuid = %uuid, "claimed a job");
-        self.running = Some(Running { job: uuid, claimed, step, cancel, task });
+        self.running = Some(Running { job: uuid, claimed, step, printed, cancel, task });
     }
 
     /// The control channel closes last, yet before the folder is free for another runner, which opens its own there.
@@ -526,6 +544,7 @@ fn signal_name(message: &FromRunner) -> &'static str {
         FromRunner::Ready { .. } => "ready",
         FromRunner::Running { .. } => "running",
         FromRunner::Heartbeat { .. } => "heartbeat",
+        FromRunner::Output { .. } => "output",
         FromRunner::Completed { .. } => "completed",
         FromRunner::Failed { .. } => "failed",
         FromRunner::Canceled { .. } => "canceled",

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod install;
 pub mod job;
 pub mod limits;
+pub mod live;
 pub mod local;
 pub mod notify;
 pub mod sandbox;

@@ -31,6 +31,13 @@ pub const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a killed benchmark's last output may take to arrive; nothing holds the pipes any more.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The least time between two messages with what a live job printed, and between two looks at what that is.
+pub const LIVE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Bytes of text of a live job that wait to be sent: two messages' worth, so that a connection that is busy for a moment costs
+/// nothing.
+pub const LIVE_WAITING_BYTES: usize = 2 * bencher_types::wire::live::MAX_MESSAGE_BYTES;
+
 /// Bound of `/etc/passwd` and `/etc/group` of an image, in bytes.
 pub const MAX_ACCOUNT_FILE_SIZE: u64 = 1024 * 1024;
 

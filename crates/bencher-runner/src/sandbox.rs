@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::command::{ImageCommand, Names};
 pub use self::session::{EachFresh, Session};
-use crate::limits;
+use crate::{limits, live::Live};
 
 /// Where a benchmark runs.
 pub trait Sandbox: Send + Sync {
@@ -67,6 +67,8 @@ pub struct ExecutionPlan {
     /// Paths inside the image that are collected after the benchmark; relative ones start at `working_dir`.
     pub file_paths: Vec<String>,
     pub file_contents: FileContents,
+    /// Who wants to know what the benchmark prints while it runs.
+    pub live: Option<Live>,
 }
 
 impl ExecutionPlan {
@@ -87,6 +89,7 @@ impl ExecutionPlan {
             output: OutputBounds::default(),
             file_paths: Vec::new(),
             file_contents: FileContents::Read,
+            live: None,
         }
     }
 }

@@ -327,7 +327,7 @@ impl Queue for Model {
 
     fn expired(&mut self, now: DateTime) -> Vec<Expired> {
         let late = self.jobs.iter().filter(|row| row.status.is_in_flight() && row.lease.is_some_and(|lease| lease <= now));
-        late.map(|row| Expired { job: row.uuid, attempt: row.attempt }).collect()
+        late.map(|row| Expired { job: row.uuid, attempt: row.attempt, runner: None }).collect()
     }
 
     fn next_expiry(&mut self) -> Option<DateTime> {

@@ -15,6 +15,7 @@ pub mod event;
 pub mod image;
 pub mod job;
 pub mod key;
+pub mod live;
 pub mod member;
 pub mod organization;
 pub mod perf;

@@ -35,6 +35,13 @@ pub(super) async fn act(app: &App, runner: &RunnerAuthRow, output: Output) -> Re
             app.store.renew_lease(held.job, held.attempt, lease, now).await?;
             Ok(None)
         }
+        Output::Keep(held, pieces) => {
+            // The whole of it comes with the end of the job: this is worth no connection.
+            if let Err(error) = app.store.keep_output(held.job, held.attempt, &pieces, now).await {
+                tracing::warn!(error = chain(&error), job.uuid = %held.job, "could not keep what a job printed");
+            }
+            Ok(None)
+        }
         Output::Finish(job, terminal) => {
             queue::finish(app, runner, job, terminal).await.map_err(ActError::Finish)?;
             Ok(Some(Input::Finished(job)))

@@ -135,6 +135,7 @@ impl Poll {
 pub(crate) async fn say(app: &App, runner: &RunnerAuthRow, job: JobUuid, message: FromRunner) -> Result<ToRunner, ActError> {
     let mut session = new_session(app);
     let is_sign = matches!(message, FromRunner::Running { .. } | FromRunner::Heartbeat { .. });
+    let is_output = matches!(message, FromRunner::Output { .. });
     if matches!(message, FromRunner::Running { .. }) {
         note_state(app, runner, RunnerState::Running).await;
     }
@@ -143,6 +144,9 @@ pub(crate) async fn say(app: &App, runner: &RunnerAuthRow, job: JobUuid, message
     if is_sign {
         // The first takes the job up on this connection. The second finds out whether its time is over.
         inputs.insert(0, Input::Message(FromRunner::Heartbeat { job: Some(job) }));
+    } else if is_output {
+        // Taken up before it: of what is not held, nothing is kept.
+        inputs.push(Input::Message(FromRunner::Heartbeat { job: Some(job) }));
     }
     while let Some(input) = inputs.pop() {
         for output in session.on(input, app.clock.now()) {
@@ -155,7 +159,7 @@ pub(crate) async fn say(app: &App, runner: &RunnerAuthRow, job: JobUuid, message
             break;
         }
     }
-    if !is_sign {
+    if !is_sign && !is_output {
         // It is back as soon as it asks for the next job.
         note_state(app, runner, RunnerState::Offline).await;
     }
@@ -167,7 +171,7 @@ fn new_session(app: &App) -> Session {
 }
 
 async fn note_state(app: &App, runner: &RunnerAuthRow, state: RunnerState) {
-    if let Err(error) = app.store.set_runner_state(runner.id, state, app.clock.now()).await {
+    if let Err(error) = app.store.set_runner_state(runner.id, None, state, app.clock.now()).await {
         tracing::warn!(error = chain(&error), "could not write the runner's state");
     }
 }

@@ -19,7 +19,10 @@ use std::time::Duration;
 
 use bencher_types::{
     DateTime, JobUuid,
-    wire::channel::{ClaimedJob, FromRunner, ToRunner},
+    wire::{
+        channel::{ClaimedJob, FromRunner, ToRunner},
+        live::OutputPiece,
+    },
 };
 
 use super::hub::{CloseReason, Nudge};
@@ -69,6 +72,8 @@ pub enum Output {
     Start(Held),
     /// The runner is still alive.
     Renew(Held),
+    /// Keep what the job has printed, for those who follow it.
+    Keep(Held, Vec<OutputPiece>),
     /// Store how a job ended.
     Finish(JobUuid, Terminal),
     /// The job was handed out but never received: back to the queue.
@@ -222,6 +227,7 @@ impl Session {
             }
             FromRunner::Running { job } => self.on_sign(job, SignOf::Start, now),
             FromRunner::Heartbeat { job } => self.on_sign(job, SignOf::Life, now),
+            FromRunner::Output { job, pieces } => self.on_output(job, pieces, now),
             FromRunner::Completed { job, results, warmups } => {
                 self.on_terminal(job, Terminal::Completed(Delivered { results, warmups }), now)
             }
@@ -263,6 +269,21 @@ impl Session {
             outputs.push(Output::Overrun(job.held));
         }
         outputs
+    }
+
+    /// Of a job that this connection does not hold nothing is kept: whoever has it says first that it does.
+    fn on_output(&mut self, of: JobUuid, pieces: Vec<OutputPiece>, now: DateTime) -> Vec<Output> {
+        match &mut self.state {
+            State::InJob(job) if job.held.job == of && job.received && !job.ending => {
+                job.last_sign = now;
+                vec![Output::Keep(job.held, pieces)]
+            }
+            State::Idle { since } => {
+                *since = now;
+                Vec::new()
+            }
+            State::InJob(_) | State::Waiting { .. } | State::Closed => Vec::new(),
+        }
     }
 
     fn on_terminal(&mut self, job: JobUuid, terminal: Terminal, now: DateTime) -> Vec<Output> {

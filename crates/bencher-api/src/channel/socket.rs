@@ -202,7 +202,7 @@ impl Shell {
 
     async fn write_state(&mut self, state: RunnerState) {
         let (store, session) = (&self.app.store, self.registration.session());
-        if let Err(error) = store.set_session_state(self.runner.id, session, state, self.app.clock.now()).await {
+        if let Err(error) = store.set_runner_state(self.runner.id, Some(session), state, self.app.clock.now()).await {
             tracing::warn!(error = chain(&error), "could not write the runner's state");
         }
     }

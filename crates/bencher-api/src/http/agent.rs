@@ -83,7 +83,10 @@ fn about(path: JobUuid, mut message: FromRunner) -> Result<FromRunner, ApiError>
             return Err(ApiError::bad_request("`ready` is about no job; ask for one by POST /v0/runners/{runner}/jobs"));
         }
         FromRunner::Running { job } | FromRunner::Heartbeat { job } => *job.get_or_insert(path),
-        FromRunner::Completed { job, .. } | FromRunner::Failed { job, .. } | FromRunner::Canceled { job, .. } => *job,
+        FromRunner::Output { job, .. }
+        | FromRunner::Completed { job, .. }
+        | FromRunner::Failed { job, .. }
+        | FromRunner::Canceled { job, .. } => *job,
     };
     if named != path {
         return Err(ApiError::bad_request(format!("the message is about the job {named}, the path about {path}")));

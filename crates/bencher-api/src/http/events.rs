@@ -12,7 +12,10 @@ use axum::{
 };
 use bencher_types::{
     JobUuid, Permission, ResourceId,
-    wire::event::{JOB, JobChanged, LAST_EVENT_ID_HEADER, OPEN, REPORT, RESET, RUNNER, ReportChanged, RunnerChanged},
+    wire::{
+        event::{JOB, JobChanged, LAST_EVENT_ID_HEADER, OPEN, OUTPUT, REPORT, RESET, RUNNER, ReportChanged, RunnerChanged},
+        live::JobPrinted,
+    },
 };
 use futures::stream;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -25,9 +28,12 @@ use crate::{
     chain::chain,
     error::ApiError,
     event::{Feed, Follower, Opening, Seat, TooManyStreams},
-    limits, permission,
+    job, limits, permission,
     rate::address_key,
-    store::event::{Change, Logged, Topic},
+    store::{
+        StoreError,
+        event::{Change, Logged, Topic},
+    },
 };
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -47,7 +53,7 @@ impl FromRequestParts<AppState> for LastEventId {
     }
 }
 
-/// Follows a job: server-sent events, from its present status until it has ended.
+/// Follows a job: server-sent events, from its present status until it has ended, and what it prints from now on if it is live.
 #[utoipa::path(
     get, path = "/v0/projects/{project}/jobs/{job}/events", tag = "jobs",
     params(("project" = ResourceId, Path), ("job" = JobUuid, Path), ("Last-Event-ID" = Option<i64>, Header)),
@@ -69,6 +75,7 @@ async fn job_events(
     // After the feed was opened: what changes from here on, it tells.
     let (job, row) = app.store.job(&project, uuid).await?.ok_or_else(|| ApiError::not_found("Job", uuid))?;
     let mut follow = Follow::new(&app, feed, seat);
+    follow.shows_output = job::shows_output(&principal, &project);
     match opening {
         Opening::Fresh(id) | Opening::Reset(id) => {
             let change =
@@ -132,6 +139,8 @@ struct Follow {
     feed: Feed,
     /// What is to be said before the feed goes on.
     said: std::collections::VecDeque<Event>,
+    /// What jobs print is told too.
+    shows_output: bool,
     /// Nothing comes after what was said.
     is_last: bool,
     age: Pin<Box<Sleep>>,
@@ -145,6 +154,7 @@ impl Follow {
             app: app.clone(),
             feed,
             said: [Event::default().retry(limits::EVENT_RETRY)].into(),
+            shows_output: false,
             is_last: false,
             age,
             _seat: seat,
@@ -180,6 +190,29 @@ impl Follow {
         }
     }
 
+    async fn hear(&mut self, changed: Result<Arc<Logged>, StoreError>) -> Result<(), StoreError> {
+        let logged = changed?;
+        match logged.change {
+            Change::Output { .. } => self.tell_output(&logged).await?,
+            _ => self.tell(&logged),
+        }
+        Ok(())
+    }
+
+    /// Tells what a job has printed, unless the whole of its output is there by now.
+    async fn tell_output(&mut self, logged: &Logged) -> Result<(), StoreError> {
+        let Change::Output { job, attempt, sequence, .. } = logged.change else { return Ok(()) };
+        if !self.shows_output {
+            return Ok(());
+        }
+        let Some(piece) = self.app.store.output_piece(job, attempt, sequence).await? else { return Ok(()) };
+        let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
+        let printed = JobPrinted { job, attempt, piece, time: logged.at };
+        let json = serde_json::to_string(&printed).expect("a change is plain JSON");
+        self.say(Event::default().event(OUTPUT).id(logged.id.to_string()).data(json));
+        Ok(())
+    }
+
     /// The next thing to say; `None` where the stream ends.
     async fn next(&mut self) -> Option<Event> {
         loop {
@@ -191,8 +224,8 @@ impl Follow {
             }
             let app = Arc::clone(&self.app);
             tokio::select! {
-                changed = self.feed.next(&app) => match changed {
-                    Ok(logged) => self.tell(&logged),
+                changed = self.feed.next(&app) => match self.hear(changed).await {
+                    Ok(()) => {}
                     Err(error) => {
                         // The client comes again and goes on from what it had.
                         tracing::warn!(error = chain(&error), "a stream of events could not go on");
@@ -240,7 +273,8 @@ fn written(logged: &Logged) -> Option<Event> {
         Change::Runner { runner, state } => {
             (RUNNER, serde_json::to_string(&RunnerChanged { runner: *runner, state: *state, time }))
         }
-        Change::Session { .. } => return None,
+        // The text of output is elsewhere.
+        Change::Output { .. } | Change::Session { .. } => return None,
     };
     let json = json.expect("a change is plain JSON");
     Some(Event::default().event(name).id(logged.id.to_string()).data(json))

@@ -1,7 +1,10 @@
 //! `/v0/projects/{project}/jobs`: looking at jobs, canceling them, having them tried again. A run makes one.
 
 use axum::extract::State;
-use bencher_types::{JobStatus, JobUuid, Permission, ResourceId, wire::job::Job};
+use bencher_types::{
+    JobStatus, JobUuid, Permission, ResourceId,
+    wire::{job::Job, live::LiveOutput},
+};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     auth::{Authenticated, Principal},
     error::ApiError,
-    job::{self, CancelError, RetryError, ViewError},
+    job::{self, After, CancelError, RetryError, ViewError},
     permission,
 };
 
@@ -21,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(jobs_list))
         .routes(routes!(job_view))
+        .routes(routes!(job_live))
         .routes(routes!(job_cancel))
         .routes(routes!(job_retry))
 }
@@ -70,6 +74,28 @@ async fn job_view(
 ) -> Result<axum::Json<Job>, ApiError> {
     let project = permission::project(&app, &principal, &project, Permission::View).await?;
     Ok(axum::Json(job::view(&app, &principal, &project, uuid).await?))
+}
+
+#[derive(Clone, Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LiveQuery {
+    /// The attempt that `after` is of.
+    attempt: Option<u32>,
+    /// The number of the last piece that is known; all are given when absent, or when there is another attempt by now.
+    after: Option<u32>,
+}
+
+/// Shows what a job that is live has printed while it runs; only to those who may see its output.
+#[utoipa::path(get, path = "/v0/projects/{project}/jobs/{job}/live", tag = "jobs", params(("project" = ResourceId, Path), ("job" = JobUuid, Path), LiveQuery), responses((status = 200, body = LiveOutput)))]
+async fn job_live(
+    State(app): State<AppState>,
+    principal: Principal,
+    Path((project, uuid)): Path<(ResourceId, JobUuid)>,
+    Query(query): Query<LiveQuery>,
+) -> Result<axum::Json<LiveOutput>, ApiError> {
+    let project = permission::project(&app, &principal, &project, Permission::View).await?;
+    let after = After { attempt: query.attempt, piece: query.after };
+    Ok(axum::Json(job::live(&app, &principal, &project, uuid, after).await?))
 }
 
 /// Cancels a job that is not done yet. Canceling it again changes nothing.

@@ -104,6 +104,7 @@ pub(super) async fn prepare(
         iter: job.iter,
         warmup_runs: job.warmup_runs.filter(|runs| *runs > 0),
         reuse_vm: job.reuse_vm.filter(|reuse| *reuse),
+        live: job.live.filter(|live| *live),
         fold: settings.fold,
         allow_failure: job.allow_failure,
         backdate: job.backdate,

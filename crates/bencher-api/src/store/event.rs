@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bencher_types::{DateTime, JobStatus, JobUuid, KeyHash, ReportUuid, RunnerUuid, wire::runner::RunnerState};
+use bencher_types::{DateTime, JobStatus, JobUuid, ReportUuid, RunnerUuid, wire::runner::RunnerState};
 use uuid::Uuid;
 
 use super::{Micros, Queries, Store, StoreError, Text};
@@ -28,6 +28,15 @@ pub enum Change {
         attempt: i64,
         report: Option<ReportUuid>,
     },
+    /// A job that is live has printed something.
+    Output {
+        /// The project's row.
+        project: i64,
+        job: JobUuid,
+        attempt: i64,
+        /// Which piece of the attempt's output.
+        sequence: i64,
+    },
     /// A report was filed, or what a job measured was added to it.
     Report {
         /// The project's row.
@@ -48,7 +57,7 @@ pub enum Change {
 /// Which changes are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// One job of the project with this row.
+    /// One job of the project with this row, and what it prints.
     Job {
         project: i64,
         job: JobUuid,
@@ -63,7 +72,10 @@ impl Topic {
     #[must_use]
     pub fn has(self, change: &Change) -> bool {
         match (self, change) {
-            (Self::Job { project, job }, Change::Job { project: of, job: changed, .. }) => *of == project && *changed == job,
+            (
+                Self::Job { project, job },
+                Change::Job { project: of, job: changed, .. } | Change::Output { project: of, job: changed, .. },
+            ) => *of == project && *changed == job,
             (Self::Project(project), Change::Job { project: of, .. } | Change::Report { project: of, .. }) => *of == project,
             (Self::Runners, Change::Runner { .. }) => true,
             _ => false,
@@ -82,6 +94,7 @@ struct Row {
     report: Option<Text<ReportUuid>>,
     state: Option<Text<RunnerState>>,
     session: Option<Text<Uuid>>,
+    sequence: Option<i64>,
     created: Micros,
 }
 
@@ -97,6 +110,12 @@ impl TryFrom<Row> for Logged {
                 status: row.status.and_then(JobStatus::from_number).ok_or(StoreError::corrupt("event.status"))?,
                 attempt: row.attempt.ok_or(StoreError::corrupt("event.attempt"))?,
                 report: row.report.map(|report| report.0),
+            },
+            "output" => Change::Output {
+                project: project()?,
+                job: JobUuid::from(row.subject.0),
+                attempt: row.attempt.ok_or(StoreError::corrupt("event.attempt"))?,
+                sequence: row.sequence.ok_or(StoreError::corrupt("event.sequence"))?,
             },
             "report" => Change::Report { project: project()?, report: ReportUuid::from(row.subject.0) },
             "runner" => Change::Runner {
@@ -168,9 +187,10 @@ impl Store {
     pub async fn logged_after(&self, id: i64, topic: Option<Topic>) -> Result<LogPart, StoreError> {
         let (only, values) = match topic {
             None => ("", values![id, limits::EVENT_BATCH]),
-            Some(Topic::Job { project, job }) => {
-                (" AND kind = 'job' AND project_id = $3 AND subject = $4", values![id, limits::EVENT_BATCH, project, job])
-            }
+            Some(Topic::Job { project, job }) => (
+                " AND kind IN ('job', 'output') AND project_id = $3 AND subject = $4",
+                values![id, limits::EVENT_BATCH, project, job],
+            ),
             Some(Topic::Project(project)) => {
                 (" AND kind IN ('job', 'report') AND project_id = $3", values![id, limits::EVENT_BATCH, project])
             }
@@ -204,37 +224,5 @@ impl Store {
         let forgotten = tx.execute("DELETE FROM event WHERE id <= $1", values![last.id]).await?;
         tx.commit().await?;
         Ok(forgotten)
-    }
-
-    /// The runner has a new connection; `false` where the key it came with is not good any more.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn enter_session(&self, runner_id: i64, key: &KeyHash, session: Uuid) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
-        let sql = "UPDATE runner SET session = $3 WHERE id = $1 AND key_hash = $2 AND archived IS NULL";
-        let changed = tx.execute(sql, values![runner_id, key, session.to_string()]).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
-    }
-
-    /// What a runner is doing and that it was heard of; nothing where it has a newer connection than this.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn set_session_state(
-        &self,
-        runner_id: i64,
-        session: Uuid,
-        state: RunnerState,
-        now: DateTime,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        tx.execute(
-            "UPDATE runner SET state = $3, last_heartbeat = $4 WHERE id = $1 AND session = $2",
-            values![runner_id, session.to_string(), state.as_str(), now],
-        )
-        .await?;
-        tx.commit().await
     }
 }

@@ -27,6 +27,7 @@ pub struct JobRow {
     pub runner_uuid: Option<Text<RunnerUuid>>,
     pub report_uuid: Text<ReportUuid>,
     status: i64,
+    config: String,
     pub attempt: i64,
     pub output_key: Option<String>,
     pub message: Option<String>,
@@ -135,7 +136,8 @@ impl Store {
         let Some(row): Option<JobRow> = conn.optional(sql, values![project.id, job]).await? else { return Ok(None) };
         let mut specs = spec::by_ids(&mut conn, [row.spec_id]).await?;
         let spec = specs.remove(&row.spec_id).ok_or(StoreError::corrupt("job.spec_id"))?;
-        Ok(Some((into_json(row.clone(), spec)?, row)))
+        let config: JobConfig = serde_json::from_str(&row.config).map_err(|_| StoreError::corrupt("job.config"))?;
+        Ok(Some((Job { live: config.live, ..into_json(row.clone(), spec)? }, row)))
     }
 
     /// Cancels a project's job, if it is not done.
@@ -268,6 +270,7 @@ fn into_json(row: JobRow, spec: bencher_types::wire::spec::Spec) -> Result<Job, 
         what_to_do: failure.map(|class| class.what_to_do().to_owned()),
         retries: (retries > 0).then_some(retries),
         required_labels: (!labels.is_empty()).then_some(labels),
+        live: None,
         queue: None,
         attempts: None,
     })

@@ -11,6 +11,7 @@ use crate::values;
 struct Lease {
     uuid: Text<JobUuid>,
     attempt: i64,
+    runner_id: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -40,9 +41,12 @@ impl Store {
     pub async fn expired_leases(&self, now: DateTime) -> Result<Vec<Expired>, StoreError> {
         let mut conn = self.read().await?;
         let rows: Vec<Lease> = conn
-            .all("SELECT uuid, attempt FROM job WHERE status IN (1, 2) AND lease_expires <= $1 ORDER BY id", values![now])
+            .all(
+                "SELECT uuid, attempt, runner_id FROM job WHERE status IN (1, 2) AND lease_expires <= $1 ORDER BY id",
+                values![now],
+            )
             .await?;
-        Ok(rows.into_iter().map(|row| Expired { job: row.uuid.0, attempt: row.attempt }).collect())
+        Ok(rows.into_iter().map(|row| Expired { job: row.uuid.0, attempt: row.attempt, runner: row.runner_id }).collect())
     }
 
     /// When the next lease runs out, if a job is in flight.

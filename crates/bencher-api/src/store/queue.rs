@@ -12,6 +12,7 @@ use bencher_types::{
 use super::{
     Id, Micros, Queries, Store, StoreError, Text, Tx,
     attempt::{self, End},
+    live,
 };
 use crate::{limits, schedule::Rules, values};
 
@@ -71,6 +72,8 @@ pub struct Claimed {
 pub struct Expired {
     pub job: JobUuid,
     pub attempt: i64,
+    /// The row of the runner that had it.
+    pub runner: Option<i64>,
 }
 
 /// What became of a terminal message.
@@ -277,6 +280,7 @@ impl Store {
             {
                 let sql = "UPDATE job SET output_key = $2, modified = $3 WHERE id = $1";
                 tx.execute(sql, values![row.id, ending.output_key.clone(), now]).await?;
+                live::forget(&mut tx, &row).await?;
                 tx.commit().await?;
                 Ok(Ended::Kept)
             }
@@ -316,7 +320,7 @@ pub(super) async fn lock_job(tx: &mut Tx, job: JobUuid) -> Result<Option<QueuedJ
 }
 
 /// The row of an attempt that is in flight, kept from other writers.
-async fn in_flight(tx: &mut Tx, job: JobUuid, attempt: i64) -> Result<Option<QueuedJob>, StoreError> {
+pub(super) async fn in_flight(tx: &mut Tx, job: JobUuid, attempt: i64) -> Result<Option<QueuedJob>, StoreError> {
     let Some(row) = lock_job(tx, job).await? else { return Ok(None) };
     Ok((row.attempt == attempt && row.status()?.is_in_flight()).then_some(row))
 }
@@ -332,6 +336,9 @@ async fn apply(
 ) -> Result<Option<JobStatus>, StoreError> {
     let status = row.status()?;
     let Ok(Transition::To(to)) = status.apply(ending.event) else { return Ok(None) };
+    if ending.output_key.is_some() {
+        live::forget(tx, row).await?;
+    }
     if let Some(runner) = runner {
         let failure = if to == JobStatus::Canceled { Some(JobFailure::Canceled) } else { ending.failure };
         attempt::judge_runner(tx, runner, failure).await?;
@@ -445,31 +452,5 @@ impl Store {
     pub async fn runner_by_key(&self, hash: &bencher_types::KeyHash) -> Result<Option<RunnerAuthRow>, StoreError> {
         let mut conn = self.read().await?;
         conn.optional("SELECT id, uuid, slug, archived FROM runner WHERE key_hash = $1", values![hash]).await
-    }
-
-    /// What a runner is doing and that it was heard of.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn set_runner_state(
-        &self,
-        runner_id: i64,
-        state: bencher_types::wire::runner::RunnerState,
-        now: DateTime,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        tx.execute("UPDATE runner SET state = $2, last_heartbeat = $3 WHERE id = $1", values![runner_id, state.as_str(), now])
-            .await?;
-        tx.commit().await
-    }
-
-    /// What a runner says it is; `None` where it does not say.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn set_runner_version(&self, runner_id: i64, version: Option<&str>) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        tx.execute("UPDATE runner SET version = $2 WHERE id = $1", values![runner_id, version]).await?;
-        tx.commit().await
     }
 }

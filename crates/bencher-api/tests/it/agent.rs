@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    live::{live_job, piece},
     rows::{self, Runner, at},
     setup::refused,
     support::{Backend, TestServer, on_each_database},
@@ -89,6 +90,53 @@ async fn an_agent_gets_a_job_says_how_it_goes_and_has_its_result_acknowledged() 
         assert_eq!(say(&server, &runner, expected, late).await, acknowledged(expected));
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_live_job_prints_is_taken_from_an_agent_too_once() {
+    on_each_database(async |server| {
+        let store = &server.app.store;
+        let spec = rows::spec(store).await;
+        let runner = rows::runner(store, spec).await;
+        let job = live_job(&server, spec).await;
+        assert_eq!(get(&server, &runner).await, job);
+        assert_eq!(say(&server, &runner, job, json!({ "event": "running" })).await, acknowledged(job));
+        let output = |number| json!({ "event": "output", "job": job, "pieces": [piece(number, "step")] });
+        // An agent that got no answer says it again.
+        for number in [0, 0, 1] {
+            assert_eq!(say(&server, &runner, job, output(number)).await, acknowledged(job));
+        }
+        let row = store.job_of_runner(runner.id, Some(job)).await.unwrap().unwrap();
+        assert_eq!(store.live_output(row.id, row.attempt, None).await.unwrap(), [piece(0, "step"), piece(1, "step")]);
+        until_it_is(&server, &runner, RunnerState::Running).await;
+
+        let other = rows::runner(store, spec).await;
+        assert_eq!(say(&server, &other, job, output(2)).await, stop(), "it is not the other's job");
+        assert_eq!(store.live_output(row.id, row.attempt, None).await.unwrap().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_agent_that_vanishes_with_its_job_is_shown_as_offline() {
+    let server = TestServer::start_with(Backend::Sqlite, |config| {
+        let runners = config.plus.get_or_insert_default().runners.get_or_insert_default();
+        runners.heartbeat_timeout = Some(1);
+    });
+    let server = server.await.unwrap();
+    let store = &server.app.store;
+    let spec = rows::spec(store).await;
+    for begins in [true, false] {
+        let runner = rows::runner(store, spec).await;
+        let job = rows::job(store, spec, 0, at(0)).await;
+        assert_eq!(get(&server, &runner).await, job);
+        until_it_is(&server, &runner, RunnerState::Running).await;
+        if begins {
+            assert_eq!(say(&server, &runner, job, json!({ "event": "running" })).await, acknowledged(job));
+        }
+        until_it_is(&server, &runner, RunnerState::Offline).await;
+        until(&server, job, if begins { JobStatus::Failed } else { JobStatus::Pending }).await;
+    }
 }
 
 #[tokio::test]

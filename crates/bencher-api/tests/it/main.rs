@@ -22,6 +22,7 @@ mod edge;
 mod events;
 mod filing;
 mod jobs;
+mod live;
 mod mail;
 mod matrix;
 mod members;

@@ -38,7 +38,7 @@ async fn may_be_tried_again(store: &Store, job: JobUuid, times: i64) {
 }
 
 async fn online(store: &Store, runner: &Runner) {
-    store.set_runner_state(runner.id, RunnerState::Idle, at(0)).await.unwrap();
+    store.set_runner_state(runner.id, None, RunnerState::Idle, at(0)).await.unwrap();
 }
 
 /// Which job a runner gets, and which attempt of it that is.

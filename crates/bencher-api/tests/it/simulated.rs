@@ -147,7 +147,7 @@ impl Queue for Database<'_> {
 
     fn set_online(&mut self, runner: RunnerIndex, online: bool, now: DateTime) {
         let state = if online { RunnerState::Idle } else { RunnerState::Offline };
-        wait(self.store().set_runner_state(self.runners[runner].0, state, now)).expect("an answer");
+        wait(self.store().set_runner_state(self.runners[runner].0, None, state, now)).expect("an answer");
     }
 
     fn lock(&mut self, runner: RunnerIndex, now: DateTime) {

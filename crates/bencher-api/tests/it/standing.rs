@@ -133,7 +133,7 @@ async fn a_pending_job_says_its_place_and_what_it_waits_for() {
         server.patch("/v0/projects/shop", &ada, json!({ "max_jobs": 1 })).await;
         queue::claim(&server.app, &box_).await.unwrap().unwrap();
         let state = bencher_types::wire::runner::RunnerState::Running;
-        server.app.store.set_runner_state(box_.id, state, server.app.clock.now()).await.unwrap();
+        server.app.store.set_runner_state(box_.id, None, state, server.app.clock.now()).await.unwrap();
         place(second, json!({ "position": 1, "waiting": 1, "reason": "project_limit" })).await;
         server.patch("/v0/projects/shop", &ada, json!({ "max_jobs": null })).await;
         place(second, json!({ "position": 1, "waiting": 1, "reason": "busy" })).await;

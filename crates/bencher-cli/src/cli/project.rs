@@ -62,7 +62,7 @@ pub(crate) enum Job {
         /// Those of the warm-up runs instead
         #[arg(long)]
         warmups: bool,
-        /// Wait for the job to end first
+        /// Wait for the job to end first; of a job that was started with --live, show what it prints while it runs
         #[arg(long, short)]
         follow: bool,
         #[command(flatten)]

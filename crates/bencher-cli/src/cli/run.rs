@@ -261,6 +261,9 @@ pub(crate) struct Remote {
     /// Run everything in one microVM, instead of each run in a fresh one; where the spec has no sandbox, without effect
     #[arg(long, requires = "image")]
     pub reuse_vm: bool,
+    /// Show what the benchmark prints while it runs; this disturbs what is measured
+    #[arg(long, requires = "image")]
+    pub live: bool,
     #[command(flatten)]
     pub poll: PollInterval,
     /// Do not wait for the job

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
-use bencher_types::{JobStatus, wire::job::Job};
+use bencher_types::{
+    JobStatus,
+    wire::{job::Job, live::OutputStream},
+};
 
 use super::{
     Context,
     run::{
         Ending,
-        remote::{self, JobRef, Wait},
+        remote::{
+            self, JobRef, Wait,
+            live::{Show, Shown, Tail},
+        },
     },
 };
 use crate::{
@@ -35,11 +41,15 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             return remote::follow(context, &named(&of), wait(poll), Ending::default(), remote::Echo::Quiet).await;
         }
         args::Job::Logs { of, iteration, warmups, follow, poll } => {
+            let job = named(&of);
+            let mut tail = Tail::new(context, &job, Show::AsData, Shown { warmups: Some(warmups), number: iteration });
             if follow {
-                remote::watch(context, &named(&of), wait(poll)).await?;
+                // As JSON, it is one piece.
+                let wants_tail = context.out.format != Format::Json;
+                remote::watch(context, &job, wait(poll), wants_tail.then_some(&mut tail)).await?;
             }
             let of_which = if warmups { Runs::Warmups } else { Runs::Iterations };
-            return logs(context, &get(context, &of).await?, of_which, iteration);
+            return logs(context, &get(context, &of).await?, &mut tail, of_which, iteration);
         }
         args::Job::Cancel(of) => ask(context, &of, "cancel").await?,
         args::Job::Retry(of) => ask(context, &of, "retry").await?,
@@ -128,9 +138,16 @@ enum Runs {
     Warmups,
 }
 
-/// A job's stdout goes to ours and its stderr to ours, so that they can be told apart again.
-fn logs(context: &Context, answer: &Answer<Job>, of_which: Runs, iteration: Option<usize>) -> Result<Exit, CliError> {
+/// A job's stdout goes to ours and its stderr to ours, so that they can be told apart again; nothing that was printed before.
+fn logs(
+    context: &Context,
+    answer: &Answer<Job>,
+    tail: &mut Tail<'_>,
+    of_which: Runs,
+    iteration: Option<usize>,
+) -> Result<Exit, CliError> {
     let out = context.out;
+    tail.end_line();
     let job = answer.body()?;
     let Some(output) = job.output else {
         out.talk(&match job.status {
@@ -160,8 +177,12 @@ fn logs(context: &Context, answer: &Answer<Job>, of_which: Runs, iteration: Opti
         if runs.len() > 1 {
             out.talk(&format!("--- {noun} {index}, exit code {}", result.exit_code));
         }
-        out.data(result.stdout.as_deref().unwrap_or_default())?;
-        if let Some(stderr) = result.stderr.as_deref().filter(|text| !text.is_empty()) {
+        let rest = |stream, text: &Option<String>| -> String {
+            tail.rest(of_which == Runs::Warmups, index, stream, text.as_deref().unwrap_or_default()).concat()
+        };
+        out.data(&rest(OutputStream::Stdout, &result.stdout))?;
+        let stderr = rest(OutputStream::Stderr, &result.stderr);
+        if !stderr.is_empty() {
             out.talk(stderr.trim_end_matches('\n'));
         }
     }

@@ -90,7 +90,11 @@ fn wait(args: &Run) -> Wait {
 }
 
 const fn echo(args: &Run) -> remote::Echo {
-    if args.quiet { remote::Echo::Quiet } else { remote::Echo::JobOutput }
+    match (args.quiet, args.remote.live) {
+        (true, _) => remote::Echo::Quiet,
+        (false, true) => remote::Echo::Live,
+        (false, false) => remote::Echo::JobOutput,
+    }
 }
 
 /// What active alerts of the report mean for the exit code.

@@ -248,10 +248,49 @@ fn the_state_of_a_job_is_printed_whenever_it_changes() {
     assert_eq!(ended.code, Some(0));
 }
 
+/// A server without events, whose job is live and prints one piece more each time that it is asked for.
+fn live_world(pieces: Vec<Value>, end: Value) -> World {
+    let asked = Mutex::new(0);
+    let live = json!({ "live": true, "attempt": 1 });
+    World::new(move |question| match (question.method.as_str(), question.path.as_str()) {
+        ("GET", path) if path.contains("/live") => {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            Reply::ok(json!({ "attempt": 1, "pieces": pieces[..pieces.len().min(*asked)] }))
+        }
+        ("GET", path) if path.ends_with("/events") => Reply::error(404, "Not Found"),
+        _ if *asked.lock().unwrap() < pieces.len() => Reply::ok(shapes::job_with("running", live.clone())),
+        _ => Reply::ok(shapes::job_with("processed", end.clone())),
+    })
+}
+
+fn piece(sequence: u32, stream: &str, offset: u32, text: &str) -> Value {
+    json!({ "sequence": sequence, "warmup": false, "iteration": 0, "stream": stream, "offset": offset, "text": text })
+}
+
+#[test]
+fn what_a_live_job_prints_is_printed_once_also_by_a_server_without_events() {
+    let pieces = vec![piece(0, "stdout", 0, "one "), piece(1, "stderr", 0, "err"), piece(2, "stdout", 8, "three")];
+    let output = json!({ "output": { "results": [{ "exit_code": 0, "stdout": "one two three four\n", "stderr": "error\n" }] } });
+    let world = live_world(pieces, output);
+    let ended = world.bencher(&["job", "logs", "shop", shapes::JOB, "--follow"]);
+    assert_snapshot!(ended.all(), @r"
+    exit 0
+    == stdout
+    one threetwo  four
+    == stderr
+    running
+    err
+    --- 4 bytes of stdout are left out here, and come when the job ends
+    or
+    ");
+}
+
 #[test]
 fn the_output_of_a_job_is_printed_when_it_has_ended() {
     let output = json!({ "output": { "results": [{ "exit_code": 0, "stdout": "printed\n" }] } });
     let world = world(vec![shapes::job("running"), shapes::job_with("processed", output)]);
     let ended = world.bencher(&["job", "logs", "shop", shapes::JOB, "--follow"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "printed\n"), "{ended:?}");
+    assert_eq!(ended.stderr.matches("started without --live: its output comes when it ends").count(), 1, "{ended:?}");
 }

@@ -18,6 +18,7 @@ fn config() -> GuestConfig {
         file_paths: Vec::new(),
         file_contents: FileContents::Read,
         grace_period_ms: 1000,
+        live: false,
         network: None,
     }
 }

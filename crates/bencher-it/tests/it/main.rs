@@ -13,6 +13,7 @@ mod happy_path;
 mod history;
 mod images;
 mod keys;
+mod live;
 mod lost;
 mod queue;
 mod support;

@@ -12,7 +12,10 @@ use std::{
 
 use bencher_types::{
     JobUuid,
-    wire::channel::{ClaimedJob, FromRunner, RunnerMetadata, ToRunner},
+    wire::{
+        channel::{ClaimedJob, FromRunner, RunnerMetadata, ToRunner},
+        live::OutputPiece,
+    },
 };
 use tracing::{debug, info, warn};
 
@@ -69,6 +72,8 @@ pub enum Input {
     Disconnected,
     /// The time of [`Machine::deadline`] has come.
     Tick,
+    /// The job has printed this, which it wants to be told at once: only while [`Machine::tells_output`], else nobody hears of it.
+    Printed(JobUuid, Vec<OutputPiece>),
     /// The running job is over and its terminal message is kept.
     Finished(Parcel),
     /// A message that was to be cut down now is this large; `None` where nothing can be read of it any more.
@@ -235,6 +240,11 @@ impl Machine {
         self.outbox.len()
     }
 
+    /// Whether what the job prints can be told now: on a connection on which the server knows of the job.
+    pub fn tells_output(&self) -> bool {
+        matches!(&self.link, Link::Up(Session { doing: Doing::Working { .. }, .. }))
+    }
+
     /// When the machine next wants a [`Input::Tick`], should nothing else happen before.
     pub fn deadline(&self) -> Option<Instant> {
         let drain = match self.drain {
@@ -271,6 +281,9 @@ impl Machine {
             Input::Alive => self.heard(now),
             Input::Disconnected => self.disconnected(now, &mut out),
             Input::Tick => self.tick(now, &mut out),
+            // Not acknowledged by any server: there is nothing to keep count of.
+            Input::Printed(job, pieces) if self.tells_output() => out.push(Output::Send(FromRunner::Output { job, pieces })),
+            Input::Printed(..) => {}
             Input::Finished(parcel) => self.finished(now, parcel, &mut out),
             Input::Recut(id, bytes) => self.recut(now, id, bytes, &mut out),
             Input::Shutdown => self.shutdown(now, &mut out),

@@ -82,7 +82,9 @@ pub(crate) fn cut_down(message: &str) -> Option<String> {
         FromRunner::Completed { job, results, .. } => (job, results, End::Completed),
         FromRunner::Failed { job, results, error, failure, .. } => (job, results, End::Failed(failure, error)),
         FromRunner::Canceled { job, results, .. } => (job, results, End::Canceled),
-        FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } => return None,
+        FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } | FromRunner::Output { .. } => {
+            return None;
+        }
     };
     let problem = format!(
         "the result is {} bytes and the server closed the connection whenever it was sent; its `request_body_max_bytes` is \

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     chain::chain,
     config::JobPolicy,
+    live::{Live, Run},
     sandbox::{Blame, EachFresh, Ended, ExecutionPlan, Exit, IterationOutcome, Sandbox, SandboxError, Session, SkipReason},
 };
 
@@ -112,6 +113,18 @@ impl Prepared {
         Ok(Self { order, plan, _image: image })
     }
 
+    /// With somebody who wants to know what the benchmark prints while it runs.
+    pub(crate) fn heard_by(mut self, live: Option<Live>) -> Self {
+        self.plan.live = live;
+        self
+    }
+
+    fn begin(&self, run: Run) {
+        if let Some(live) = &self.plan.live {
+            live.begin(run);
+        }
+    }
+
     pub(crate) fn iterations(&self) -> u32 {
         self.order.iterations
     }
@@ -154,6 +167,7 @@ impl Prepared {
                 return Ran { end: Verdict::Canceled, ..ran };
             }
             progress.tell(Step::Running { iteration: iteration + 1, iterations: self.order.iterations });
+            self.begin(Run::Iteration(iteration));
             let (result, verdict) = self.iterate(session, cancel).await;
             info!(iteration, exit_code = result.as_ref().map(|result| result.exit_code), "iteration ended");
             size += result.as_ref().map_or(0, IterationResult::size);
@@ -186,6 +200,7 @@ impl Prepared {
                 return;
             }
             progress.tell(Step::WarmingUp { warmup, warmups });
+            self.begin(Run::Warmup(warmup - 1));
             let (result, verdict) = self.iterate(session, cancel).await;
             info!(warmup, exit_code = result.as_ref().map(|result| result.exit_code), "warm-up run ended");
             ran.warmups.extend(result.map(|result| {

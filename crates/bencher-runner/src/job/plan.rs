@@ -124,6 +124,7 @@ impl Order {
             },
             file_paths: self.file_paths.clone(),
             file_contents: if self.measures.file_size { FileContents::SizeOnly } else { FileContents::Read },
+            live: None,
         })
     }
 }

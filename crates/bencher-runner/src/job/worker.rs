@@ -12,7 +12,7 @@ use super::{
     progress::Progress,
     sandboxes::{Sandboxes, SandboxesError},
 };
-use crate::{chain::chain, config::JobPolicy, daemon::Execute, data_dir::DataDir};
+use crate::{chain::chain, config::JobPolicy, daemon::Execute, data_dir::DataDir, live::Live};
 
 /// Why this machine cannot run jobs.
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +45,14 @@ impl Worker {
 }
 
 impl Execute for Worker {
-    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress) -> JobOutcome {
+    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress, live: Option<Live>) -> JobOutcome {
         let claimed = match Claimed::admit(job, self.abilities) {
             Ok(claimed) => claimed,
             Err(refusal) => return JobOutcome::failed(JobFailure::Infrastructure, chain(&refusal)),
         };
         let in_micro_vm = claimed.spec().sandbox.is_some();
         let prepared = match claimed.prepare(&self.images, &self.policy, &cancel).await {
-            Ok(prepared) => prepared,
+            Ok(prepared) => prepared.heard_by(live),
             Err(outcome) => return outcome,
         };
         info!(iterations = prepared.iterations(), "the image is ready; running the benchmark");

@@ -17,6 +17,7 @@ mod mounts;
 pub(super) mod program;
 mod stream;
 pub(super) mod sweep;
+mod tell;
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -38,6 +39,7 @@ use self::{
     collect::FileView,
     container::{Init, Running, Runtime},
     stream::Capture,
+    tell::Teller,
 };
 use super::{
     Ended, ExecutionPlan, Exit, ImageError, InfrastructureError, IterationOutcome, Sandbox, SandboxError,
@@ -47,7 +49,7 @@ use super::{
     rootfs::{AnchoredRoot, read_bounded},
     user::{self, Account},
 };
-use crate::limits;
+use crate::{limits, live::Live};
 
 /// Where programs of the host are looked for; the runner's own environment is passed to none of them.
 const HOST_PATH: &str = DEFAULT_PATH;
@@ -159,8 +161,13 @@ impl HostSandbox {
         let stdout = Capture::start(stdout, plan.output.max_output_size)?;
         let stderr = Capture::start(stderr, plan.output.max_output_size)?;
         let running = init.watch()?;
-        let end = observe(&plan, &runtime, &running, &mut warden, &cancel).await?;
+        let mut teller = Teller::new(plan.live.as_ref().map(Live::ear));
+        let end = tokio::select! {
+            end = observe(&plan, &runtime, &running, &mut warden, &cancel) => end?,
+            never = teller.keep_telling(&stdout, &stderr) => match never {},
+        };
         warden.close().await?;
+        teller.tell(&stdout, &stderr);
         let (stdout, stderr) = (stdout.finish().await, stderr.finish().await);
         let oom_killed = cgroup.oom_killed();
         cgroup.close().await;

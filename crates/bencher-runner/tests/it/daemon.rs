@@ -11,11 +11,15 @@ use bencher_runner::{
         outcome::{IterationResult, JobOutcome},
         progress::{Progress, Step},
     },
+    live::{Live, Run},
     notify::Notifier,
 };
 use bencher_types::{
     JobFailure, JobUuid,
-    wire::channel::{ClaimedJob, FromRunner, RunnerMetadata, ToRunner},
+    wire::{
+        channel::{ClaimedJob, FromRunner, RunnerMetadata, ToRunner},
+        live::{OutputPiece, OutputStream},
+    },
 };
 use clap::Parser as _;
 use tokio::{
@@ -31,11 +35,13 @@ struct Scripted {
     started: mpsc::UnboundedSender<JobUuid>,
     outcomes: Arc<Mutex<mpsc::UnboundedReceiver<JobOutcome>>>,
     progress: Arc<std::sync::Mutex<Option<Progress>>>,
+    live: Arc<std::sync::Mutex<Option<Live>>>,
 }
 
 impl Execute for Scripted {
-    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress) -> JobOutcome {
+    async fn execute(&self, job: ClaimedJob, cancel: CancellationToken, progress: Progress, live: Option<Live>) -> JobOutcome {
         *self.progress.lock().expect("no test panics while it holds this") = Some(progress);
+        *self.live.lock().expect("no test panics while it holds this") = live;
         self.started.send(job.uuid).expect("the test listens");
         let mut outcomes = self.outcomes.lock().await;
         tokio::select! {
@@ -47,6 +53,7 @@ impl Execute for Scripted {
 
 pub(crate) struct Runner {
     progress: Arc<std::sync::Mutex<Option<Progress>>>,
+    live: Arc<std::sync::Mutex<Option<Live>>>,
     started: mpsc::UnboundedReceiver<JobUuid>,
     outcomes: mpsc::UnboundedSender<JobOutcome>,
     stop: mpsc::Sender<Stop>,
@@ -70,12 +77,17 @@ impl Runner {
         let (started, is_started) = mpsc::unbounded_channel();
         let (outcomes, script) = mpsc::unbounded_channel();
         let (stop, stopped) = mpsc::channel(8);
-        let progress = Arc::new(std::sync::Mutex::new(None));
-        let scripted = Scripted { started, outcomes: Arc::new(Mutex::new(script)), progress: Arc::clone(&progress) };
+        let (progress, live) = (Arc::new(std::sync::Mutex::new(None)), Arc::new(std::sync::Mutex::new(None)));
+        let scripted = Scripted {
+            started,
+            outcomes: Arc::new(Mutex::new(script)),
+            progress: Arc::clone(&progress),
+            live: Arc::clone(&live),
+        };
         let data = DataDir::open(config.data_dir.clone()).expect("the folder is free");
         let daemon = Daemon::new(&config, data, scripted).expect("the daemon starts");
         let surroundings = Surroundings { stop: stopped, stopper: stop.clone(), notifier: Notifier::default() };
-        Self { progress, started: is_started, outcomes, stop, task: tokio::spawn(daemon.run(surroundings)) }
+        Self { progress, live, started: is_started, outcomes, stop, task: tokio::spawn(daemon.run(surroundings)) }
     }
 
     pub(crate) async fn started(&mut self) -> JobUuid {
@@ -90,6 +102,15 @@ impl Runner {
     pub(crate) fn progress(&self, iteration: u32, iterations: u32) {
         let progress = self.progress.lock().expect("no test panics while it holds this");
         progress.as_ref().expect("a job runs").tell(Step::Running { iteration, iterations });
+    }
+
+    /// The first iteration of the running job prints this, from its beginning on. Whether anybody wants to know.
+    fn print(&self, text: &str) -> bool {
+        let live = self.live.lock().expect("no test panics while it holds this").clone();
+        let Some(live) = live else { return false };
+        live.begin(Run::Iteration(0));
+        live.ear().tell(OutputStream::Stdout, 0, text.to_owned());
+        true
     }
 
     pub(crate) async fn stop(&self) {
@@ -173,6 +194,51 @@ async fn jobs_go_the_whole_way_with_this_products_server() {
 #[tokio::test]
 async fn jobs_go_the_whole_way_with_a_server_that_acknowledges_everything() {
     goes_the_whole_way(Kind::V06).await;
+}
+
+#[tokio::test]
+async fn what_a_live_job_prints_is_told_while_it_runs_and_only_that() {
+    let data = tempfile::tempdir().expect("a folder");
+    let mut world = World::start(Kind::Ours).await;
+    let (quiet, offer) = job(None);
+    world.offer(offer);
+    let mut runner = Runner::start(world.addr, data.path());
+    assert_eq!(runner.started().await, quiet);
+    assert!(!runner.print("nobody asked"));
+    world.until(|seen| matches!(seen, Seen::Message(FromRunner::Running { .. })).then_some(())).await;
+    world.heartbeat(quiet).await;
+    let (live, mut offer) = job(None);
+    offer["config"]["live"] = true.into();
+    world.offer(offer);
+    runner.finish(printed("one"));
+    assert_eq!(runner.started().await, live);
+    assert!(runner.print("step 1\n"));
+    let output = |seen: &Seen| match seen {
+        Seen::Message(FromRunner::Output { job, pieces }) => Some((*job, pieces.clone())),
+        _ => None,
+    };
+    let piece = |sequence| OutputPiece {
+        sequence,
+        warmup: false,
+        iteration: 0,
+        stream: OutputStream::Stdout,
+        offset: 0,
+        text: "step 1\n".to_owned(),
+    };
+    assert_eq!(world.until(output).await, (live, vec![piece(0)]));
+    // On another connection it is told after the server was told which job it is.
+    world.cut();
+    world.until_connected().await;
+    assert!(runner.print("step 1\n"));
+    assert_eq!(world.message().await, FromRunner::Running { job: Some(live) });
+    assert_eq!(world.until(output).await, (live, vec![piece(1)]));
+    runner.finish(printed("step 1\n"));
+    let done = world.until(|seen| match seen {
+        Seen::Message(message @ FromRunner::Completed { .. }) => Some(message.clone()),
+        _ => None,
+    });
+    assert_eq!(completed(&done.await), (live, "step 1\n"));
+    runner.kill().await;
 }
 
 #[tokio::test]

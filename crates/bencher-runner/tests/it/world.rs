@@ -326,6 +326,7 @@ fn answers(shared: &Shared, message: &FromRunner, job: &mut Option<JobUuid>) -> 
                 None => vec![ack],
             }
         }
+        FromRunner::Output { .. } => Vec::new(),
         FromRunner::Completed { job: of, .. } | FromRunner::Failed { job: of, .. } | FromRunner::Canceled { job: of, .. } => {
             if let Some(late) = inner.lag.take() {
                 return Answers::SendAndDie(late);

@@ -374,6 +374,7 @@ impl<Q: Queue> World<Q> {
             FromRunner::Ready { .. } => "ready".to_owned(),
             FromRunner::Running { job } => format!("running {}", job.map_or_else(String::new, |job| self.name(job))),
             FromRunner::Heartbeat { job } => format!("heartbeat {}", job.map_or_else(String::new, |job| self.name(job))),
+            FromRunner::Output { job, .. } => format!("output of {}", self.name(*job)),
             FromRunner::Completed { job, .. } => format!("completed {} with {:?}", self.name(*job), result(message)),
             FromRunner::Failed { job, error, .. } => format!("failed {}: {error}", self.name(*job)),
             FromRunner::Canceled { job, .. } => format!("canceled {}", self.name(*job)),
@@ -395,7 +396,7 @@ impl<Q: Queue> World<Q> {
 fn subject(message: &FromRunner) -> Option<JobUuid> {
     match message {
         FromRunner::Completed { job, .. } | FromRunner::Failed { job, .. } | FromRunner::Canceled { job, .. } => Some(*job),
-        FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } => None,
+        FromRunner::Ready { .. } | FromRunner::Running { .. } | FromRunner::Heartbeat { .. } | FromRunner::Output { .. } => None,
     }
 }
 

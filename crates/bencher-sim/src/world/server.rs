@@ -237,6 +237,8 @@ impl<Q: Queue> World<Q> {
             Output::Renew(held) => {
                 self.write(|queue| queue.renew(held.job, held.attempt, lease, now)).ok();
             }
+            // No job of these worlds is live.
+            Output::Keep(..) => {}
             Output::Finish(job, terminal) => {
                 self.finish(runner, job, terminal)?;
                 return Ok(Some(Input::Finished(job)));

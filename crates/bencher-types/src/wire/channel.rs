@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::{job::JobConfig, spec::Spec};
+use super::{job::JobConfig, live::OutputPiece, spec::Spec};
 use crate::{DateTime, JobFailure, JobUuid, Jwt, Timeout};
 
 /// Runner to server.
@@ -25,6 +25,8 @@ pub enum FromRunner {
     Running { job: Option<JobUuid> },
     /// The runner is alive and works on its job.
     Heartbeat { job: Option<JobUuid> },
+    /// What the job has printed since. Only of a job that is `live`, and never acknowledged. Ours.
+    Output { job: JobUuid, pieces: Vec<OutputPiece> },
     /// The job's results.
     Completed {
         job: JobUuid,

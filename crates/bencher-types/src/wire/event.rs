@@ -17,6 +17,8 @@ pub const OPEN: &str = "open";
 pub const RESET: &str = "reset";
 /// The event that comes with a [`JobChanged`].
 pub const JOB: &str = "job";
+/// The event that comes with a [`JobPrinted`](super::live::JobPrinted).
+pub const OUTPUT: &str = "output";
 /// The event that comes with a [`ReportChanged`].
 pub const REPORT: &str = "report";
 /// The event that comes with a [`RunnerChanged`].

@@ -42,6 +42,8 @@ pub struct Job {
     pub retries: Option<u32>,
     /// What a runner must have to get the job.
     pub required_labels: Option<Vec<Label>>,
+    /// Whether what it prints can be read while it runs. Only where one job is looked at.
+    pub live: Option<bool>,
     /// Where a pending job stands. Only where one job is looked at.
     pub queue: Option<Queued>,
     /// Every time that the job was handed to a runner, the first first. Only where one job is looked at.
@@ -136,6 +138,8 @@ pub struct JobConfig {
     pub warmup_runs: Option<u32>,
     /// Whether all runs share one microVM. Without it, and when absent, each has its own.
     pub reuse_vm: Option<bool>,
+    /// Whether the runner tells what the benchmark prints while it runs. Ours.
+    pub live: Option<bool>,
     pub fold: Option<Fold>,
     pub allow_failure: Option<bool>,
     pub backdate: Option<DateTime>,

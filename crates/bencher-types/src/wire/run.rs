@@ -116,6 +116,8 @@ pub struct NewRunJob {
     pub warmup_runs: Option<u32>,
     /// Whether all runs share one microVM. Without it, and when absent, each has its own.
     pub reuse_vm: Option<bool>,
+    /// Whether what the benchmark prints can be read while it runs, which disturbs what is measured; not when absent. Ours.
+    pub live: Option<bool>,
     pub allow_failure: Option<bool>,
     pub backdate: Option<DateTime>,
     /// How often the job is tried again where its runner, and not the benchmark, fails; never when absent. Ours.

@@ -90,6 +90,19 @@ fn heartbeats_are_not_acknowledged_and_seldom_written() {
 }
 
 #[test]
+fn what_a_job_prints_is_kept_for_the_attempt_at_hand_is_a_sign_of_life_and_never_acknowledged() {
+    let (job, other) = (JobUuid::random(), JobUuid::random());
+    let output = |job| Input::Message(FromRunner::Output { job, pieces: Vec::new() });
+    assert_eq!(session().on(output(job), at(1)), [], "who has the job says so first");
+    let mut session = running(job);
+    assert_eq!(session.on(output(other), at(1)), []);
+    assert_eq!(session.on(output(job), at(80)), [Output::Keep(held(job), Vec::new())]);
+    assert_eq!(session.deadline(), Some(at(80).saturating_add(TIMEOUT)));
+    let _ = session.on(Input::Message(FromRunner::canceled(job)), at(81));
+    assert_eq!(session.on(output(job), at(82)), [], "the whole of it is being stored");
+}
+
+#[test]
 fn a_result_is_acknowledged_once_it_is_stored() {
     let job = JobUuid::random();
     let mut session = running(job);
@@ -247,7 +260,7 @@ proptest! {
                         Output::Release(_) | Output::Lost(..) => in_flight = false,
                         Output::Overrun(held) => queue.push(Input::Overran(held.job)),
                         // The lease bounds what happens without a connection.
-                        Output::Start(_) | Output::Renew(_) | Output::Send(_) | Output::Close(_) => {}
+                        Output::Start(_) | Output::Renew(_) | Output::Keep(..) | Output::Send(_) | Output::Close(_) => {}
                     }
                 }
             }

@@ -1,18 +1,23 @@
 //! Waiting for a job: live state, Ctrl-C, and what is printed when it ends.
 
 mod changes;
+pub(crate) mod live;
 mod progress;
 
 use std::time::Duration;
 
 use bencher_types::{
     JobStatus, JobUuid, ReportUuid,
-    wire::{job::Job, report::Report},
+    wire::{job::Job, live::OutputStream, report::Report},
 };
 use tokio::time::Instant;
 
 pub(crate) use self::changes::Changes;
-use self::progress::Progress;
+use self::{
+    changes::{Change, look_again},
+    live::{Show, Shown, Tail},
+    progress::Progress,
+};
 use super::{
     Ending, RunError,
     interrupt::{Interrupt, Interrupts, Wish},
@@ -46,10 +51,13 @@ pub(crate) struct Wait {
     pub bound: Duration,
 }
 
-/// Whether a job's own output is shown when it has ended.
+/// Whether a job's own output is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Echo {
+    /// When it has ended.
     JobOutput,
+    /// While it runs, and the rest when it has ended.
+    Live,
     Quiet,
 }
 
@@ -61,9 +69,13 @@ pub(crate) async fn follow(
     ending: Ending<'_>,
     echo: Echo,
 ) -> Result<Exit, CliError> {
-    let ended = watch(context, job, wait).await?;
-    if echo == Echo::JobOutput {
-        show_output(context.out, &ended);
+    let mut tail = (echo == Echo::Live).then(|| Tail::new(context, job, Show::Aside, Shown::default()));
+    let ended = watch(context, job, wait, tail.as_mut()).await?;
+    if let Some(tail) = &mut tail {
+        tail.end_line();
+    }
+    if echo != Echo::Quiet {
+        show_output(context.out, &ended, tail.as_ref());
     }
     match ended.status {
         JobStatus::Failed => {
@@ -106,11 +118,11 @@ pub(crate) fn state(job: &Job) -> String {
     }
 }
 
-/// Waits for the end, and for somebody who does not want to.
-pub(crate) async fn watch(context: &Context, job: &JobRef, wait: Wait) -> Result<Job, CliError> {
+/// Waits for the end, and for somebody who does not want to. `tail` prints what the job prints until then.
+pub(crate) async fn watch(context: &Context, job: &JobRef, wait: Wait, tail: Option<&mut Tail<'_>>) -> Result<Job, CliError> {
     let mut interrupts = Interrupts::listen()?;
     let progress = Progress::new(context.out);
-    let mut end = std::pin::pin!(look_until_ended(context, job, wait, &progress));
+    let mut end = std::pin::pin!(look_until_ended(context, job, wait, &progress, tail));
     loop {
         let interrupt = tokio::select! {
             ended = &mut end => return ended,
@@ -144,7 +156,13 @@ async fn cancel(context: &Context, job: &JobRef) -> Result<(), CliError> {
 }
 
 /// Looks at the job when it may have changed, until it has ended.
-async fn look_until_ended(context: &Context, job: &JobRef, wait: Wait, progress: &Progress) -> Result<Job, CliError> {
+async fn look_until_ended(
+    context: &Context,
+    job: &JobRef,
+    wait: Wait,
+    progress: &Progress,
+    mut tail: Option<&mut Tail<'_>>,
+) -> Result<Job, CliError> {
     let began = Instant::now();
     let mut changes = Changes::new(&context.client, job, wait.interval);
     loop {
@@ -159,7 +177,22 @@ async fn look_until_ended(context: &Context, job: &JobRef, wait: Wait, progress:
             let (state, waited_secs) = (now.status.to_string(), began.elapsed().as_secs());
             return Err(RunError::WaitedTooLong { project: job.project.clone(), job: job.job, state, waited_secs }.into());
         }
-        changes.wait(&now).await;
+        // What it prints is told as it comes where changes are, else it is asked for at each look.
+        let mut live = tail.as_deref_mut().and_then(|tail| tail.is_for(&now).then_some(tail));
+        if let Some(live) = &mut live
+            && !changes.are_told()
+        {
+            live.catch_up(progress).await?;
+        }
+        let until = look_again(&now);
+        loop {
+            match (changes.next(&now, until).await, &mut live) {
+                (Change::Job, _) => break,
+                (Change::Began, Some(live)) => live.catch_up(progress).await?,
+                (Change::Printed(printed), Some(live)) => live.tell(printed.attempt, &printed.piece, progress)?,
+                (Change::Began | Change::Printed(_), None) => {}
+            }
+        }
     }
 }
 
@@ -169,27 +202,33 @@ pub(crate) async fn look(context: &Context, job: &JobRef) -> Result<Answer<Job>,
     Ok(context.client.get(&path, &[]).await?)
 }
 
-/// What the job wrote, as far as it is a reasonable amount.
-fn show_output(out: Out, job: &Job) {
+/// What the job wrote and was not shown before, as far as it is a reasonable amount.
+fn show_output(out: Out, job: &Job, tail: Option<&Tail<'_>>) {
     let Some(output) = &job.output else { return };
     for (index, result) in output.results.iter().enumerate() {
         if let Some(timings) = result.timings.as_ref().and_then(timings::spoken) {
             out.talk(&format!("--- times of iteration {index}: {timings}"));
         }
-        for (name, text) in [("stdout", &result.stdout), ("stderr", &result.stderr)] {
-            let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { continue };
-            let shown = tail(text, limits::SHOWN_OUTPUT_BYTES);
-            out.talk(&match text.len() - shown.len() {
-                0 => format!("--- {name} of iteration {index}"),
-                omitted => format!("--- {name} of iteration {index}, without its first {omitted} bytes"),
-            });
-            out.talk(shown.trim_end_matches('\n'));
+        for (stream, text) in [(OutputStream::Stdout, &result.stdout), (OutputStream::Stderr, &result.stderr)] {
+            let whole = text.as_deref().unwrap_or_default();
+            for text in tail.map_or_else(|| vec![whole], |tail| tail.rest(false, index, stream, whole)) {
+                let shown = last(text, limits::SHOWN_OUTPUT_BYTES);
+                if shown.is_empty() {
+                    continue;
+                }
+                let what = if text.len() == whole.len() { "" } else { "more of " };
+                out.talk(&match text.len() - shown.len() {
+                    0 => format!("--- {what}{stream} of iteration {index}"),
+                    omitted => format!("--- {what}{stream} of iteration {index}, without its first {omitted} bytes"),
+                });
+                out.talk(shown.trim_end_matches('\n'));
+            }
         }
     }
 }
 
 /// The end of a text, of at most so many bytes.
-fn tail(text: &str, bytes: usize) -> &str {
+fn last(text: &str, bytes: usize) -> &str {
     let mut start = text.len().saturating_sub(bytes);
     while !text.is_char_boundary(start) {
         start += 1;

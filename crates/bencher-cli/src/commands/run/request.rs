@@ -143,6 +143,7 @@ fn new_job(args: &Run, backdate: Option<DateTime>) -> Option<NewRunJob> {
         retries: args.remote.retries.filter(|retries| *retries > 0),
         required_labels: (!args.remote.require_label.is_empty()).then(|| args.remote.require_label.clone()),
         reuse_vm: remote.reuse_vm.then_some(true),
+        live: remote.live.then_some(true),
         allow_failure: args.allow_failure.then_some(true),
         backdate,
     })

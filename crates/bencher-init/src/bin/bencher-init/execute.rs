@@ -1,7 +1,8 @@
 //! Running one benchmark: from its first process to the last it left behind.
 //!
 //! Between the two this process sleeps in one call that waits for the benchmark's output, its children's ends, the host
-//! and Ctrl-Alt-Del. It has no time-out before somebody orders the benchmark to stop, so that nothing wakes it.
+//! and Ctrl-Alt-Del. It has no time-out before somebody orders the benchmark to stop, so that nothing wakes it, unless
+//! somebody wants to know what it prints while it runs.
 
 mod launch;
 mod phase;
@@ -29,7 +30,7 @@ use self::{
     phase::{Action, Event, Phase},
     stream::Capture,
 };
-use crate::{cgroup, clock, clock::Moment, failure, host::Host, limits, signals::Signals};
+use crate::{cgroup, clock, clock::Moment, failure, host::Host, limits, live::Live, signals::Signals};
 
 /// What a benchmark left, but for its files.
 #[derive(Debug)]
@@ -46,8 +47,10 @@ pub(crate) struct Left {
 /// Starts the benchmark and returns when nothing of it is alive.
 pub(crate) fn run(launch: &Launch, run: u32, grace: Duration, host: &mut Host, signals: &Signals) -> Result<Left, GuestFailure> {
     let oom_kills = cgroup::oom_kills();
+    // Before the benchmark's time begins.
+    let live = Live::over(if launch.live { host.open_live(run) } else { None });
     let started = launch.start()?;
-    let mut running = Running::new(started, launch.max_output_size, grace)?;
+    let mut running = Running::new(started, launch.max_output_size, grace, live)?;
     if host.say(&FromGuest::Started { run, at_ns: running.started.0 }).is_err() {
         running.lose_the_host()?;
     }
@@ -67,6 +70,7 @@ struct Running {
     ended: Option<(GuestExit, Moment)>,
     stdout: Capture,
     stderr: Capture,
+    live: Live,
     host_is_gone: bool,
     scratch: Vec<u8>,
 }
@@ -81,7 +85,7 @@ struct Woken {
 }
 
 impl Running {
-    fn new(started: Started, max_output_size: u64, grace: Duration) -> Result<Self, GuestFailure> {
+    fn new(started: Started, max_output_size: u64, grace: Duration, live: Live) -> Result<Self, GuestFailure> {
         let capture = |pipe| Capture::new(pipe, max_output_size).map_err(failure::system("read the benchmark's output"));
         Ok(Self {
             phase: Phase::Running,
@@ -91,6 +95,7 @@ impl Running {
             ended: None,
             stdout: capture(started.stdout)?,
             stderr: capture(started.stderr)?,
+            live,
             host_is_gone: false,
             scratch: vec![0; limits::CHUNK],
         })
@@ -101,7 +106,9 @@ impl Running {
         let control = if self.host_is_gone { None } else { host.control().ok() };
         let sources = [self.stdout.pipe(), self.stderr.pipe(), control];
         polled.extend(sources.iter().flatten().map(|source| PollFd::from_borrowed_fd(*source, PollFlags::IN)));
-        let timeout = self.phase.deadline().map(|deadline| clock::timespec(deadline.since(Moment::now())));
+        let deadlines = [self.phase.deadline(), self.live.deadline(&self.stdout.captured, &self.stderr.captured)];
+        let first = deadlines.into_iter().flatten().min();
+        let timeout = first.map(|deadline| clock::timespec(deadline.since(Moment::now())));
         match poll(&mut polled, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(failure::system("wait for the benchmark")(error)),
@@ -132,6 +139,7 @@ impl Running {
         if woken.stderr {
             self.stderr.read_some(&mut self.scratch);
         }
+        self.live.tell(&self.stdout.captured, &self.stderr.captured);
         if woken.host {
             match host.order() {
                 Ok(ToGuest::Stop) => self.on(Event::Stop)?,
@@ -186,6 +194,7 @@ impl Running {
         // Nobody writes any more; what is left is what the pipes still hold.
         self.stdout.read_rest(&mut self.scratch);
         self.stderr.read_rest(&mut self.scratch);
+        self.live.tell_now(&self.stdout.captured, &self.stderr.captured);
         let nobody = || failure::system("find the benchmark's process")("nobody saw it end");
         let (exit, at) = self.ended.ok_or_else(nobody)?;
         Ok(Left {

@@ -34,6 +34,11 @@ pub(crate) const READS_AT_ONCE: usize = 16;
 /// unprivileged users, and so never refused.
 pub(crate) const PIPE_SIZE: usize = 1024 * 1024;
 
+/// Between two looks at what a benchmark has printed, where somebody wants to know that while it runs.
+pub(crate) const LIVE_INTERVAL: Duration = Duration::from_millis(500);
+/// Bytes of one stream that are told at a time. Whatever more was written since the last time is left out.
+pub(crate) const LIVE_PIECE: usize = 16 * 1024;
+
 /// Bytes of `/etc/passwd` and `/etc/group` of an image.
 pub(crate) const MAX_ACCOUNT_FILE: u64 = 1024 * 1024;
 /// Symbolic links followed to one of them: what the kernel itself follows.

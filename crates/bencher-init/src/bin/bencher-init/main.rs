@@ -16,6 +16,7 @@ mod failure;
 mod files;
 mod host;
 mod limits;
+mod live;
 mod mounts;
 mod network;
 mod pattern;

@@ -64,6 +64,7 @@ fn render(outputs: &[Output]) -> String {
         Output::Send(FromRunner::Ready { poll_timeout, .. }) => format!("ready {poll_timeout:?}"),
         Output::Send(FromRunner::Running { job: Some(_) }) => "running".to_owned(),
         Output::Send(FromRunner::Heartbeat { job: Some(_) }) => "heartbeat".to_owned(),
+        Output::Send(FromRunner::Output { .. }) => "output".to_owned(),
         Output::Send(other) => panic!("the runner never sends {other:?} by itself"),
         Output::Ping => "ping".to_owned(),
         Output::Deliver(id) => format!("deliver {}", id.0),
@@ -107,6 +108,20 @@ fn an_idle_runner_polls_as_often_as_the_server_answers() {
     let mut bench = Bench::new();
     assert_eq!(bench.on(Input::Connected(AckPolicy::TerminalOnly)), "ready Some(55)");
     assert_eq!(bench.after(Duration::from_secs(55), Input::Frame(ToRunner::NoJob)), "ready Some(55)");
+}
+
+#[test]
+fn what_a_job_prints_is_told_only_where_the_server_knows_that_it_runs() {
+    let (mut bench, job) = Bench::working(AckPolicy::TerminalOnly);
+    let printed = || Input::Printed(job, Vec::new());
+    assert_eq!(bench.on(printed()), "output");
+    bench.on(Input::Disconnected);
+    assert!(!bench.machine.tells_output());
+    assert_eq!(bench.on(printed()), "");
+    bench.on(Input::Connected(AckPolicy::TerminalOnly));
+    assert_eq!(bench.on(printed()), "output");
+    bench.on(Input::Finished(parcel(1, job)));
+    assert_eq!(bench.on(printed()), "", "the result has it all");
 }
 
 #[test]

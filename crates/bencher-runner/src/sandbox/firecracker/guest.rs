@@ -79,6 +79,7 @@ pub(super) fn config(plan: &ExecutionPlan, token: Token, network: Option<GuestNe
             FileContents::SizeOnly => GuestFileContents::SizeOnly,
         },
         grace_period_ms: u64::try_from(plan.grace_period.as_millis()).unwrap_or(u64::MAX),
+        live: plan.live.is_some(),
         network,
     }
 }

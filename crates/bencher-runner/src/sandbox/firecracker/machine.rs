@@ -120,7 +120,7 @@ impl Machine {
         let receiver = pipe::Receiver::from_owned_fd(console.into());
         let console = Tail::of(receiver.map_err(InfrastructureError::kernel("read a microVM's console"))?);
         let (log, metrics) = (open_pipe(&parts.jail, name::LOG)?, open_pipe(&parts.jail, name::METRICS)?);
-        let channel = Channel::open(parts.jail.root(), parts.owner(), token, Wanted::of(plan))?;
+        let channel = Channel::open(parts.jail.root(), parts.owner(), token, Wanted::of(plan), plan.live.clone())?;
         // Last, as nothing can fail any more: a group cannot be removed before the process in it is gone.
         let mut cgroup = host.cgroups.create(&id, &guest::host_limits(&hardware), host.cpus);
         if let Some(limit) = host.io_limit {

@@ -18,10 +18,13 @@ use bencher_init::{
     config::Token,
     control::FromGuest,
     delivery::Opening,
-    port::{self, CONTROL, FILES, STDERR, STDOUT},
+    live::{PieceHeader, Stream},
+    port::{self, CONTROL, FILES, LIVE, STDERR, STDOUT},
 };
+use bencher_types::wire::live::{MAX_PIECE_BYTES, OutputStream};
 use rustix::fs::{AtFlags, Mode, chmodat, chownat};
 use tokio::{
+    io::AsyncReadExt as _,
     net::{UnixListener, UnixStream, unix::OwnedReadHalf, unix::OwnedWriteHalf},
     sync::mpsc,
     task::{AbortHandle, JoinSet},
@@ -34,7 +37,10 @@ use super::{
     error::Lie,
     limits,
 };
-use crate::sandbox::InfrastructureError;
+use crate::{
+    live::{Ear, Live},
+    sandbox::InfrastructureError,
+};
 
 /// The socket's name in the jail; those of the ports are made from it, as Firecracker does.
 pub(super) const SOCKET: &str = "v.sock";
@@ -60,6 +66,7 @@ pub(super) struct Channel {
 struct Door {
     token: Token,
     wanted: Wanted,
+    live: Option<Live>,
     state: Mutex<DoorState>,
 }
 
@@ -68,12 +75,20 @@ struct DoorState {
     control_taken: bool,
     run: Option<u32>,
     delivered: BTreeSet<u32>,
+    /// Who hears what the run prints.
+    ear: Option<Ear>,
 }
 
 impl Channel {
     /// Binds a socket for every port in the folder `root`, for the use of `owner` alone, and listens.
-    pub(super) fn open(root: &File, owner: Option<u32>, token: Token, wanted: Wanted) -> Result<Self, InfrastructureError> {
-        let door = Arc::new(Door { token, wanted, state: Mutex::default() });
+    pub(super) fn open(
+        root: &File,
+        owner: Option<u32>,
+        token: Token,
+        wanted: Wanted,
+        live: Option<Live>,
+    ) -> Result<Self, InfrastructureError> {
+        let door = Arc::new(Door { token, wanted, live, state: Mutex::default() });
         let (sender, incoming) = mpsc::channel(limits::EVENTS);
         let mut listening = JoinSet::new();
         for port in port::ALL {
@@ -92,6 +107,7 @@ impl Channel {
         let mut state = self.door.state();
         state.run = Some(run);
         state.delivered.clear();
+        state.ear = self.door.live.as_ref().map(Live::ear);
     }
 }
 
@@ -205,6 +221,10 @@ impl Connection {
             return;
         }
         self.known.store(true, Ordering::Relaxed);
+        if port == LIVE {
+            let ear = self.door.state().ear.clone();
+            return hear(&mut stream, ear).await;
+        }
         let after = limits::DELIVERY_TIMEOUT;
         let parcel = timeout(after, self.parcel(port, &mut stream)).await;
         let event = match parcel.unwrap_or(Err(Lie::Slow { what: name(port), after })) {
@@ -226,6 +246,24 @@ impl Connection {
     async fn tell(&self, incoming: Incoming) {
         // Nobody hears it only where the machine is being removed.
         let _ = self.events.send(incoming).await;
+    }
+}
+
+/// Hears what is printed, until the guest ends it or says what makes no sense. Nothing depends on it.
+async fn hear(stream: &mut UnixStream, ear: Option<Ear>) {
+    let Some(ear) = ear else { return };
+    while let Ok(Some(PieceHeader { stream: of, offset, bytes })) = collect::read_frame(stream).await {
+        let Some(length) = usize::try_from(bytes).ok().filter(|length| *length <= MAX_PIECE_BYTES) else { return };
+        let mut text = vec![0; length];
+        if stream.read_exact(&mut text).await.is_err() {
+            return;
+        }
+        let Ok(text) = String::from_utf8(text) else { return };
+        let of = match of {
+            Stream::Stdout => OutputStream::Stdout,
+            Stream::Stderr => OutputStream::Stderr,
+        };
+        ear.tell(of, offset, text);
     }
 }
 

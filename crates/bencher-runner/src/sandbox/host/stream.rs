@@ -41,6 +41,14 @@ impl Capture {
         Ok(Self { task, kept })
     }
 
+    /// What of the stream is kept from a byte on, at most so much.
+    pub(super) fn part(&self, from: u64, most: usize) -> Vec<u8> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(kept.bytes.len());
+        let new = &kept.bytes[from..];
+        new[..new.len().min(most)].to_vec()
+    }
+
     /// What was written. To be called when no writer is left; waits at most [`limits::DRAIN_TIMEOUT`] for the end.
     pub(super) async fn finish(mut self) -> CapturedStream {
         if tokio::time::timeout(limits::DRAIN_TIMEOUT, &mut self.task).await.is_err() {

@@ -13,8 +13,8 @@ const TICK: Duration = Duration::from_millis(100);
 
 pub(super) struct Progress {
     out: Out,
-    /// The moving line; none where there is no terminal.
-    bar: Option<ProgressBar>,
+    /// The moving line; none where there is no terminal, or no room for it any more.
+    bar: RefCell<Option<ProgressBar>>,
     last: RefCell<Option<(JobStatus, String)>>,
 }
 
@@ -28,7 +28,7 @@ impl Progress {
             bar.enable_steady_tick(TICK);
             bar
         });
-        Self { out, bar, last: RefCell::new(None) }
+        Self { out, bar: RefCell::new(bar), last: RefCell::new(None) }
     }
 
     pub(super) fn show(&self, job: &Job) {
@@ -37,7 +37,7 @@ impl Progress {
         if last.as_ref() == Some(&now) {
             return;
         }
-        match &self.bar {
+        match &*self.bar.borrow() {
             Some(bar) => {
                 // The clock at the end of the line is that of the present state.
                 if last.as_ref().is_none_or(|(status, _)| *status != now.0) {
@@ -52,19 +52,25 @@ impl Progress {
 
     /// Leaves the terminal to a question.
     pub(super) fn pause(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &*self.bar.borrow() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
     }
 
     pub(super) fn resume(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &*self.bar.borrow() {
             bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 
+    /// Leaves the terminal to what the job prints: states are lines among that from here on.
+    pub(super) fn make_way(&self) {
+        self.end();
+        self.bar.take();
+    }
+
     pub(super) fn end(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &*self.bar.borrow() {
             bar.finish_and_clear();
         }
     }

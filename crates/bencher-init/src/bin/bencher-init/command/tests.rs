@@ -41,6 +41,7 @@ fn check(command: &str, path: Option<&str>, working_dir: &str, expected: &str) {
         file_paths: Vec::new(),
         file_contents: FileContents::Read,
         grace_period_ms: 0,
+        live: false,
         network: None,
     };
     let found = find(&config).map_or_else(|failure| failure.to_string(), |path| path.display().to_string());

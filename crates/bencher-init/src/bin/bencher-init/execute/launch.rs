@@ -37,6 +37,8 @@ use crate::{
 pub(crate) struct Launch {
     child: Arc<Child>,
     pub(crate) max_output_size: u64,
+    /// The host wants to know what it prints while it runs.
+    pub(crate) live: bool,
 }
 
 /// What the new process needs to become the benchmark.
@@ -104,7 +106,7 @@ impl Launch {
             rlimits: config.rlimits.clone(),
             group: Group::create(config.max_pids),
         };
-        Ok(Self { child: Arc::new(child), max_output_size: config.bounds.max_output_size })
+        Ok(Self { child: Arc::new(child), max_output_size: config.bounds.max_output_size, live: config.live })
     }
 
     /// Starts it. Returns when its program is loaded.

@@ -88,7 +88,7 @@ impl Capture {
 }
 
 impl Captured {
-    fn add(&mut self, bytes: &[u8], max: u64) {
+    pub(crate) fn add(&mut self, bytes: &[u8], max: u64) {
         let room = usize::try_from(max.saturating_sub(self.total)).unwrap_or(usize::MAX);
         let mut kept = &bytes[..bytes.len().min(room)];
         self.total += bytes.len() as u64;
@@ -108,6 +108,22 @@ impl Captured {
 
     pub(crate) fn kept(&self) -> u64 {
         self.chunks.iter().map(|part| part.len() as u64).sum()
+    }
+
+    /// What is kept from a byte on, at most so much.
+    pub(crate) fn part(&self, from: u64, most: usize) -> Vec<u8> {
+        let Ok(from) = usize::try_from(from) else { return Vec::new() };
+        let mut part = Vec::new();
+        let mut skipped = from % PART;
+        for chunk in self.chunks.iter().skip(from / PART) {
+            let bytes = chunk.get(skipped..).unwrap_or_default();
+            part.extend_from_slice(&bytes[..bytes.len().min(most - part.len())]);
+            skipped = 0;
+            if part.len() == most {
+                break;
+            }
+        }
+        part
     }
 
     pub(crate) fn sha256(&self) -> Sha256 {

@@ -48,6 +48,7 @@ fn config(args: &[&str], grace_period_ms: u64) -> GuestConfig {
         file_paths: Vec::new(),
         file_contents: FileContents::Read,
         grace_period_ms,
+        live: false,
         network: None,
     }
 }

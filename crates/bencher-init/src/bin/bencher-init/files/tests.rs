@@ -54,6 +54,7 @@ fn collected(wanted: &Wanted<'_>) -> Vec<String> {
         file_paths: wanted.paths.iter().map(|path| (*path).to_owned()).collect(),
         file_contents: wanted.contents,
         grace_period_ms: 0,
+        live: false,
         network: None,
     };
     let collection = Collection::below(Tree::open(dir.path()).unwrap(), &config);

@@ -22,7 +22,7 @@ impl World {
         let root = File::open(dir.path()).unwrap();
         let command = ImageCommand { args: Vec::new(), env: Vec::new(), working_dir: "/".to_owned(), user: None };
         let plan = ExecutionPlan::new("base".into(), command, Duration::from_secs(1));
-        let channel = Channel::open(&root, None, TOKEN, Wanted::of(&plan)).unwrap();
+        let channel = Channel::open(&root, None, TOKEN, Wanted::of(&plan), None).unwrap();
         Self { dir, channel, _root: root }
     }
 

@@ -9,6 +9,8 @@ mod anonymous;
 mod backup;
 mod billing;
 mod bucket;
+mod change_points;
+mod change_points_of_any_order;
 mod channel;
 mod commands;
 mod compare;

@@ -9,7 +9,7 @@ use bencher_types::wire::{
 };
 use url::Url;
 
-use super::{report::active_alerts, resources::time, units::Unit};
+use super::{changes, report::active_alerts, resources::time, units::Unit};
 
 /// Where the pages of a server are that a comment links to.
 #[derive(Clone, Debug)]
@@ -78,7 +78,19 @@ pub(crate) fn summary(report: &Report, pages: Option<&Pages>) -> String {
     if !alerts.is_empty() {
         html.push_str(&alerts_table(report, alerts, pages));
     }
+    html.push_str(&changes_list(report));
     html
+}
+
+/// Where results began to be other ones than before.
+fn changes_list(report: &Report) -> String {
+    let items: String = changes::told(report)
+        .map(|(point, how)| {
+            let (benchmark, measure) = (escaped(point.benchmark.name.as_str()), escaped(point.measure.name.as_str()));
+            format!("<li>{benchmark}, {measure}: {}</li>\n", escaped(&how))
+        })
+        .collect();
+    if items.is_empty() { items } else { format!("<h3>Changes</h3>\n<ul>\n{items}</ul>\n") }
 }
 
 /// What was measured, and how many alerts there are.

@@ -4,6 +4,7 @@
 mod alerts;
 mod bad_input;
 mod cancel;
+mod changes;
 mod chaos;
 mod command_line;
 mod full_day;

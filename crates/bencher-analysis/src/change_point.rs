@@ -136,5 +136,16 @@ pub fn change_points_after(windows: &mut Windows, series: &[f64], options: &Opti
     merge::merge(series, &found.into_iter().collect::<Vec<_>>(), options.max_p_value, options.min_magnitude)
 }
 
+/// How many points there were when a change point of the series was first found, had they come one by one: its regime needs some of them
+/// before it can be told from noise. All of them, where it was found later than within a window.
+#[must_use]
+pub fn found_with(series: &[f64], index: usize, options: &Options) -> usize {
+    let mut windows = Windows::default();
+    let within = index + 1..series.len().min(index + options.window);
+    let mut grown = within.filter_map(|length| Some((length, series.get(..length)?)));
+    let found = grown.find(|(_, grown)| change_points_after(&mut windows, grown, options).iter().any(|at| at.index == index));
+    found.map_or(series.len(), |(length, _)| length)
+}
+
 #[cfg(test)]
 mod tests;

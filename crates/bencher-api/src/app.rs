@@ -13,6 +13,7 @@ use crate::{
     blobs::{self, Blobs, Commit},
     bus::{self, Bus},
     chain::chain,
+    change_point,
     channel::hub::Hub,
     clock::Clock,
     config::{Config, ConfigError},
@@ -48,6 +49,8 @@ pub struct App {
     pub lease_taken: Notify,
     /// Results wait to be turned into metrics.
     pub results_arrived: Notify,
+    /// Series have other points than before: changes have to be looked for.
+    pub points_changed: Notify,
     pub mail: Mailer,
     pub clock: Clock,
     /// How often who did what.
@@ -122,6 +125,7 @@ impl App {
             stopping: CancellationToken::new(),
             lease_taken: Notify::new(),
             results_arrived: Notify::new(),
+            points_changed: Notify::new(),
             mail,
             clock,
             rates,
@@ -184,6 +188,7 @@ impl App {
         }
         tasks.spawn(queue::watch_leases(self.clone()));
         tasks.spawn(process::process_results(self.clone()));
+        tasks.spawn(change_point::keep_looking(self.clone()));
         tasks.spawn(registry::upload::upkeep(self.clone()));
         tasks.spawn(deletion::resume(self.clone()));
         tasks.spawn(rate::keep_swept(self.clone()));

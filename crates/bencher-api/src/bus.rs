@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! a transaction ── triggers ──▶ log of events ── bell ──▶ every server: follow ─┬─▶ hub: wake, cancel, close
-//!                                                                               ├─▶ leases, results
+//!                                                                               ├─▶ leases, results, change points
 //!                                                                               └─▶ streams of events
 //! ```
 //!
@@ -126,6 +126,7 @@ pub async fn listen(app: Arc<App>, mut bell: Bell) {
                 app.hub.wake_here();
                 app.bus.results_elsewhere.notify_one();
                 app.lease_taken.notify_one();
+                app.points_changed.notify_one();
             }
             Err(error) => {
                 tracing::error!(error = chain(&error), "cannot hear of events; trying again");
@@ -164,7 +165,7 @@ async fn catch_up(app: &App) -> Result<(), StoreError> {
 /// What changes mean for this server's runners and tasks.
 fn deliver(app: &App, changes: &[Logged]) {
     // Runners look for any job when they are woken: once is enough for many.
-    let (mut has_work, mut has_lease, mut has_results) = (false, false, false);
+    let (mut has_work, mut has_lease, mut has_results, mut has_points) = (false, false, false, false);
     for logged in changes {
         match &logged.change {
             Change::Job { status: JobStatus::Pending, .. } => has_work = true,
@@ -172,8 +173,12 @@ fn deliver(app: &App, changes: &[Logged]) {
             Change::Job { status: JobStatus::Completed, .. } => has_results = true,
             Change::Job { status: JobStatus::Canceled, job, .. } => app.hub.cancel(*job),
             Change::Session { runner, session } => app.hub.heard_of_session(*runner, *session),
-            Change::Job { .. } | Change::Output { .. } | Change::Report { .. } | Change::Runner { .. } => {}
+            Change::Report { .. } => has_points = true,
+            Change::Job { .. } | Change::Output { .. } | Change::Runner { .. } => {}
         }
+    }
+    if has_points {
+        app.points_changed.notify_one();
     }
     if has_work {
         app.hub.wake_here();

@@ -9,7 +9,8 @@ mod scale;
 use bencher_types::{
     MeasureUuid,
     wire::{
-        perf::{Perf, PerfMetrics},
+        change_point::ChangePointStatus,
+        perf::{Perf, PerfMetric, PerfMetrics},
         plot::XAxis,
     },
 };
@@ -80,6 +81,8 @@ struct Line {
     color: usize,
     /// From left to right: seconds since 1970 or the number of a version, and the value.
     points: Vec<(f64, f64)>,
+    /// Where it began to be another one: as the points have it.
+    changes: Vec<f64>,
 }
 
 /// The largest number that is drawn: differences and margins of such numbers are still numbers.
@@ -110,7 +113,7 @@ impl Chart {
                 panels.push((measure.uuid, Panel { heading, lines: Vec::new() }));
                 panels.len() - 1
             });
-            panels[panel].1.lines.push(Line { color, points: points(series, axis) });
+            panels[panel].1.lines.push(Line { color, points: points(series, axis), changes: changes(series, axis) });
         }
         if panels.len() > limits::MAX_CHART_PANELS {
             return Err(ChartError::TooManyPanels { found: panels.len(), most: limits::MAX_CHART_PANELS });
@@ -161,18 +164,24 @@ fn joined(names: &[String; 3], shown: impl Fn(usize) -> bool) -> String {
     clean(&shown.join(" · "))
 }
 
+/// Where a point is from left to right.
+fn along(point: &PerfMetric, axis: XAxis) -> f64 {
+    match axis {
+        XAxis::DateTime => point.start_time.timestamp().as_duration().as_secs_f64(),
+        XAxis::Version => f64::from(point.version.number),
+    }
+}
+
+/// Where the series changed, unless somebody has put that aside.
+fn changes(series: &PerfMetrics, axis: XAxis) -> Vec<f64> {
+    let accepted = series.change_points.iter().flatten().filter(|change| change.status == ChangePointStatus::Accepted);
+    let first = accepted.filter_map(|change| series.metrics.iter().find(|point| point.metric.uuid == change.metric));
+    first.map(|point| along(point, axis)).collect()
+}
+
 fn points(series: &PerfMetrics, axis: XAxis) -> Vec<(f64, f64)> {
-    let mut points: Vec<(f64, f64)> = series
-        .metrics
-        .iter()
-        .map(|point| {
-            let x = match axis {
-                XAxis::DateTime => point.start_time.timestamp().as_duration().as_secs_f64(),
-                XAxis::Version => f64::from(point.version.number),
-            };
-            (x, point.metric.value.clamp(-LARGEST, LARGEST))
-        })
-        .collect();
+    let place = |point: &PerfMetric| (along(point, axis), point.metric.value.clamp(-LARGEST, LARGEST));
+    let mut points: Vec<(f64, f64)> = series.metrics.iter().map(place).collect();
     // Versions and times may be in different orders; a line goes from left to right.
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     points

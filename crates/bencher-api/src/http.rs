@@ -9,6 +9,7 @@ pub mod benchmarks;
 pub mod billing;
 mod body;
 mod branches;
+pub mod change_points;
 pub mod channel;
 pub mod compare;
 pub mod deletion;
@@ -88,6 +89,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(perf::routes())
         .merge(plots::routes())
         .merge(alerts::routes())
+        .merge(change_points::routes())
         .merge(jobs::routes())
         .merge(events::routes())
         .merge(images::routes())

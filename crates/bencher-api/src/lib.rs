@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod branch;
 pub mod bus;
 mod chain;
+pub mod change_point;
 pub mod channel;
 pub mod chart;
 pub mod claim;

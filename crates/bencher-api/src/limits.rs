@@ -339,3 +339,21 @@ pub const PROCESS_TAKEOVER: Duration = Duration::from_secs(15);
 pub const SOCKET_CLOSE_SPREAD: Duration = Duration::from_secs(10);
 /// How many connections are closed per second where there are few of them.
 pub const SOCKET_CLOSES_PER_SECOND: u32 = 100;
+
+/// Metrics of one series that are looked through for change points: the newest, at least so many (where there are so many) and fewer than
+/// twice as many. From where on that is changes only once in so many metrics, so that what is found does not change with each.
+pub const CHANGE_POINT_METRICS: i64 = 1024;
+/// Points that a change point may move by and still be the same: those that follow a change say where it was.
+pub const CHANGE_POINT_MOVES: usize = 10;
+/// Series that are looked through at once, in one transaction on PostgreSQL: some tenths of a second.
+pub const CHANGE_POINT_BATCH: usize = 200;
+/// Series whose names are in memory while those of some reports are looked through.
+pub const CHANGE_POINT_PAGE: usize = 20_000;
+/// Reports that are looked through together: a history that is imported is looked through once for so many of its reports.
+pub const CHANGE_POINT_REPORTS: usize = 64;
+/// How long to wait for more reports before their series are looked through.
+pub const CHANGE_POINT_PATIENCE: Duration = Duration::from_millis(500);
+/// When to see whether another server that was looking has done what was due; it may have been killed.
+pub const CHANGE_POINT_TAKEOVER: Duration = Duration::from_secs(15);
+/// How long to wait after the database failed.
+pub const CHANGE_POINT_RETRY: Duration = Duration::from_secs(5);

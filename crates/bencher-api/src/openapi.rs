@@ -16,8 +16,8 @@ use utoipa::{
 use crate::{
     chart::Format,
     http::{
-        alerts::AlertSort, images::ImageSort, invitations::InvitationSort, jobs::JobSort, plots::PlotsSort, reports::ReportSort,
-        thresholds::ThresholdSort,
+        alerts::AlertSort, change_points::ChangePointSort, images::ImageSort, invitations::InvitationSort, jobs::JobSort,
+        plots::PlotsSort, reports::ReportSort, thresholds::ThresholdSort,
     },
     store::{Direction, NameSort},
 };
@@ -42,6 +42,7 @@ pub(crate) fn base() -> OpenApi {
                 .schema_from::<ImageSort>()
                 .schema_from::<ThresholdSort>()
                 .schema_from::<AlertSort>()
+                .schema_from::<ChangePointSort>()
                 .schema_from::<InvitationSort>()
                 .schema_from::<JobSort>()
                 .schema_from::<PlotsSort>()

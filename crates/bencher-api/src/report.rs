@@ -9,6 +9,7 @@ use bencher_types::{
 use crate::{
     store::{
         StoreError, Tx,
+        change_point::series,
         metric::{self, Filing, RecordError, Recorded},
         report,
     },
@@ -105,6 +106,7 @@ pub fn texts_of_job(results: &[IterationOutput]) -> Vec<ResultText> {
 pub(crate) async fn record(tx: &mut Tx, filing: &Filing, measured: &Measured, now: DateTime) -> Result<Recorded, RecordError> {
     let mut identified = metric::identify(tx, filing.project_id, &measured.iterations, now).await?;
     let thresholds = threshold::check(tx, filing, &mut identified.samples).await?;
+    series::due(tx, filing.report_id).await?;
     Ok(metric::insert(tx, filing, identified, thresholds, now).await?)
 }
 

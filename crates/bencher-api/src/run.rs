@@ -351,7 +351,7 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
         branch: branch.at(version, run.hash).into_json(project.uuid.0)?,
         testbed,
         spec: spec.cloned().map(Spec::try_from).transpose()?,
-        content: Shown::Full { results, alerts },
+        content: Shown::Full { results, alerts, change_points: Vec::new() },
     };
     let report = filed.into_json(project, parts)?;
     tx.commit().await?;

@@ -17,6 +17,7 @@ pub mod bell;
 pub mod benchmark;
 pub mod billing;
 pub mod branch;
+pub mod change_point;
 pub mod claim;
 pub mod creation;
 pub mod credential;

@@ -17,6 +17,7 @@ use crate::{
     store::{
         StoreError, Tx,
         branch::BranchRow,
+        change_point::series::last_accepted,
         dimension::{self, Dimension},
         head,
         history::{self, History, Series},
@@ -251,7 +252,14 @@ pub(crate) async fn check(
                     at: (filing.version_number, start),
                 };
                 let benchmarks: Vec<i64> = chunk.iter().map(|(benchmark, _)| *benchmark).collect();
-                histories = history::of_benchmarks(tx, &wanted, &benchmarks).await?;
+                let begins = match model.since_change_point {
+                    Some(true) => {
+                        let of = (wanted.testbed, wanted.spec, wanted.measure);
+                        last_accepted(tx, wanted.lineage, of, &benchmarks).await?
+                    }
+                    Some(false) | None => HashMap::new(),
+                };
+                histories = history::of_benchmarks(tx, &wanted, &benchmarks, &begins).await?;
             }
             for (benchmark, indexes) in chunk {
                 let history = histories.remove(benchmark).unwrap_or_default();

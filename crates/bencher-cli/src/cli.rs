@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod analyze;
+pub(crate) mod change_point;
 pub(crate) mod ci;
 pub(crate) mod compare;
 pub(crate) mod dimension;
@@ -284,6 +285,9 @@ pub(crate) enum Command {
     /// Alerts: metrics outside of a threshold's limits
     #[command(subcommand)]
     Alert(threshold::Alert),
+    /// Change points: where a series began to be another one
+    #[command(subcommand)]
+    ChangePoint(change_point::ChangePoint),
     /// The server itself
     #[command(subcommand)]
     Server(machine::Server),

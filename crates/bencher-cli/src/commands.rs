@@ -3,6 +3,7 @@
 mod account;
 pub(crate) mod analyze;
 mod archive;
+mod change_point;
 mod compare;
 mod dimension;
 pub(crate) mod docker;
@@ -105,6 +106,7 @@ async fn run_command(command: Command, context: &Context) -> Result<Exit, CliErr
         Command::Metric(args) => history::metric(context, args).await,
         Command::Threshold(args) => threshold::threshold(context, args).await,
         Command::Alert(args) => threshold::alert(context, args).await,
+        Command::ChangePoint(args) => change_point::change_point(context, args).await,
         Command::Status => status::status(context).await,
     }
     .map(|()| Exit::Ok)

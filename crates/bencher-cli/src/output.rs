@@ -1,6 +1,7 @@
 //! Standard output for data, standard error for talk: tables or JSON, colour only where somebody can see it.
 
 mod accounts;
+pub(crate) mod changes;
 pub(crate) mod comment;
 pub(crate) mod comparison;
 mod guards;

@@ -90,6 +90,8 @@ uuid_ids! {
     ModelUuid;
     /// A metric outside of a threshold's limits.
     AlertUuid;
+    /// Where a series of metrics began to be another one.
+    ChangePointUuid;
     /// A pinned view of a project's results.
     PlotUuid;
     /// The results of one run.

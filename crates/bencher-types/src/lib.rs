@@ -19,7 +19,7 @@ pub mod wire;
 
 pub use failure::JobFailure;
 pub use id::{
-    AlertUuid, BenchmarkUuid, BranchUuid, HeadUuid, InvitationUuid, JobUuid, MeasureUuid, MetricUuid, ModelUuid,
+    AlertUuid, BenchmarkUuid, BranchUuid, ChangePointUuid, HeadUuid, InvitationUuid, JobUuid, MeasureUuid, MetricUuid, ModelUuid,
     OrganizationUuid, PlotUuid, ProjectKeyUuid, ProjectUuid, ReportIdempotencyKey, ReportUuid, RunnerUuid, ServerUuid, SpecUuid,
     TestbedUuid, ThresholdUuid, TokenUuid, UserKeyUuid, UserUuid,
 };

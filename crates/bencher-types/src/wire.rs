@@ -7,6 +7,7 @@ pub mod adapter;
 pub mod alert;
 pub mod auth;
 pub mod billing;
+pub mod change_point;
 pub mod channel;
 pub mod compare;
 pub mod dimension;

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{ChangePoint, Options, Windows, change_points, change_points_after};
+use super::{ChangePoint, Options, Windows, change_points, change_points_after, found_with};
 
 fn indexes(series: &[f64]) -> Vec<usize> {
     change_points(series, &Options::default()).iter().map(|point| point.index).collect()
@@ -48,6 +48,19 @@ fn a_change_smaller_than_asked_for_is_left_out() {
     let large = Options::new(50, 0.001, 0.05).unwrap();
     let found: Vec<usize> = change_points(&series, &large).iter().map(|point| point.index).collect();
     assert_eq!(found, [80]);
+}
+
+#[test]
+fn a_change_is_first_found_some_points_after_it_happened() {
+    let options = Options::default();
+    let series = steps(&[(100.0, 20), (110.0, 40), (100.0, 30)]);
+    for point in change_points(&series, &options) {
+        let length = found_with(&series, point.index, &options);
+        assert!(length > point.index && length < point.index + 10, "{} of {}", point.index, length);
+        let finds = |points: &[f64]| change_points(points, &options).iter().any(|found| found.index == point.index);
+        assert!(finds(&series[..length]) && !finds(&series[..length - 1]), "{} of {}", point.index, length);
+    }
+    assert_eq!(found_with(&series, 7, &options), series.len(), "what is no change point is never found");
 }
 
 #[test]

@@ -10,8 +10,15 @@ use proptest::prelude::*;
 use super::{Check, check, validate};
 
 fn model(test: ModelTest, lower: Option<f64>, upper: Option<f64>) -> Model {
-    let none =
-        Model { test, min_sample_size: None, max_sample_size: None, window: None, lower_boundary: None, upper_boundary: None };
+    let none = Model {
+        test,
+        min_sample_size: None,
+        max_sample_size: None,
+        window: None,
+        lower_boundary: None,
+        upper_boundary: None,
+        since_change_point: None,
+    };
     Model { lower_boundary: lower, upper_boundary: upper, ..none }
 }
 

@@ -52,6 +52,7 @@ fn limits_are_those_of_scipy() {
             window: None,
             lower_boundary: Some(boundary),
             upper_boundary: Some(boundary),
+            since_change_point: None,
         };
         let newest_first: Vec<f64> = history.iter().rev().copied().collect();
         let found = threshold::check(&model, &newest_first, history[0]).boundary;

@@ -48,6 +48,8 @@ const LEGEND_COLUMNS: usize = 2;
 const LEGEND_ENTRIES: usize = 24;
 /// Points of a panel that get a dot each; more make a line by themselves.
 const DOTTED_POINTS: usize = 500;
+/// Of the broken line where a series changed, and of the gaps in it.
+const CHANGE_DASH: i32 = 6;
 /// How much larger a bitmap is drawn.
 const ENLARGED: i32 = 2;
 
@@ -273,6 +275,10 @@ fn draw_line<DB: DrawingBackend>(
         .iter()
         .map(|(x, y)| (along(left, right, horizontal.place(*x)), along(bottom, top, vertical.place(*y))))
         .collect();
+    for change in &line.changes {
+        let x = along(left, right, horizontal.place(*change));
+        draw_change(canvas, x, (top, bottom), color)?;
+    }
     // Points that fall together are drawn once.
     points.dedup();
     if dotted || points.len() == 1 {
@@ -281,6 +287,18 @@ fn draw_line<DB: DrawingBackend>(
         }
     }
     if points.len() > 1 { canvas.line(points, color, 2) } else { Ok(()) }
+}
+
+/// A broken line from top to bottom.
+fn draw_change<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, x: i32, (top, bottom): (i32, i32), color: RGBColor) -> Drawn<DB> {
+    let (dash, width) = (CHANGE_DASH * canvas.factor, canvas.factor.unsigned_abs());
+    let mut from = top;
+    while from < bottom {
+        let to = bottom.min(from + dash);
+        canvas.area.draw(&PathElement::new(vec![(x, from), (x, to)], color.stroke_width(width)))?;
+        from += 2 * dash;
+    }
+    Ok(())
 }
 
 fn draw_legend<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, chart: &Chart) -> Drawn<DB> {

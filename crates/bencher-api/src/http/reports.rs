@@ -126,7 +126,10 @@ async fn report_delete(
 ) -> Result<StatusCode, ApiError> {
     let project = permission::project(&app, &caller.into(), &project, Permission::Delete).await?;
     match app.store.delete_report(&project, report).await? {
-        Deleted::Done => Ok(StatusCode::NO_CONTENT),
+        Deleted::Done => {
+            app.points_changed.notify_one();
+            Ok(StatusCode::NO_CONTENT)
+        }
         Deleted::JobUnderWay(job) => {
             Err(ApiError::conflict(format!("the job {job} of this report is not done yet; cancel it first")))
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bencher_types::DateTime;
 
-use super::{Queries, StoreError, Tx, Value, head::Link, placeholders};
+use super::{Queries, StoreError, Tx, Value, change_point::series::Place, head::Link, placeholders};
 use crate::values;
 
 /// Which values of each benchmark are its history.
@@ -33,11 +33,12 @@ pub(crate) struct History {
     pub(crate) older: Vec<f64>,
 }
 
-/// The histories of benchmarks, by benchmark; none where there is none.
+/// The histories of benchmarks, by benchmark; none where there is none. Those that are among `begins` begin there.
 pub(crate) async fn of_benchmarks(
     tx: &mut Tx,
     series: &Series<'_>,
     benchmarks: &[i64],
+    begins: &HashMap<i64, Place>,
 ) -> Result<HashMap<i64, History>, StoreError> {
     #[derive(sqlx::FromRow)]
     struct Row {
@@ -46,10 +47,23 @@ pub(crate) async fn of_benchmarks(
     }
 
     let mut values = values![series.testbed, series.measure, series.at.0, series.at.1];
+    let rows = begins.iter().map(|(benchmark, place)| format!("({benchmark}, {}, {})", place.version_number, place.start_time));
+    let rows = rows.collect::<Vec<_>>().join(", ");
+    let (with, joined, conditions) = match begins.len() {
+        0 => (String::new(), "", ""),
+        _ => (
+            format!("WITH begins (benchmark_id, version_number, start_time) AS (VALUES {rows}) "),
+            "LEFT JOIN begins ON begins.benchmark_id = benchmark.id",
+            // Versions count from 0.
+            " AND (metric.version_number, metric.start_time) \
+              >= (COALESCE(begins.version_number, -1), COALESCE(begins.start_time, 0))",
+        ),
+    };
     let sql = format!(
-        "SELECT benchmark.id AS benchmark_id, (SELECT {} FROM ({}) AS history) AS samples FROM benchmark WHERE benchmark.id IN ({})",
+        "{with}SELECT benchmark.id AS benchmark_id, (SELECT {} FROM ({}) AS history) AS samples FROM benchmark {joined} \
+         WHERE benchmark.id IN ({})",
         aggregate(tx),
-        newest(series, &mut values),
+        newest(series, conditions, &mut values),
         placeholders(values.len() + 1, benchmarks.len())
     );
     values.extend(benchmarks.iter().copied().map(Value::from));
@@ -63,10 +77,10 @@ pub(crate) async fn of_benchmarks(
 }
 
 /// A statement for the newest values of `benchmark.id`, with `$1` to `$4` as in [`of_benchmarks`].
-fn newest(series: &Series<'_>, values: &mut Vec<Value>) -> String {
+fn newest(series: &Series<'_>, conditions: &str, values: &mut Vec<Value>) -> String {
     const NEWEST_FIRST: &str = "ORDER BY version_number DESC, start_time DESC, iteration DESC";
     let limit = series.limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
-    let mut conditions = String::new();
+    let mut conditions = conditions.to_owned();
     for (condition, value) in [("spec_id = ", series.spec.map(Value::from)), ("start_time >= ", series.since.map(Value::from))] {
         if let Some(value) = value {
             values.push(value);

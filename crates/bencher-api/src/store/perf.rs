@@ -9,6 +9,7 @@ use bencher_types::{
     BenchmarkUuid, BranchUuid, DateTime, HeadUuid, MeasureUuid, SpecUuid, TestbedUuid,
     wire::{
         alert::Boundary,
+        change_point::PerfChangePoint,
         dimension::{Branch, Testbed},
         perf::{PerfMetric, PerfMetrics},
         report::Metric,
@@ -20,6 +21,7 @@ use super::{
     Queries, Store, StoreError, Value,
     benchmark::BenchmarkRow,
     branch::{BranchRow, EACH_HEAD},
+    change_point,
     dimension::{self, Dimension},
     head::{self, Link},
     measure::MeasureRow,
@@ -144,16 +146,20 @@ impl Scope {
         Ok(Some(Self { heads, testbeds, benchmarks, measures, lineages }))
     }
 
-    /// A condition on metrics; what it compares with is appended to `values`.
-    fn condition(&self, values: &mut Vec<Value>) -> String {
-        let mut conditions = vec![self.lineages.condition()];
-        let rows: [(&str, Vec<i64>); 4] = [
+    /// What the series are of: the columns that say so, and the rows that they name.
+    fn rows(&self) -> [(&'static str, Vec<i64>); 4] {
+        [
             ("head_id", self.lineages.shown_by.keys().copied().collect()),
             ("testbed_id", self.testbeds.iter().map(|testbed| testbed.row).collect()),
             ("benchmark_id", self.benchmarks.iter().map(|benchmark| benchmark.id).collect()),
             ("measure_id", self.measures.iter().map(|measure| measure.id).collect()),
-        ];
-        for (column, ids) in rows {
+        ]
+    }
+
+    /// A condition on metrics; what it compares with is appended to `values`.
+    fn condition(&self, values: &mut Vec<Value>) -> String {
+        let mut conditions = vec![self.lineages.condition()];
+        for (column, ids) in self.rows() {
             conditions.push(format!("metric.{column} IN ({})", placeholders(values.len() + 1, ids.len())));
             values.extend(ids.into_iter().map(Value::from));
         }
@@ -187,15 +193,20 @@ impl Store {
         let Some(scope) = Scope::of(&mut conn, project, query).await? else { return Ok(Vec::new()) };
         let asked = (Detail::Everything, limits::MAX_PERF_POINTS);
         let points = Points::read(&mut conn, (project, &scope), (query.start_time, query.end_time), asked).await?;
+        let changes = change_point::by_metric(&mut conn, scope.rows()).await?;
         drop(conn);
         let series = scope.permutations(&points).map(|(places, of_series)| {
             let [head, testbed, benchmark, measure] = places.map(|place| usize::try_from(place).unwrap_or(usize::MAX));
+            let metrics: Vec<PerfMetric> = of_series.into_iter().filter_map(|point| metric(&points, point)).collect();
+            let change_points: Vec<PerfChangePoint> =
+                metrics.iter().filter_map(|point| changes.get(&point.metric.uuid)).copied().collect();
             PerfMetrics {
                 branch: scope.heads[head].json.clone(),
                 testbed: scope.testbeds[testbed].json.clone(),
                 benchmark: scope.benchmarks[benchmark].clone().into_json(project.uuid.0),
                 measure: scope.measures[measure].clone().into_json(project.uuid.0),
-                metrics: of_series.into_iter().filter_map(|point| metric(&points, point)).collect(),
+                metrics,
+                change_points: (!change_points.is_empty()).then_some(change_points),
             }
         });
         Ok(series.collect())

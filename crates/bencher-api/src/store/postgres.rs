@@ -15,6 +15,10 @@ use crate::limits;
 /// Claims follow each other, also those of several servers: the lock ends with the transaction. The number means nothing else.
 pub(super) const CLAIM_LOCK: &str = "SELECT pg_advisory_xact_lock(6610001)";
 
+/// One server at a time looks for change points; whoever does not get the lock does not wait for it.
+pub(super) const CHANGE_POINT_LOCK: &str =
+    "SELECT CAST(CAST(pg_try_advisory_xact_lock(6610002) AS INTEGER) AS BIGINT) AS is_ours";
+
 /// What the connections of a server are called.
 pub const SERVER: &str = "bencher-api";
 /// What those of a command are called that no server may be in the way of.

@@ -1,6 +1,6 @@
 //! Reports. What was measured is `metric.rs`'s.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use bencher_types::{
     DateTime, JobUuid, NameId, ReportIdempotencyKey, ReportUuid,
@@ -8,6 +8,7 @@ use bencher_types::{
         adapter::Adapter,
         alert::Alert,
         auth::PubUser,
+        change_point::ReportChangePoint,
         dimension::Branch,
         report::{Report, ReportCounts, ReportResult},
         spec::Spec,
@@ -15,13 +16,13 @@ use bencher_types::{
 };
 
 use super::{
-    Direction, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Tx, Value, alert,
+    Direction, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Tx, alert,
     branch::{self, BranchRow},
-    dimension, metric, order, placeholders,
+    change_point, dimension, metric, order,
     project::ProjectRow,
     spec,
     testbed::TestbedRow,
-    user::UserRow,
+    user,
 };
 use crate::values;
 
@@ -55,19 +56,19 @@ pub(crate) struct Parts {
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Counts(ReportCounts),
-    Full { results: Vec<Vec<ReportResult>>, alerts: Vec<Alert> },
+    Full { results: Vec<Vec<ReportResult>>, alerts: Vec<Alert>, change_points: Vec<ReportChangePoint> },
 }
 
 impl ReportRow {
     /// The report as clients see it.
     pub(crate) fn into_json(self, project: &ProjectRow, parts: Parts) -> Result<Report, StoreError> {
         let Parts { user, branch, testbed, spec, content } = parts;
-        let (counts, results, alerts) = match content {
-            Content::Counts(counts) => (counts, None, None),
+        let (counts, results, alerts, change_points) = match content {
+            Content::Counts(counts) => (counts, None, None, Vec::new()),
             // What is shown in full need not be counted by the database.
-            Content::Full { results, alerts } => {
+            Content::Full { results, alerts, change_points } => {
                 let counts = ReportCounts { results: metric::counted(&results), alerts: alert::counted(&alerts) };
-                (counts, Some(results), Some(alerts))
+                (counts, Some(results), Some(alerts), change_points)
             }
         };
         Ok(Report {
@@ -81,6 +82,7 @@ impl ReportRow {
             end_time: self.end_time.0,
             results,
             alerts,
+            change_points: (!change_points.is_empty()).then_some(change_points),
             counts: Some(counts),
             job: self.job_uuid.map(|uuid| uuid.0),
             created: self.created.0,
@@ -211,6 +213,7 @@ impl Store {
         if let Some(Job { job }) = tx.optional(sql, values![project.id, uuid]).await? {
             return Ok(Deleted::JobUnderWay(job.0));
         }
+        change_point::series::due_without(&mut tx, project.id, uuid).await?;
         let changed = tx.execute("DELETE FROM report WHERE project_id = $1 AND uuid = $2", values![project.id, uuid]).await?;
         tx.commit().await?;
         Ok(if changed > 0 { Deleted::Done } else { Deleted::Unknown })
@@ -289,13 +292,17 @@ pub(super) async fn show(
     let mut branches = branch::of_reports(conn, project.uuid.0, &ids).await?;
     let testbeds: HashMap<i64, TestbedRow> = dimension::by_ids(conn, rows.iter().map(|row| row.testbed_id)).await?;
     let specs = spec::by_ids(conn, rows.iter().filter_map(|row| row.spec_id)).await?;
-    let users = users(conn, rows.iter().filter_map(|row| row.user_id)).await?;
+    let users = user::by_ids(conn, rows.iter().filter_map(|row| row.user_id)).await?;
     let mut results = match detail {
         Detail::Results => metric::results(conn, project, &ids).await?,
         Detail::Counts => HashMap::new(),
     };
     let mut alerts = match detail {
         Detail::Results => alert::of_reports(conn, project, &ids).await?,
+        Detail::Counts => HashMap::new(),
+    };
+    let mut change_points = match detail {
+        Detail::Results => change_point::of_reports(conn, project, &ids).await?,
         Detail::Counts => HashMap::new(),
     };
     let (mut counts, alert_counts) = match detail {
@@ -309,6 +316,7 @@ pub(super) async fn show(
                 Detail::Results => Content::Full {
                     results: results.remove(&row.id).unwrap_or_default(),
                     alerts: alerts.remove(&row.id).unwrap_or_default(),
+                    change_points: change_points.remove(&row.id).unwrap_or_default(),
                 },
                 Detail::Counts => Content::Counts(ReportCounts {
                     results: counts.remove(&row.id).unwrap_or_default(),
@@ -325,14 +333,4 @@ pub(super) async fn show(
             row.into_json(project, parts)
         })
         .collect()
-}
-
-async fn users(conn: &mut impl Queries, ids: impl Iterator<Item = i64>) -> Result<HashMap<i64, PubUser>, StoreError> {
-    let ids: BTreeSet<i64> = ids.collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let sql = format!("SELECT * FROM users WHERE id IN ({})", placeholders(1, ids.len()));
-    let rows: Vec<UserRow> = conn.all(sql, ids.into_iter().map(Value::from).collect::<Vec<_>>()).await?;
-    Ok(rows.into_iter().map(|row| (row.id, PubUser::from(row))).collect())
 }

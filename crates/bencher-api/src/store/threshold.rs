@@ -31,14 +31,15 @@ pub struct ThresholdRow {
     window_secs: Option<i64>,
     lower_boundary: Option<f64>,
     upper_boundary: Option<f64>,
+    since_change_point: Option<i64>,
     model_created: Option<Micros>,
     model_replaced: Option<Micros>,
 }
 
 const COLUMNS: &str = "threshold.id, threshold.uuid, threshold.branch_id, threshold.testbed_id, threshold.measure_id, \
     threshold.created, threshold.modified, model.id AS model_row, model.uuid AS model_uuid, model.test, model.min_sample_size, \
-    model.max_sample_size, model.window_secs, model.lower_boundary, model.upper_boundary, model.created AS model_created, \
-    model.replaced AS model_replaced";
+    model.max_sample_size, model.window_secs, model.lower_boundary, model.upper_boundary, model.since_change_point, \
+    model.created AS model_created, model.replaced AS model_replaced";
 /// A threshold with its current model.
 const CURRENT: &str = "threshold LEFT JOIN model ON model.id = threshold.model_id";
 /// A threshold with each model that it ever had.
@@ -68,6 +69,7 @@ impl ThresholdRow {
             window: window.map(|window| window.ok_or(StoreError::corrupt("model.window_secs"))).transpose()?,
             lower_boundary: self.lower_boundary,
             upper_boundary: self.upper_boundary,
+            since_change_point: self.since_change_point.map(|since| since != 0),
         };
         let replaced = self.model_replaced.map(|time| time.0);
         Ok(Some((id, StoredModel { uuid: uuid.0, model, created: created.0, replaced })))
@@ -213,7 +215,7 @@ pub(crate) async fn set_model(tx: &mut Tx, threshold: i64, model: Option<&Model>
             let row: Id = tx
                 .one(
                     "INSERT INTO model (uuid, threshold_id, test, min_sample_size, max_sample_size, window_secs, lower_boundary, \
-                     upper_boundary, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+                     upper_boundary, since_change_point, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
                     values![
                         ModelUuid::random(),
                         threshold,
@@ -223,6 +225,7 @@ pub(crate) async fn set_model(tx: &mut Tx, threshold: i64, model: Option<&Model>
                         model.window.map(Window::get),
                         model.lower_boundary,
                         model.upper_boundary,
+                        model.since_change_point,
                         now,
                     ],
                 )

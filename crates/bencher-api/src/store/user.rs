@@ -1,5 +1,7 @@
 //! Users in the database.
 
+use std::collections::{BTreeSet, HashMap};
+
 use bencher_types::{
     DateTime, Email, KeyHash, OrganizationUuid, ResourceId, ResourceName, Slug, UserName, UserUuid,
     wire::{
@@ -9,9 +11,9 @@ use bencher_types::{
 };
 
 use super::{
-    Count, ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx,
+    Count, ListBy, ListQuery, Micros, Queries, Store, StoreError, Text, Tx, Value,
     member::{self, InvitationRow},
-    organization, slug,
+    organization, placeholders, slug,
 };
 use crate::values;
 
@@ -193,4 +195,15 @@ impl Store {
 async fn administrators(tx: &mut Tx) -> Result<u64, StoreError> {
     let count: Count = tx.one("SELECT COUNT(*) AS count FROM users WHERE admin = 1 AND locked = 0", values![]).await?;
     Ok(count.get())
+}
+
+/// The users of these rows as everybody may see them, by row.
+pub(crate) async fn by_ids(conn: &mut impl Queries, ids: impl Iterator<Item = i64>) -> Result<HashMap<i64, PubUser>, StoreError> {
+    let ids: BTreeSet<i64> = ids.collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = format!("SELECT * FROM users WHERE id IN ({})", placeholders(1, ids.len()));
+    let rows: Vec<UserRow> = conn.all(sql, ids.into_iter().map(Value::from).collect::<Vec<_>>()).await?;
+    Ok(rows.into_iter().map(|row| (row.id, PubUser::from(row))).collect())
 }

@@ -65,6 +65,7 @@ values_from! {
     bencher_types::ThresholdUuid => |value| Text(value.to_string());
     bencher_types::ModelUuid => |value| Text(value.to_string());
     bencher_types::AlertUuid => |value| Text(value.to_string());
+    bencher_types::ChangePointUuid => |value| Text(value.to_string());
     bencher_types::ReportUuid => |value| Text(value.to_string());
     bencher_types::ReportIdempotencyKey => |value| Text(value.to_string());
     bencher_types::RunnerUuid => |value| Text(value.to_string());

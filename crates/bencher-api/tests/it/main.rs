@@ -10,6 +10,8 @@ mod backup;
 mod bad_line;
 mod billing;
 mod bucket;
+mod change_points;
+mod change_points_of_any_order;
 mod channel;
 mod commands;
 mod compare;

@@ -5,14 +5,14 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _, time::Duration};
 
-use bencher_api::{openapi, token::Audience};
+use bencher_api::{openapi, token::Audience, values};
 use bencher_types::Digest;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     filing::text,
-    rows::at,
+    rows::{self, at},
     setup::TestUser,
     support::{Backend, TestServer},
 };
@@ -132,6 +132,20 @@ async fn users(server: &TestServer, visibility: &str) -> BTreeMap<&'static str, 
     users
 }
 
+/// A change point with this metric. One that is no longer found: nobody looks for it.
+async fn change_point(server: &TestServer, metric: &str) -> String {
+    let uuid = uuid::Uuid::new_v4().to_string();
+    let sql = "INSERT INTO change_point (uuid, project_id, head_id, testbed_id, spec_id, benchmark_id, measure_id, version_number, \
+               start_time, report_id, metric_id, before_points, before_mean, before_deviation, after_points, after_mean, \
+               after_deviation, p_value, status, gone, created, modified) \
+               SELECT $1, report.project_id, metric.head_id, metric.testbed_id, metric.spec_id, metric.benchmark_id, \
+               metric.measure_id, metric.version_number, metric.start_time, report.id, metric.id, 1, 1, 1, 1, 1, 1, 1, \
+               'accepted', 0, 0, 0 FROM metric JOIN report_benchmark ON report_benchmark.id = metric.report_benchmark_id \
+               JOIN report ON report.id = report_benchmark.report_id WHERE metric.uuid = $2 RETURNING id";
+    rows::insert(&server.app.store, sql, values![uuid.as_str(), metric]).await;
+    uuid
+}
+
 async fn world(visibility: &str) -> World {
     let server = TestServer::start_on(Backend::Sqlite).await.unwrap();
     let users = users(&server, visibility).await;
@@ -179,6 +193,7 @@ async fn world(visibility: &str) -> World {
     ids.insert("report", text(&report, "uuid"));
     ids.insert("alert", text(alert, "uuid"));
     ids.insert("metric", text(&alert["metric"], "uuid"));
+    ids.insert("change_point", change_point(&server, &text(&alert["metric"], "uuid")).await);
     ids.insert("threshold", text(&alert["threshold"], "uuid"));
     let job = json!({ "project": "shop", "job": { "image": format!("shop@{digest}") }, "results": [] });
     ids.insert("job", text(&server.create("/v0/run", lea, results(1, job)).await, "job"));
@@ -271,6 +286,7 @@ impl World {
             ("POST", path) if path.ends_with("/measures") => json!({ "name": "more", "units": "B" }),
             ("POST", path) if path.ends_with("/plots") => self.plot.clone(),
             ("PATCH", path) if path.contains("/plots/") => json!({ "title": "Other" }),
+            ("PATCH", path) if path.contains("/change-points/") => json!({ "status": "dismissed" }),
             ("PATCH", path) if path.contains("/alerts/") => json!({ "status": "dismissed" }),
             ("POST", path) if path.ends_with("/thresholds") => {
                 json!({ "branch": "main", "testbed": "box", "measure": "size", "test": "static", "upper_boundary": 1 })

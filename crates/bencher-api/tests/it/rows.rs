@@ -23,7 +23,7 @@ struct Id {
     id: i64,
 }
 
-async fn insert(
+pub(crate) async fn insert(
     store: &Store,
     sql: impl Into<std::borrow::Cow<'static, str>> + Send,
     values: Vec<bencher_api::store::Value>,

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt as _};
 use crate::{
     filing::{PROJECT, hash, run, shop, text},
     setup::TestUser,
-    support::{TestServer, on_each_database},
+    support::{TestServer, at_rest_on_each_database},
 };
 
 /// The statements of this thread, which a test and its server share.
@@ -74,14 +74,13 @@ fn key() -> String {
 
 #[tokio::test]
 async fn a_run_of_benchmarks_that_are_known_costs_few_statements_however_many_measures_it_has() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let bob = shop(&server).await;
         let measures = ["latency", "throughput", "build-time"];
         file(&server, &bob, &measures, json!({ "idempotency_key": key(), "hash": hash('a') })).await;
         let again = json!({ "idempotency_key": key(), "hash": hash('b') });
         let (report, statements) = file(&server, &bob, &measures, again).await;
         // On PostgreSQL, one of them locks the project.
-        // And one tells those who follow the project.
         assert_at_most(15, &statements);
         let (_, again) = server.get(&format!("{PROJECT}/reports/{}", text(&report, "uuid")), &bob).await;
         assert_eq!(report, again, "what was answered is what is there");
@@ -91,7 +90,7 @@ async fn a_run_of_benchmarks_that_are_known_costs_few_statements_however_many_me
 
 #[tokio::test]
 async fn a_run_that_is_checked_against_thresholds_answers_what_is_stored() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let bob = shop(&server).await;
         let thresholds = json!({ "models": { "latency": { "test": "static", "upper_boundary": 5.0 } } });
         let first = json!({ "thresholds": thresholds, "hash": hash('a') });
@@ -108,7 +107,7 @@ async fn a_run_that_is_checked_against_thresholds_answers_what_is_stored() {
 
 #[tokio::test]
 async fn a_run_that_takes_things_out_of_the_archive_answers_what_is_stored() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let bob = shop(&server).await;
         file(&server, &bob, &["latency"], json!({})).await;
         for path in ["branches/main", "testbeds/box", "measures/latency", "benchmarks/benchmark-3"] {

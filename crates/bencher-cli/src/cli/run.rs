@@ -183,6 +183,14 @@ pub(crate) struct Thresholds {
         allow_hyphen_values = true
     )]
     pub upper_boundary: Vec<Elided<f64>>,
+    /// Whether to look back no further than to the last accepted change point: true or false
+    #[arg(
+        long = "threshold-since-change-point",
+        id = "threshold-since-change-point",
+        value_name = "BOOL",
+        requires = "threshold-measure"
+    )]
+    pub since_change_point: Vec<Elided<bool>>,
     /// Remove the thresholds of all other measures
     #[arg(long = "thresholds-reset", id = "thresholds-reset")]
     pub reset: bool,

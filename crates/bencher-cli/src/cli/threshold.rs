@@ -79,7 +79,9 @@ pub(crate) enum Threshold {
         /// It guards nothing any more, but keeps its history
         #[arg(
             long,
-            conflicts_with_all = ["test", "min_sample_size", "max_sample_size", "window", "lower_boundary", "upper_boundary"]
+            conflicts_with_all = [
+                "test", "min_sample_size", "max_sample_size", "window", "lower_boundary", "upper_boundary", "since_change_point",
+            ]
         )]
         remove_model: bool,
     },
@@ -113,12 +115,23 @@ pub(crate) struct Bounds {
     /// The upper boundary: a value, a ratio or a probability, as the test goes by
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub upper_boundary: Option<f64>,
+    /// Look back no further than to the last accepted change point
+    #[arg(long)]
+    pub since_change_point: bool,
 }
 
 impl Bounds {
     pub(crate) fn model(self, test: TestArg) -> Model {
-        let Self { min_sample_size, max_sample_size, window, lower_boundary, upper_boundary } = self;
-        Model { test: test.into(), min_sample_size, max_sample_size, window, lower_boundary, upper_boundary }
+        let Self { min_sample_size, max_sample_size, window, lower_boundary, upper_boundary, since_change_point } = self;
+        Model {
+            test: test.into(),
+            min_sample_size,
+            max_sample_size,
+            window,
+            lower_boundary,
+            upper_boundary,
+            since_change_point: since_change_point.then_some(true),
+        }
     }
 }
 

@@ -6,13 +6,14 @@ pub(crate) mod markup;
 
 use bencher_types::wire::{
     alert::{Alert, AlertStatus, Boundary},
+    change_point::ReportChangePoint,
     dimension::{Benchmark, Measure},
     report::{Report, ReportResult},
 };
 use url::Url;
 
 use self::markup::{Markup, Pen, Span};
-use super::{report::active_alerts, resources::time, units::Unit};
+use super::{changes, report::active_alerts, resources::time, units::Unit};
 
 /// Where the pages of a server are that a comment links to.
 #[derive(Clone, Debug)]
@@ -105,6 +106,14 @@ fn write(pen: &mut Pen, report: &Report, pages: Option<&Pages>, links: Links) {
     let alerts = report.alerts.as_deref().unwrap_or_default();
     if !alerts.is_empty() {
         pen.table(None, &[&HEAD[..], &["Status"]].concat(), alerts.iter().map(|alert| alert_row(report, alert, pages)));
+    }
+
+    let mut changes = changes::told(report).peekable();
+    if changes.peek().is_some() {
+        let row = |(point, how): (&ReportChangePoint, String)| {
+            vec![Span::name(point.benchmark.name.as_str()), Span::name(point.measure.name.as_str()), Span::foreign(how)]
+        };
+        pen.table(None, &["Benchmark", "Measure", "When it changed"], changes.map(row));
     }
 
     let iterations = report.results.as_deref().unwrap_or_default();

@@ -57,6 +57,9 @@ fn model_rows(stored: &StoredModel) -> Vec<(&'static str, Cell)> {
         ("upper boundary", Cell::maybe(model.upper_boundary.map(digits))),
         ("model", Cell::new(stored.uuid)),
     ];
+    if model.since_change_point == Some(true) {
+        rows.push(("history", Cell::new("since the last accepted change point")));
+    }
     if let Some(replaced) = stored.replaced {
         rows.push(("replaced", Cell::new(time(replaced))));
     }

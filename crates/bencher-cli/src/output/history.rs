@@ -1,6 +1,7 @@
 //! How the history of metrics looks: points, plots, and one metric.
 
 use bencher_types::wire::{
+    change_point::ChangePointStatus,
     perf::{Perf, PerfMetric, PerfMetrics},
     plot::{Plot, XAxis, YAxis},
     report::OneMetric,
@@ -8,6 +9,7 @@ use bencher_types::wire::{
 
 use super::{
     Human, Out,
+    changes::change,
     guards::alert_status,
     resources::{time, yes_no},
     table::{Cell, Listed, fields, styled_table},
@@ -40,7 +42,20 @@ pub(crate) fn perf_table(out: Out, perf: &Perf, style: TableStyle) -> String {
         return "no results\n".to_owned();
     }
     let rows = perf.results.iter().flat_map(|series| series.metrics.iter().map(move |point| row(series, point)));
-    styled_table(out, &HEAD.map(str::to_owned), rows, style)
+    if perf.results.iter().all(|series| series.change_points.is_none()) {
+        return styled_table(out, &HEAD.map(str::to_owned), rows, style);
+    }
+    let changes = perf.results.iter().flat_map(|series| series.metrics.iter().map(move |point| began(series, point)));
+    let rows = rows.zip(changes).map(|(row, change)| row.into_iter().chain([change]).collect());
+    let head: Vec<String> = HEAD.into_iter().chain(["CHANGE"]).map(str::to_owned).collect();
+    styled_table(out, &head, rows, style)
+}
+
+/// The change that a point began, unless somebody has put that aside.
+fn began(series: &PerfMetrics, point: &PerfMetric) -> Cell {
+    let mut accepted = series.change_points.iter().flatten().filter(|change| change.status == ChangePointStatus::Accepted);
+    let began = accepted.find(|change| change.metric == point.metric.uuid);
+    Cell::maybe(began.map(|began| change(&began.shift, &series.measure)))
 }
 
 fn row(series: &PerfMetrics, point: &PerfMetric) -> Vec<Cell> {

@@ -7,7 +7,7 @@ use bencher_types::wire::{
 };
 
 use super::{
-    Human, Out,
+    Human, Out, changes,
     resources::time,
     table::{Cell, Listed, Tone, fields, table},
     units::Unit,
@@ -50,6 +50,7 @@ impl Human for Report {
             text.push_str(&results_table(out, results));
         }
         text.push_str(&alerts(out, self));
+        text.push_str(&changes::lines(self));
         text
     }
 }

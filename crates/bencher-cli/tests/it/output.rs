@@ -243,3 +243,34 @@ fn the_history_is_a_table_in_any_style() {
     assert_eq!(perf(&["--table=nope"]).code, Some(2));
     assert_eq!(perf(&["--heads", &format!("{uuid},{uuid}")]).code, Some(2), "more heads than branches");
 }
+
+#[test]
+fn a_report_tells_of_the_changes_that_nobody_has_put_aside() {
+    let mut report = shapes::report(1);
+    let result = report["results"][0][0].clone();
+    let regime = |mean: f64| json!({ "points": 20, "mean": mean, "deviation": 1 });
+    let change = |part: &str, status: &str, version: serde_json::Value| {
+        json!({
+            "uuid": shapes::JOB, "part": part, "status": status, "report": shapes::REPORT, "version": version,
+            "benchmark": result["benchmark"], "measure": result["measures"][0]["measure"],
+            "shift": { "before": regime(100.0), "after": regime(112.3), "change": 0.123, "p_value": 1e-9 },
+        })
+    };
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    report["change_points"] = json!([
+        change("started", "accepted", json!({ "number": 7 })),
+        change("confirmed", "accepted", json!({ "number": 3, "hash": hash })),
+        change("started", "dismissed", json!({ "number": 9 })),
+    ]);
+    let world = World::always(200, report.clone());
+    let human = world.table(&["report", "view", "shop", shapes::REPORT]).stdout;
+    assert!(human.contains("Latency changed at version 7: +12.3 % (100 ns → 112.3 ns)\n"), "{human}");
+    assert!(human.contains("changed at 0123456789ab: +12.3 % (100 ns → 112.3 ns), seen with this report\n"), "{human}");
+    assert!(!human.contains("version 9"), "{human}");
+    let world = World::always(201, report);
+    let html = world.bencher(&["run", "--project", "shop", "--format", "html", "--quiet", "echo x"]).stdout;
+    assert!(
+        html.contains("<h3>Changes</h3>") && html.contains("changed at version 7: +12.3 % (100 ns → 112.3 ns)</li>"),
+        "{html}"
+    );
+}

@@ -5,6 +5,7 @@ mod alerts;
 mod bad_input;
 mod bad_line;
 mod cancel;
+mod changes;
 mod chaos;
 mod command_line;
 mod full_day;

@@ -9,6 +9,7 @@ use serde_with::skip_serializing_none;
 
 use super::{
     alert::{Boundary, PerfAlert},
+    change_point::PerfChangePoint,
     dimension::{Benchmark, Branch, Measure, Testbed, Version},
     project::Project,
     report::Metric,
@@ -27,6 +28,7 @@ pub struct Perf {
 }
 
 /// One series.
+#[skip_serializing_none]
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = JsonPerfMetrics)]
 pub struct PerfMetrics {
@@ -36,6 +38,8 @@ pub struct PerfMetrics {
     pub measure: Measure,
     /// The oldest first.
     pub metrics: Vec<PerfMetric>,
+    /// Where the series began to be another one, the oldest first. Absent where it did not.
+    pub change_points: Option<Vec<PerfChangePoint>>,
 }
 
 /// One point of a series.

@@ -7,6 +7,7 @@ use super::{
     adapter::Adapter,
     alert::{Alert, Boundary, PerfAlert},
     auth::PubUser,
+    change_point::ReportChangePoint,
     dimension::{Benchmark, Branch, Measure, Testbed},
     project::Project,
     threshold::ThresholdModel,
@@ -29,6 +30,9 @@ pub struct Report {
     pub results: Option<Vec<Vec<ReportResult>>>,
     /// Alerts are raised by thresholds.
     pub alerts: Option<Vec<Alert>>,
+    /// The changes that these results began or made known. Absent where there are none, or none yet: they are looked for after the
+    /// report is filed.
+    pub change_points: Option<Vec<ReportChangePoint>>,
     pub counts: Option<ReportCounts>,
     pub job: Option<JobUuid>,
     pub created: DateTime,

@@ -55,6 +55,8 @@ pub struct Model {
     pub lower_boundary: Option<f64>,
     /// A probability, a ratio or a value, depending on the test.
     pub upper_boundary: Option<f64>,
+    /// Whether history begins no earlier than the last accepted change point.
+    pub since_change_point: Option<bool>,
 }
 
 /// One state of a threshold's model.

@@ -173,6 +173,7 @@ fn models(args: &Thresholds) -> Result<BTreeMap<String, Model>, CliError> {
         ("--threshold-window", args.window.len(), false),
         ("--threshold-lower-boundary", args.lower_boundary.len(), false),
         ("--threshold-upper-boundary", args.upper_boundary.len(), false),
+        ("--threshold-since-change-point", args.since_change_point.len(), false),
     ];
     for (flag, found, required) in lists {
         if found != count && (required || found != 0) {
@@ -190,6 +191,7 @@ fn models(args: &Thresholds) -> Result<BTreeMap<String, Model>, CliError> {
             window: nth(&args.window, index),
             lower_boundary: nth(&args.lower_boundary, index),
             upper_boundary: nth(&args.upper_boundary, index),
+            since_change_point: nth(&args.since_change_point, index),
         };
         if models.insert(measure.to_string(), model).is_some() {
             return Err(CliError::Usage(format!("--threshold-measure {measure} is given twice")));

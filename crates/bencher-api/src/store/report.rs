@@ -9,7 +9,7 @@ use bencher_types::{
         alert::Alert,
         auth::PubUser,
         dimension::Branch,
-        report::{Report, ReportCounts, ReportResult},
+        report::{Report, ReportCounts, ReportProblem, ReportResult},
         spec::Spec,
     },
 };
@@ -37,6 +37,7 @@ pub struct ReportRow {
     pub start_time: Micros,
     pub end_time: Micros,
     pub created: Micros,
+    problems: Option<String>,
     pub job_uuid: Option<Text<JobUuid>>,
 }
 
@@ -48,6 +49,8 @@ pub(crate) struct Parts {
     pub(crate) branch: Branch,
     pub(crate) testbed: TestbedRow,
     pub(crate) spec: Option<Spec>,
+    /// What could not be read.
+    pub(crate) problems: Vec<ReportProblem>,
     pub(crate) content: Content,
 }
 
@@ -59,9 +62,14 @@ pub(crate) enum Content {
 }
 
 impl ReportRow {
+    fn problems(&self) -> Result<Vec<ReportProblem>, StoreError> {
+        let problems = self.problems.as_deref().map(serde_json::from_str).transpose();
+        Ok(problems.map_err(|_| StoreError::corrupt("report.problems"))?.unwrap_or_default())
+    }
+
     /// The report as clients see it.
     pub(crate) fn into_json(self, project: &ProjectRow, parts: Parts) -> Result<Report, StoreError> {
-        let Parts { user, branch, testbed, spec, content } = parts;
+        let Parts { user, branch, testbed, spec, problems, content } = parts;
         let (counts, results, alerts) = match content {
             Content::Counts(counts) => (counts, None, None),
             // What is shown in full need not be counted by the database.
@@ -82,6 +90,7 @@ impl ReportRow {
             results,
             alerts,
             counts: Some(counts),
+            problems: (!problems.is_empty()).then_some(problems),
             job: self.job_uuid.map(|uuid| uuid.0),
             created: self.created.0,
         })
@@ -264,6 +273,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewReportRow) -> Result<Option<Rep
         start_time: Micros(new.start_time),
         end_time: Micros(new.end_time),
         created: Micros(new.created),
+        problems: None,
         job_uuid: None,
     }))
 }
@@ -271,6 +281,13 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewReportRow) -> Result<Option<Rep
 /// When a job's results were measured.
 pub(crate) async fn set_times(tx: &mut Tx, report: i64, start: DateTime, end: DateTime) -> Result<(), StoreError> {
     tx.execute("UPDATE report SET start_time = $2, end_time = $3 WHERE id = $1", values![report, start, end]).await?;
+    Ok(())
+}
+
+/// What could not be read of a report's results.
+pub(crate) async fn set_problems(tx: &mut Tx, report: i64, problems: &[ReportProblem]) -> Result<(), StoreError> {
+    let problems = serde_json::to_string(problems).expect("numbers and texts are JSON");
+    tx.execute("UPDATE report SET problems = $2 WHERE id = $1", values![report, problems]).await?;
     Ok(())
 }
 
@@ -319,6 +336,7 @@ pub(super) async fn show(
                 branch: branches.remove(&row.id).ok_or(StoreError::corrupt("report.head_id"))?,
                 testbed,
                 spec: row.spec_id.and_then(|id| specs.get(&id).cloned()),
+                problems: row.problems()?,
                 content,
             };
             row.into_json(project, parts)

@@ -30,8 +30,21 @@ pub struct Report {
     /// Alerts are raised by thresholds.
     pub alerts: Option<Vec<Alert>>,
     pub counts: Option<ReportCounts>,
+    /// What could not be read of what was sent or measured; absent where all of it was. Ours.
+    pub problems: Option<Vec<ReportProblem>>,
     pub job: Option<JobUuid>,
     pub created: DateTime,
+}
+
+/// A result that no metrics could be read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReportProblem)]
+pub struct ReportProblem {
+    /// The iteration of the report that it would have been.
+    pub iteration: u32,
+    /// Which one it is: its number among those that were sent, or a job's iteration and file.
+    pub origin: String,
+    pub reason: String,
 }
 
 /// What one benchmark measured in one iteration.

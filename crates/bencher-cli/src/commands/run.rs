@@ -139,7 +139,9 @@ pub(crate) async fn show_report(context: &Context, answer: &Answer<Report>, endi
         out.talk(&format!("error: the report has {alerts} active alert{}", if alerts == 1 { "" } else { "s" }));
         return Ok(Exit::Alert);
     }
-    told.map(|()| Exit::Ok)
+    told?;
+    error::whole(&report)?;
+    Ok(Exit::Ok)
 }
 
 /// Where the server's pages are; nothing where it does not say.

@@ -71,12 +71,20 @@ pub(crate) fn report(report: &Report, pages: Option<&Pages>) -> String {
     html
 }
 
-/// What was measured, and the alerts.
+/// What was measured, the alerts, and what could not be read.
 pub(crate) fn summary(report: &Report, pages: Option<&Pages>) -> String {
     let mut html = head(report, pages);
     let alerts = report.alerts.as_deref().unwrap_or_default();
     if !alerts.is_empty() {
         html.push_str(&alerts_table(report, alerts, pages));
+    }
+    let problems = report.problems.as_deref().unwrap_or_default();
+    if !problems.is_empty() {
+        html.push_str(&table_head(&["Not read", "Reason"]));
+        for problem in problems {
+            row(&mut html, [escaped(&problem.origin), escaped(&problem.reason)]);
+        }
+        html.push_str("</table>\n");
     }
     html
 }
@@ -104,6 +112,13 @@ pub(crate) fn head(report: &Report, pages: Option<&Pages>) -> String {
         1 => html.push_str("<h3>⚠️ 1 active alert</h3>\n"),
         many => {
             let _ = writeln!(html, "<h3>⚠️ {many} active alerts</h3>");
+        }
+    }
+    match report.problems.as_deref().unwrap_or_default().len() {
+        0 => {}
+        1 => html.push_str("<h3>⚠️ 1 result could not be read</h3>\n"),
+        many => {
+            let _ = writeln!(html, "<h3>⚠️ {many} results could not be read</h3>");
         }
     }
     html

@@ -13,9 +13,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to measure; everything where nothing is named: start, idle, assignment, true, layers, images,
-    /// clone, overhead, quiet, requests, queue, programs
+    /// clone, overhead, quiet, requests, results, queue, programs
     measurements: Vec<String>,
-    /// Only show that images, overhead, quiet and queue work, with small images and few runs
+    /// Only show that images, overhead, quiet, results and queue work, with small images and few runs
     #[arg(long)]
     quick: bool,
 }

@@ -5,6 +5,8 @@
 
 mod resolution;
 
+use std::collections::HashMap;
+
 use bencher_types::wire::{
     alert::{Boundary, BoundaryLimit},
     threshold::{Model, ModelTest},
@@ -80,28 +82,63 @@ pub fn needs_history(model: &Model) -> bool {
     model.test != ModelTest::Static || model.min_sample_size.is_some()
 }
 
-/// Checks a value against what was measured before, the newest first. Of a longer history the newest `max_sample_size` count.
-///
-/// Limits that are not finite are none: a history of huge numbers, or one with values that are not positive where the test takes
-/// logarithms, gives no boundary and so no alert.
+/// Checks a value as [`Checker::check`] does.
 #[must_use]
 pub fn check(model: &Model, history: &[f64], value: f64) -> Check {
-    let most = model.max_sample_size.map_or(usize::MAX, |size| usize::try_from(size.get()).unwrap_or(usize::MAX));
-    let history = history.get(..most).unwrap_or(history);
-    let fewest = model.min_sample_size.map_or(0, |size| usize::try_from(size.get()).unwrap_or(usize::MAX));
-    if history.len() < fewest {
-        return Check::default();
-    }
-    let Some(boundary) = boundary(model, history, value) else { return Check::default() };
-    let limit = match boundary {
-        Boundary { lower_limit: Some(lower), .. } if value < lower => Some(BoundaryLimit::Lower),
-        Boundary { upper_limit: Some(upper), .. } if value > upper => Some(BoundaryLimit::Upper),
-        _ => None,
-    };
-    Check { boundary, limit }
+    Checker::new(model).check(history, value)
 }
 
-fn boundary(model: &Model, history: &[f64], value: f64) -> Option<Boundary> {
+/// Checks the values of many series with one model.
+#[derive(Clone, Debug)]
+pub struct Checker<'m> {
+    model: &'m Model,
+    quantiles: Quantiles,
+}
+
+impl<'m> Checker<'m> {
+    #[must_use]
+    pub fn new(model: &'m Model) -> Self {
+        Self { model, quantiles: Quantiles::default() }
+    }
+
+    /// Checks a value against what was measured before, the newest first. Of a longer history the newest `max_sample_size` count.
+    ///
+    /// Limits that are not finite are none: a history of huge numbers, or one with values that are not positive where the test takes
+    /// logarithms, gives no boundary and so no alert.
+    pub fn check(&mut self, history: &[f64], value: f64) -> Check {
+        let model = self.model;
+        let most = model.max_sample_size.map_or(usize::MAX, |size| usize::try_from(size.get()).unwrap_or(usize::MAX));
+        let history = history.get(..most).unwrap_or(history);
+        let fewest = model.min_sample_size.map_or(0, |size| usize::try_from(size.get()).unwrap_or(usize::MAX));
+        if history.len() < fewest {
+            return Check::default();
+        }
+        let Some(boundary) = boundary(model, &mut self.quantiles, history, value) else { return Check::default() };
+        let limit = match boundary {
+            Boundary { lower_limit: Some(lower), .. } if value < lower => Some(BoundaryLimit::Lower),
+            Boundary { upper_limit: Some(upper), .. } if value > upper => Some(BoundaryLimit::Upper),
+            _ => None,
+        };
+        Check { boundary, limit }
+    }
+}
+
+/// Quantiles of Student's distribution that were needed before: finding one takes longer than all the rest of a check, and it depends on
+/// how long a history is and not on what is in it.
+#[derive(Clone, Debug, Default)]
+struct Quantiles {
+    /// By the degrees of freedom and the probability.
+    known: HashMap<(u64, u64), Option<f64>>,
+}
+
+impl Quantiles {
+    fn standard_t(&mut self, freedom: f64, probability: f64) -> Option<f64> {
+        let known = self.known.entry((freedom.to_bits(), probability.to_bits()));
+        *known.or_insert_with(|| standard_t(freedom, probability))
+    }
+}
+
+fn boundary(model: &Model, quantiles: &mut Quantiles, history: &[f64], value: f64) -> Option<Boundary> {
     if let Some(baseline) = without_spread(model, history) {
         let (lower, upper) = resolution::around(baseline, value);
         return Some(Boundary {
@@ -128,7 +165,7 @@ fn boundary(model: &Model, history: &[f64], value: f64) -> Option<Boundary> {
             let count = count(history);
             // The new value varies as much as any other, on top of what the mean may be wrong by.
             let scale = deviation * (1.0 + 1.0 / count).sqrt();
-            Some(around(model, mean, |probability| Some(scale * standard_t(count - 1.0, probability)?)))
+            Some(around(model, mean, |probability| Some(scale * quantiles.standard_t(count - 1.0, probability)?)))
         }
         ModelTest::LogNormal => log_normal(model, history),
         ModelTest::Iqr => {
@@ -160,8 +197,8 @@ fn without_spread(model: &Model, history: &[f64]) -> Option<f64> {
 }
 
 /// Limits as far above and below the baseline as the model's boundaries come to.
-fn around(model: &Model, baseline: f64, distance: impl Fn(f64) -> Option<f64>) -> Boundary {
-    let limit = |boundary: Option<f64>, side: f64| finite(distance(boundary?)?.mul_add(side, baseline));
+fn around(model: &Model, baseline: f64, mut distance: impl FnMut(f64) -> Option<f64>) -> Boundary {
+    let mut limit = |boundary: Option<f64>, side: f64| finite(distance(boundary?)?.mul_add(side, baseline));
     Boundary {
         baseline: finite(baseline),
         lower_limit: limit(model.lower_boundary, -1.0),

@@ -59,6 +59,8 @@ pub const DEFAULT_START_POINT_VERSIONS: u32 = 255;
 /// How many heads a history is gathered from: a branch's own, the one that began from, and so on. Each costs a look into an index for
 /// every benchmark; a branch that is reset onto itself that often has long left the results of the first behind.
 pub const MAX_LINEAGE: usize = 32;
+/// Results that could not be read which a report names, each with a few hundred bytes of reason; of more only the number is told.
+pub const MAX_PROBLEMS: usize = 64;
 /// Benchmarks whose histories are in memory at once while a report is checked.
 pub const HISTORIES_AT_ONCE: usize = 500;
 
@@ -183,6 +185,13 @@ pub const PURGE_REPORTS: i64 = 50;
 
 /// Connections that read SQLite at once. Reads are short; more only cost memory.
 pub const SQLITE_READERS: u32 = 4;
+/// What the connection that writes SQLite keeps of the file, in KiB: the pages that a report of 10,000 metrics changes fit in, so that
+/// none is written twice.
+pub const SQLITE_WRITER_CACHE_KIB: u32 = 16 << 10;
+/// After how many pages of 4 KiB SQLite's log of changes is folded into the file. A report changes a page for each of its benchmarks,
+/// which are the same at the next report: so many are folded in once, and not at every second report. Also how much of the disk the log
+/// takes, and what is read when the server starts after it was killed.
+pub const SQLITE_CHECKPOINT_PAGES: u32 = 8 << 10;
 /// Connections to PostgreSQL from one server.
 pub const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a request waits for a database connection before it is refused.

@@ -65,8 +65,8 @@ async fn measure(app: &App, job: &CompletedJob) -> Result<Result<report::Measure
     let settings = job.settings()?;
     let read = tokio::task::spawn_blocking(move || report::read(&settings, &report::texts_of_job(&output.results)));
     match read.await {
-        Ok(measured) if measured.is_something() || measured.unreadable.is_empty() => Ok(Ok(measured)),
-        Ok(measured) => Ok(Err(measured.problems().unwrap_or_default())),
+        Ok(measured) if measured.is_something() || measured.is_empty() => Ok(Ok(measured)),
+        Ok(measured) => Ok(Err(measured.message().unwrap_or_default())),
         Err(panic) => {
             tracing::error!(job.uuid = %job.uuid, %panic, "an adapter panicked");
             Ok(Err("the adapter failed on these results: a defect of this server".to_owned()))
@@ -113,7 +113,7 @@ impl From<StoreError> for NotFiled {
 async fn record(app: &App, job: &CompletedJob, measured: &report::Measured) -> Result<(), NotFiled> {
     let now = app.clock.now();
     let mut tx = app.store.begin().await?;
-    if !apply(&mut tx, job, JobEvent::Process, measured.problems(), app).await? {
+    if !apply(&mut tx, job, JobEvent::Process, measured.message(), app).await? {
         return Ok(());
     }
     let project = project::by_id(&mut tx, job.project_id).await?;

@@ -3,10 +3,12 @@
 use bencher_analysis::{AdapterError, Metrics};
 use bencher_types::{
     DateTime,
-    wire::{channel::IterationOutput, run::ReportSettings},
+    wire::{channel::IterationOutput, report::ReportProblem, run::ReportSettings},
 };
 
 use crate::{
+    chain::chain,
+    limits,
     store::{
         StoreError, Tx,
         change_point::series,
@@ -25,10 +27,11 @@ pub struct ResultText {
 }
 
 /// A text that no metrics were found in.
-#[derive(Debug, thiserror::Error)]
-#[error("{origin}: {reason}", reason = crate::chain::chain(.error))]
-pub struct Unreadable {
-    pub origin: String,
+#[derive(Debug)]
+struct Unreadable {
+    /// The iteration of the report that it would have been.
+    iteration: u32,
+    origin: String,
     error: AdapterError,
 }
 
@@ -37,7 +40,7 @@ pub struct Unreadable {
 pub struct Measured {
     /// By the number of the iteration.
     iterations: Vec<(u32, Metrics)>,
-    pub unreadable: Vec<Unreadable>,
+    unreadable: Vec<Unreadable>,
 }
 
 impl Measured {
@@ -47,10 +50,33 @@ impl Measured {
         !self.iterations.is_empty()
     }
 
-    /// What could not be read, for a person; `None` where everything was.
+    /// Whether there was no text at all.
     #[must_use]
-    pub fn problems(&self) -> Option<String> {
-        let problems: Vec<String> = self.unreadable.iter().map(ToString::to_string).collect();
+    pub const fn is_empty(&self) -> bool {
+        self.iterations.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// What could not be read, as the report names it: the first [`limits::MAX_PROBLEMS`], and how many more there are.
+    #[must_use]
+    pub fn problems(&self) -> Vec<ReportProblem> {
+        let named = self.unreadable.iter().take(limits::MAX_PROBLEMS).map(|unreadable| ReportProblem {
+            iteration: unreadable.iteration,
+            origin: unreadable.origin.clone(),
+            reason: chain(&unreadable.error),
+        });
+        let more = self.unreadable.get(limits::MAX_PROBLEMS).map(|first| ReportProblem {
+            iteration: first.iteration,
+            origin: format!("{} more", self.unreadable.len() - limits::MAX_PROBLEMS),
+            reason: "could not be read either".to_owned(),
+        });
+        named.chain(more).collect()
+    }
+
+    /// The same in one text; `None` where everything could be read.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        let problems: Vec<String> =
+            self.problems().into_iter().map(|problem| format!("{}: {}", problem.origin, problem.reason)).collect();
         (!problems.is_empty()).then(|| problems.join("; "))
     }
 }
@@ -66,7 +92,7 @@ pub fn read(settings: &ReportSettings, texts: &[ResultText]) -> Measured {
     for (number, ResultText { origin, text }) in (0..).zip(texts) {
         match bencher_analysis::parse(adapter, settings.average, text) {
             Ok(metrics) => iterations.push((number, metrics)),
-            Err(error) => unreadable.push(Unreadable { origin: origin.clone(), error }),
+            Err(error) => unreadable.push(Unreadable { iteration: number, origin: origin.clone(), error }),
         }
     }
     if let Some(fold) = settings.fold
@@ -98,12 +124,16 @@ pub fn texts_of_job(results: &[IterationOutput]) -> Vec<ResultText> {
     texts
 }
 
-/// Files what was measured under a report, makes the benchmarks and measures that are new, and checks every metric against the
-/// threshold of its measure. The report says already when it was measured. The caller has locked the project.
+/// Files what was measured under a report, and what could not be read; makes the benchmarks and measures that are new, and checks every
+/// metric against the threshold of its measure. The report says already when it was measured. The caller has locked the project.
 ///
 /// # Errors
 /// A benchmark has one measure under two names, or the database failed. Nothing may be committed then.
 pub(crate) async fn record(tx: &mut Tx, filing: &Filing, measured: &Measured, now: DateTime) -> Result<Recorded, RecordError> {
+    let problems = measured.problems();
+    if !problems.is_empty() {
+        report::set_problems(tx, filing.report_id, &problems).await?;
+    }
     let mut identified = metric::identify(tx, filing.project_id, &measured.iterations, now).await?;
     let thresholds = threshold::check(tx, filing, &mut identified.samples).await?;
     series::due(tx, filing.report_id).await?;

@@ -26,7 +26,7 @@ use crate::{
     claim,
     creation::{self, CreationError},
     permission::{self, AccessError},
-    report::{self, Measured, ResultText, Unreadable},
+    report::{self, Measured, ResultText},
     store::{
         StoreError, Text, Tx, alert,
         branch::BranchRow,
@@ -67,8 +67,8 @@ pub enum RunError {
     Unsupported(&'static str),
     #[error("the run has no results: send what the benchmark printed, or a job")]
     NoResults,
-    #[error("{problems}", problems = problems(.0))]
-    Unreadable(Vec<Unreadable>),
+    #[error("none of the results could be read: {problems}", problems = .0.message().unwrap_or_default())]
+    Unreadable(Box<Measured>),
     #[error("{kind} ({id}) not found")]
     NotFound { kind: &'static str, id: NameId },
     #[error(transparent)]
@@ -85,11 +85,6 @@ pub enum RunError {
     Record(#[from] RecordError),
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-fn problems(unreadable: &[Unreadable]) -> String {
-    let problems: Vec<String> = unreadable.iter().map(ToString::to_string).collect();
-    format!("{} of the results could not be read: {}", unreadable.len(), problems.join("; "))
 }
 
 /// What is going to be filed.
@@ -255,7 +250,8 @@ async fn prepare(app: &App, project: &ProjectRow, run: NewRun, context: &Context
         spec_reset: run.spec_reset == Some(true),
         thresholds,
         settings,
-        times: (run.start_time, run.end_time),
+        // A clock that was set back in between does not make a run end before it began.
+        times: (run.start_time, run.end_time.max(run.start_time)),
         content,
     })
 }
@@ -270,8 +266,7 @@ async fn read_results(settings: ReportSettings, results: Vec<String>) -> Result<
     let measured = tokio::task::spawn_blocking(move || report::read(&settings, &texts))
         .await
         .expect("reading results does not panic, and the runtime waits for it");
-    // Whoever sends results still has them, so that nothing is lost by asking for all of them to be readable.
-    if measured.unreadable.is_empty() { Ok(measured) } else { Err(RunError::Unreadable(measured.unreadable)) }
+    if measured.is_something() { Ok(measured) } else { Err(RunError::Unreadable(Box::new(measured))) }
 }
 
 /// Stores a run in one transaction; or nothing, where there is a run of its key. What was stored is known: nothing is read again to
@@ -310,8 +305,10 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
         created: now,
     };
     let Some(mut filed) = crate::store::report::insert(&mut tx, &new).await? else { return Ok(None) };
+    let mut problems = Vec::new();
     let (results, alerts) = match &run.content {
         Content::Results(measured) => {
+            problems = measured.problems();
             let filing = Filing::of(&filed, project.id, &branch, version);
             let recorded = report::record(&mut tx, &filing, measured, now).await?;
             let alerts = match recorded.has_alerts {
@@ -351,6 +348,7 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
         branch: branch.at(version, run.hash).into_json(project.uuid.0)?,
         testbed,
         spec: spec.cloned().map(Spec::try_from).transpose()?,
+        problems,
         content: Shown::Full { results, alerts, change_points: Vec::new() },
     };
     let report = filed.into_json(project, parts)?;

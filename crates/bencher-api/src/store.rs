@@ -6,6 +6,7 @@
 //!
 //! The store knows neither HTTP nor who may do what.
 
+mod bulk;
 mod connection;
 mod error;
 mod list;
@@ -58,6 +59,7 @@ pub mod user_key;
 pub mod user_token;
 pub mod waiting;
 
+pub(crate) use bulk::{Among, among, list};
 pub(crate) use connection::{Patience, placeholders};
 pub(crate) use list::{Count, ListQuery, order};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bencher_analysis::threshold::{self as analysis, InvalidModel};
+use bencher_analysis::threshold::{self as analysis, Checker, InvalidModel};
 use bencher_types::{
     DateTime, InvalidName, NameId, ResourceName, SampleSize, ThresholdUuid, Window,
     wire::{
@@ -229,6 +229,7 @@ pub(crate) async fn check(
     for row in thresholds {
         let Some((model_id, stored)) = row.model()? else { continue };
         let model = stored.model;
+        let mut checker = Checker::new(&model);
         // By benchmark, in the order of iterations.
         let mut series: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         for (index, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.measure == row.measure_id) {
@@ -263,7 +264,7 @@ pub(crate) async fn check(
             }
             for (benchmark, indexes) in chunk {
                 let history = histories.remove(benchmark).unwrap_or_default();
-                check_series(samples, indexes, (model_id, &model), history);
+                check_series(samples, indexes, (model_id, &mut checker), history);
             }
         }
         checked.insert(model_id, row);
@@ -271,13 +272,13 @@ pub(crate) async fn check(
     Ok(checked)
 }
 
-fn check_series(samples: &mut [Sample], indexes: &[usize], (model_id, model): (i64, &Model), history: History) {
+fn check_series(samples: &mut [Sample], indexes: &[usize], (model_id, checker): (i64, &mut Checker<'_>), history: History) {
     let own = history.newer.len();
     let mut values = history.newer;
     values.extend(history.older);
     for index in indexes {
         let sample = &mut samples[*index];
-        sample.checked = Some((model_id, analysis::check(model, &values, sample.value.value)));
+        sample.checked = Some((model_id, checker.check(&values, sample.value.value)));
         // The newest of the report's own, and so before those of earlier iterations.
         values.insert(own, sample.value.value);
     }

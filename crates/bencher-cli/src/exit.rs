@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// It did what it was asked to do.
     Ok,
-    /// The benchmark or its job failed, or its results or a file to import could not be read.
+    /// The benchmark or its job failed, or not all of its results or files to import could be read.
     Failed,
     /// The command line was wrong. Also what the argument parser exits with.
     Usage,
@@ -51,7 +51,7 @@ impl From<Exit> for ExitCode {
 pub(crate) const HELP: &str = "\
 Exit codes:
   0    done
-  1    the benchmark or its job failed, or its results or a file to import could not be read
+  1    the benchmark or its job failed, or not all of its results or files to import could be read
   2    the command line is wrong
   3    the server refused
   4    the server could not be reached or kept failing

@@ -44,6 +44,16 @@ fn each_adapter_reads_its_own_format_only() {
 }
 
 #[test]
+fn json_that_ends_too_early_is_refused_wherever_it_ends() {
+    for (adapter, text) in SAMPLES.into_iter().filter(|(_, text)| text.ends_with(['}', ']'])) {
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let parsed = parse(adapter, None, &text[..end]);
+            assert!(parsed.is_err(), "{adapter} on `{}`: {parsed:?}", &text[..end]);
+        }
+    }
+}
+
+#[test]
 fn magic_and_languages_read_every_format() {
     assert_eq!(SAMPLES.map(|(adapter, _)| adapter), ORDER);
     for (of, text) in SAMPLES {

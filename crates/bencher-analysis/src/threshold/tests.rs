@@ -7,7 +7,7 @@ use bencher_types::{
 };
 use proptest::prelude::*;
 
-use super::{Check, check, validate};
+use super::{Check, Checker, check, validate};
 
 fn model(test: ModelTest, lower: Option<f64>, upper: Option<f64>) -> Model {
     let none = Model {
@@ -210,6 +210,17 @@ proptest! {
             Some(BoundaryLimit::Lower) => prop_assert!(value < boundary.lower_limit.unwrap()),
             Some(BoundaryLimit::Upper) => prop_assert!(value > boundary.upper_limit.unwrap()),
             None => prop_assert!(boundary.lower_limit.is_none_or(|lower| value >= lower) && boundary.upper_limit.is_none_or(|upper| value <= upper)),
+        }
+    }
+
+    #[test]
+    fn a_series_is_checked_as_it_is_alone_whatever_was_checked_before(
+        model in any_model(),
+        series in prop::collection::vec((prop::collection::vec(-1e6..1e6, 0..20), -1e6..1e6), 1..20),
+    ) {
+        let mut checker = Checker::new(&model);
+        for (history, value) in series {
+            prop_assert_eq!(checker.check(&history, value), Checker::new(&model).check(&history, value));
         }
     }
 

@@ -7,6 +7,7 @@ use bencher_types::wire::{
 };
 
 use super::{ResultText, read, texts_of_job};
+use crate::limits;
 
 fn text(number: usize, text: &str) -> ResultText {
     ResultText { origin: format!("result {number}"), text: text.to_owned() }
@@ -20,7 +21,7 @@ fn bmf(value: f64) -> String {
 fn every_text_is_an_iteration() {
     let measured = read(&ReportSettings::default(), &[text(1, &bmf(1.0)), text(2, &bmf(2.0))]);
     assert_eq!(measured.iterations.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 1]);
-    assert!(measured.is_something() && measured.problems().is_none());
+    assert!(measured.is_something() && measured.message().is_none());
 }
 
 #[test]
@@ -28,7 +29,22 @@ fn an_unreadable_text_does_not_hide_the_others() {
     let settings = ReportSettings { adapter: Some(Adapter::Json), ..ReportSettings::default() };
     let measured = read(&settings, &[text(1, "nonsense"), text(2, &bmf(2.0))]);
     assert_eq!(measured.iterations.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1]);
-    assert!(measured.problems().unwrap().starts_with("result 1: the `json` adapter expected"));
+    assert!(measured.message().unwrap().starts_with("result 1: the `json` adapter expected"));
+    let problems = measured.problems();
+    assert_eq!(
+        problems.iter().map(|problem| (problem.iteration, problem.origin.as_str())).collect::<Vec<_>>(),
+        [(0, "result 1")]
+    );
+    assert!(problems[0].reason.starts_with("the `json` adapter expected"), "{problems:?}");
+}
+
+#[test]
+fn a_flood_of_unreadable_texts_is_counted_and_not_listed() {
+    let texts: Vec<ResultText> = (1..=limits::MAX_PROBLEMS + 5).map(|number| text(number, "nonsense")).collect();
+    let measured = read(&ReportSettings::default(), &texts);
+    let problems = measured.problems();
+    assert_eq!(problems.len(), limits::MAX_PROBLEMS + 1);
+    assert_eq!(problems.last().unwrap().origin, "5 more");
 }
 
 #[test]

@@ -145,8 +145,7 @@ pub(crate) async fn insert(
         values![AlertUuid::random(), project, report, new.metric, new.model, limit, status, now, now]
     });
     let columns = ["uuid", "project_id", "report_id", "metric_id", "model_id", "boundary_limit", "status", "created", "modified"];
-    let _: Vec<super::Id> = tx.insert_all("alert", &columns, rows.collect(), "id").await?;
-    Ok(())
+    tx.insert_all("alert", &columns, rows.collect()).await
 }
 
 /// The alerts of reports, by report, in the order in which they were raised.

@@ -8,13 +8,13 @@ use bencher_types::{
 };
 
 use super::{
-    Micros, Queries, Store, StoreError, Text, Tx, Value,
+    Among, Micros, Queries, Store, StoreError, Text, Tx, among,
     dimension::{self, Changes, Dimension},
-    placeholders,
+    list,
     project::ProjectRow,
     slug,
 };
-use crate::{limits, values};
+use crate::values;
 
 /// A row of `benchmark`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -114,14 +114,11 @@ pub(crate) async fn get_or_create(
     now: DateTime,
 ) -> Result<BTreeMap<BenchmarkName, BenchmarkRow>, StoreError> {
     let mut rows: BTreeMap<BenchmarkName, BenchmarkRow> = BTreeMap::new();
-    for chunk in names.chunks(limits::MAX_STATEMENT_VALUES - 1) {
-        let sql =
-            format!("SELECT benchmark.* FROM benchmark WHERE project_id = $1 AND name IN ({})", placeholders(2, chunk.len()));
-        let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|name| Value::from(*name))).collect();
-        for known in tx.all::<BenchmarkRow>(sql, values).await? {
-            let known = dimension::unarchive(tx, known, now).await?;
-            rows.insert(known.name.0.clone(), known);
-        }
+    let named = among(tx, "name", Among::Texts, 2);
+    let sql = format!("SELECT benchmark.* FROM benchmark WHERE project_id = $1 AND {named}");
+    for known in tx.all::<BenchmarkRow>(sql, values![project, list(names)]).await? {
+        let known = dimension::unarchive(tx, known, now).await?;
+        rows.insert(known.name.0.clone(), known);
     }
     let new: Vec<&BenchmarkName> = names.iter().copied().filter(|name| !rows.contains_key(*name)).collect();
     let slugs =
@@ -129,7 +126,7 @@ pub(crate) async fn get_or_create(
     let inserts =
         new.iter().zip(slugs).map(|(name, slug)| values![BenchmarkUuid::random(), project, *name, &slug, now, now]).collect();
     let columns = ["uuid", "project_id", "name", "slug", "created", "modified"];
-    for made in tx.insert_all::<BenchmarkRow>("benchmark", &columns, inserts, "*").await? {
+    for made in tx.insert_returning::<BenchmarkRow>("benchmark", &columns, inserts, "*").await? {
         rows.insert(made.name.0.clone(), made);
     }
     Ok(rows)

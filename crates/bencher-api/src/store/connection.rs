@@ -10,8 +10,7 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::{StoreError, Value, bell::LocalBell};
-use crate::limits;
+use super::{Dialect, StoreError, Value, bell::LocalBell};
 
 /// A connection for reading.
 #[derive(Debug)]
@@ -75,38 +74,6 @@ impl Tx {
         }
         Ok(())
     }
-
-    /// Inserts any number of rows with few statements, and returns what `returning` names of each, in no particular order.
-    ///
-    /// # Errors
-    /// A row is a duplicate or refers to one that does not exist, or the database failed.
-    pub(crate) async fn insert_all<T: Row>(
-        &mut self,
-        table: &'static str,
-        columns: &[&'static str],
-        rows: Vec<Vec<Value>>,
-        returning: &'static str,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut returned = Vec::with_capacity(rows.len());
-        let mut rows = rows.into_iter();
-        loop {
-            let chunk: Vec<Vec<Value>> = rows.by_ref().take(limits::MAX_STATEMENT_VALUES / columns.len().max(1)).collect();
-            if chunk.is_empty() {
-                return Ok(returned);
-            }
-            let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
-            for row in 0..chunk.len() {
-                let first = row * columns.len();
-                let placeholders: Vec<String> = (1..=columns.len()).map(|column| format!("${}", first + column)).collect();
-                sql.push_str(if row == 0 { "(" } else { ", (" });
-                sql.push_str(&placeholders.join(", "));
-                sql.push(')');
-            }
-            sql.push_str(" RETURNING ");
-            sql.push_str(returning);
-            returned.extend(self.all::<T>(sql, chunk.into_iter().flatten().collect::<Vec<_>>()).await?);
-        }
-    }
 }
 
 /// The placeholders `$first, …` of a list of values, for `IN (…)`.
@@ -126,6 +93,14 @@ impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, 
 pub trait Queries: Send {
     /// The underlying connection.
     fn connection(&mut self) -> Connection<'_>;
+
+    /// Which SQL it understands.
+    fn dialect(&mut self) -> Dialect {
+        match self.connection() {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(..) => Dialect::Postgres,
+        }
+    }
 
     /// Every row.
     fn all<T: Row>(
@@ -226,7 +201,7 @@ impl Queries for Tx {
 }
 
 /// Says what is about to be run. Values are not said: they may be secrets.
-fn tell(sql: &str) {
+pub(super) fn tell(sql: &str) {
     tracing::trace!(target: "bencher_api::sql", sql);
 }
 
@@ -253,7 +228,7 @@ fn postgres(sql: Cow<'static, str>, values: Vec<Value>) -> Query<'static, Postgr
     bound!(sqlx::query(AssertSqlSafe(sql.into_owned())), values)
 }
 
-fn sqlite_as<T: Row>(sql: Cow<'static, str>, values: Vec<Value>) -> QueryAs<'static, Sqlite, T, SqliteArguments> {
+pub(super) fn sqlite_as<T: Row>(sql: Cow<'static, str>, values: Vec<Value>) -> QueryAs<'static, Sqlite, T, SqliteArguments> {
     bound!(sqlx::query_as(AssertSqlSafe(sql.into_owned())), values)
 }
 

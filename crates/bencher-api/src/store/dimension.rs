@@ -8,7 +8,10 @@ use std::{
 use bencher_types::{DateTime, NameId, ProjectUuid, Slug};
 use uuid::Uuid;
 
-use super::{Id, ListBy, ListQuery, Queries, Row, Store, StoreError, Tx, Value, placeholders, project::ProjectRow, slug};
+use super::{
+    Among, Id, ListBy, ListQuery, Queries, Row, Store, StoreError, Tx, Value, among, list, placeholders, project::ProjectRow,
+    slug,
+};
 use crate::{limits, values};
 
 /// A row of one of the four tables.
@@ -117,14 +120,14 @@ pub(crate) async fn by_ids<D: Dimension>(
     conn: &mut impl Queries,
     ids: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, D>, StoreError> {
-    let ids: Vec<i64> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let mut rows = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(limits::MAX_STATEMENT_VALUES) {
-        let sql = format!("SELECT {} FROM {} WHERE {}.id IN ({})", D::COLUMNS, D::FROM, D::TABLE, placeholders(1, chunk.len()));
-        let found: Vec<D> = conn.all(sql, chunk.iter().copied().map(Value::from).collect::<Vec<_>>()).await?;
-        rows.extend(found.into_iter().map(|row| (row.id(), row)));
+    let ids: BTreeSet<i64> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
     }
-    Ok(rows)
+    let of_ids = among(conn, &format!("{}.id", D::TABLE), Among::Integers, 1);
+    let sql = format!("SELECT {} FROM {} WHERE {of_ids}", D::COLUMNS, D::FROM);
+    let found: Vec<D> = conn.all(sql, vec![list(ids)]).await?;
+    Ok(found.into_iter().map(|row| (row.id(), row)).collect())
 }
 
 /// One row as clients see it.

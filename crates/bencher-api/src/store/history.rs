@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bencher_types::DateTime;
 
-use super::{Queries, StoreError, Tx, Value, change_point::series::Place, head::Link, placeholders};
+use super::{Among, Queries, StoreError, Tx, Value, among, change_point::series::Place, head::Link, list};
 use crate::values;
 
 /// Which values of each benchmark are its history.
@@ -59,14 +59,14 @@ pub(crate) async fn of_benchmarks(
               >= (COALESCE(begins.version_number, -1), COALESCE(begins.start_time, 0))",
         ),
     };
+    let newest = newest(series, conditions, &mut values);
+    values.push(list(benchmarks));
+    let wanted = among(tx, "benchmark.id", Among::Integers, values.len());
     let sql = format!(
-        "{with}SELECT benchmark.id AS benchmark_id, (SELECT {} FROM ({}) AS history) AS samples FROM benchmark {joined} \
-         WHERE benchmark.id IN ({})",
+        "{with}SELECT benchmark.id AS benchmark_id, (SELECT {} FROM ({newest}) AS history) AS samples FROM benchmark {joined} \
+         WHERE {wanted}",
         aggregate(tx),
-        newest(series, conditions, &mut values),
-        placeholders(values.len() + 1, benchmarks.len())
     );
-    values.extend(benchmarks.iter().copied().map(Value::from));
     let mut histories = HashMap::with_capacity(benchmarks.len());
     for Row { benchmark_id, samples } in tx.all::<Row>(sql, values).await? {
         if let Some(samples) = samples {
@@ -112,24 +112,22 @@ fn newest(series: &Series<'_>, conditions: &str, values: &mut Vec<Value>) -> Str
     }
 }
 
-/// All values of a series in one text, with a mark before those that are newer. A row for each would cost more than printing them.
+/// All values of a series in one text, the number of those that are newer before it. A row for each would cost more than printing them.
 fn aggregate(tx: &Tx) -> String {
-    let mark = "CASE WHEN version_number > $3 OR (version_number = $3 AND start_time > $4) THEN '>' ELSE '' END";
+    let newer = "COUNT(CASE WHEN version_number > $3 OR (version_number = $3 AND start_time > $4) THEN 1 END)";
     match tx {
         // With 17 digits a number reads back as what it was.
-        Tx::Sqlite(..) => format!("group_concat({mark} || printf('%!.17g', value), ',')"),
-        Tx::Postgres(_) => format!("string_agg({mark} || value::text, ',')"),
+        Tx::Sqlite(..) => format!("{newer} || ';' || group_concat(printf('%!.17g', value), ',')"),
+        Tx::Postgres(_) => format!("{newer} || ';' || string_agg(value::text, ',')"),
     }
 }
 
 fn parse(samples: &str) -> Result<History, StoreError> {
-    let mut history = History::default();
-    for sample in samples.split(',') {
-        let (list, number) = match sample.strip_prefix('>') {
-            Some(number) => (&mut history.newer, number),
-            None => (&mut history.older, sample),
-        };
-        list.push(number.parse().map_err(|_| StoreError::corrupt("metric.value"))?);
-    }
-    Ok(history)
+    let corrupt = || StoreError::corrupt("metric.value");
+    let (newer, samples) = samples.split_once(';').ok_or_else(corrupt)?;
+    let newer: usize = newer.parse().map_err(|_| corrupt())?;
+    let mut values = samples.split(',').map(str::parse);
+    let newer = values.by_ref().take(newer).collect::<Result<_, _>>().map_err(|_| corrupt())?;
+    let older = values.collect::<Result<_, _>>().map_err(|_| corrupt())?;
+    Ok(History { newer, older })
 }

@@ -8,12 +8,12 @@ use bencher_types::{
 };
 
 use super::{
-    Micros, Queries, Store, StoreError, Text, Tx, Value,
+    Among, Micros, Queries, Store, StoreError, Text, Tx, Value, among,
     dimension::{self, Changes, Dimension},
-    placeholders,
+    list,
     project::ProjectRow,
 };
-use crate::{limits, values};
+use crate::values;
 
 /// A row of `measure`.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -165,13 +165,7 @@ pub(crate) async fn get_or_create(
 
 /// Every measure of a project that one of these names may mean.
 async fn candidates(tx: &mut Tx, project: i64, ids: &[NameId]) -> Result<Vec<MeasureRow>, StoreError> {
-    let mut rows = Vec::new();
-    for chunk in ids.chunks(limits::MAX_STATEMENT_VALUES - 1) {
-        let list = placeholders(2, chunk.len());
-        let sql =
-            format!("SELECT * FROM measure WHERE project_id = $1 AND (name IN ({list}) OR slug IN ({list}) OR uuid IN ({list}))");
-        let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|id| Value::from(id.to_string()))).collect();
-        rows.extend(tx.all::<MeasureRow>(sql, values).await?);
-    }
-    Ok(rows)
+    let [name, slug, uuid] = ["name", "slug", "uuid"].map(|column| among(tx, column, Among::Texts, 2));
+    let sql = format!("SELECT * FROM measure WHERE project_id = $1 AND ({name} OR {slug} OR {uuid})");
+    tx.all(sql, values![project, list(ids.iter().map(NameId::to_string))]).await
 }

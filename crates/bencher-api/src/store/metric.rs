@@ -10,15 +10,17 @@ use bencher_types::{
         report::{IterationCounts, Metric, OneMetric, ReportMeasure, ReportResult},
     },
 };
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use super::{
-    Micros, Queries, Store, StoreError, Text, Tx, Value,
+    Among, Micros, Queries, Store, StoreError, Text, Tx, Value,
     alert::{self, NewAlert},
+    among,
     benchmark::{self, BenchmarkRow},
     branch::BranchRow,
     dimension,
     head::VersionRow,
+    list,
     measure::{self, MeasureDefinition, MeasureRow},
     placeholders,
     project::ProjectRow,
@@ -220,25 +222,20 @@ pub(crate) async fn insert(
         benchmark_id: i64,
     }
 
-    #[derive(sqlx::FromRow)]
-    struct Stored {
-        id: i64,
-        uuid: Text<MetricUuid>,
-    }
-
     let mut of_benchmark: Vec<(u32, i64)> = samples.iter().map(|sample| (sample.iteration, sample.benchmark)).collect();
     of_benchmark.dedup();
     let rows = of_benchmark
         .into_iter()
-        .map(|(iteration, benchmark)| values![Uuid::new_v4().to_string(), filing.report_id, iteration, benchmark]);
+        .map(|(iteration, benchmark)| values![neighbour(now).to_string(), filing.report_id, iteration, benchmark]);
     let columns = ["uuid", "report_id", "iteration", "benchmark_id"];
-    let made: Vec<Made> = tx.insert_all("report_benchmark", &columns, rows.collect(), "id, iteration, benchmark_id").await?;
+    let returning = "id, iteration, benchmark_id";
+    let made: Vec<Made> = tx.insert_returning("report_benchmark", &columns, rows.collect(), returning).await?;
     let made: HashMap<(i64, i64), i64> = made.into_iter().map(|row| ((row.iteration, row.benchmark_id), row.id)).collect();
 
     let mut alerting: HashMap<MetricUuid, NewAlert> = HashMap::new();
     let (mut rows, mut shown) = (Vec::with_capacity(samples.len()), Vec::with_capacity(samples.len()));
     for sample in &samples {
-        let uuid = MetricUuid::random();
+        let uuid = MetricUuid::from(neighbour(now));
         let (model, check) = sample.checked.unzip();
         if let (Some(model), Some(Check { limit: Some(limit), .. })) = (model, check) {
             let silent = sample.alerts == Alerts::Suppressed || filing.head_replaced.is_some();
@@ -283,12 +280,35 @@ pub(crate) async fn insert(
         ]);
         shown.push(row);
     }
-    let stored: Vec<Stored> = tx.insert_all("metric", &INSERTED, rows, "id, uuid").await?;
-    let alerts = stored.into_iter().filter_map(|row| Some(NewAlert { metric: row.id, ..*alerting.get(&row.uuid.0)? }));
-    let mut alerts: Vec<NewAlert> = alerts.collect();
-    alerts.sort_by_key(|alert| alert.metric);
-    alert::insert(tx, (filing.project_id, filing.report_id), &alerts, now).await?;
-    Ok(Recorded { rows: shown, benchmarks, measures, thresholds, has_alerts: !alerts.is_empty() })
+    tx.insert_all("metric", &INSERTED, rows).await?;
+    let has_alerts = !alerting.is_empty();
+    if has_alerts {
+        let alerts = with_metrics(tx, alerting).await?;
+        alert::insert(tx, (filing.project_id, filing.report_id), &alerts, now).await?;
+    }
+    Ok(Recorded { rows: shown, benchmarks, measures, thresholds, has_alerts })
+}
+
+/// Alerts with the rows of their metrics, in the order of those.
+async fn with_metrics(tx: &mut Tx, alerting: HashMap<MetricUuid, NewAlert>) -> Result<Vec<NewAlert>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Stored {
+        id: i64,
+        uuid: Text<MetricUuid>,
+    }
+
+    let stored = among(tx, "uuid", Among::Texts, 1);
+    let sql = format!("SELECT id, uuid FROM metric WHERE {stored} ORDER BY id");
+    let stored: Vec<Stored> = tx.all(sql, vec![list(alerting.keys())]).await?;
+    Ok(stored.into_iter().filter_map(|row| Some(NewAlert { metric: row.id, ..*alerting.get(&row.uuid.0)? })).collect())
+}
+
+/// An id (version 7) that is next to those of the same time in an index of ids: however many there are, what is filed together is
+/// written to few places of it.
+fn neighbour(now: DateTime) -> Uuid {
+    let micros = u64::try_from(now.as_micros()).unwrap_or_default();
+    let nanos = u32::try_from(micros % 1_000_000 * 1000).expect("less than a second");
+    Uuid::new_v7(Timestamp::from_unix(NoContext, micros / 1_000_000, nanos))
 }
 
 /// The columns of a new metric. Those from `head_id` on repeat what its report says, for the index of series.

@@ -18,12 +18,13 @@ use bencher_types::{
 };
 
 use super::{
-    Queries, Store, StoreError, Value,
+    Among, Queries, Store, StoreError, Value, among,
     benchmark::BenchmarkRow,
     branch::{BranchRow, EACH_HEAD},
     change_point,
     dimension::{self, Dimension},
     head::{self, Link},
+    list,
     measure::MeasureRow,
     placeholders,
     project::ProjectRow,
@@ -157,11 +158,11 @@ impl Scope {
     }
 
     /// A condition on metrics; what it compares with is appended to `values`.
-    fn condition(&self, values: &mut Vec<Value>) -> String {
+    fn condition(&self, conn: &mut impl Queries, values: &mut Vec<Value>) -> String {
         let mut conditions = vec![self.lineages.condition()];
         for (column, ids) in self.rows() {
-            conditions.push(format!("metric.{column} IN ({})", placeholders(values.len() + 1, ids.len())));
-            values.extend(ids.into_iter().map(Value::from));
+            values.push(list(ids));
+            conditions.push(among(conn, &format!("metric.{column}"), Among::Integers, values.len()));
         }
         conditions.join(" AND ")
     }
@@ -232,7 +233,7 @@ fn metric(points: &Points, point: &Point) -> Option<PerfMetric> {
         metric: Metric { uuid: more.uuid, value: point.value, lower_value: more.lower_value, upper_value: more.upper_value },
         threshold,
         boundary,
-        alert: more.alert.clone(),
+        alert: more.alert,
     })
 }
 

@@ -301,15 +301,8 @@ async fn set_items<D: Shown>(tx: &mut Tx, project: &ProjectRow, plot: i64, uuids
         }
     }
     tx.execute(format!("DELETE FROM {} WHERE plot_id = $1", D::LINK), values![plot]).await?;
-    let _: Vec<Linked> = tx.insert_all(D::LINK, &["plot_id", D::LINK_COLUMN, "place"], rows, "plot_id").await?;
+    tx.insert_all(D::LINK, &["plot_id", D::LINK_COLUMN, "place"], rows).await?;
     Ok(())
-}
-
-/// What inserting a link returns, which nobody reads.
-#[derive(sqlx::FromRow)]
-struct Linked {
-    #[expect(dead_code, reason = "a statement that inserts many rows has to return something")]
-    plot_id: i64,
 }
 
 /// What plots show of one dimension, by plot.

@@ -10,7 +10,7 @@ use bencher_types::{
         auth::PubUser,
         change_point::ReportChangePoint,
         dimension::Branch,
-        report::{Report, ReportCounts, ReportResult},
+        report::{Report, ReportCounts, ReportProblem, ReportResult},
         spec::Spec,
     },
 };
@@ -38,6 +38,7 @@ pub struct ReportRow {
     pub start_time: Micros,
     pub end_time: Micros,
     pub created: Micros,
+    problems: Option<String>,
     pub job_uuid: Option<Text<JobUuid>>,
 }
 
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) branch: Branch,
     pub(crate) testbed: TestbedRow,
     pub(crate) spec: Option<Spec>,
+    /// What could not be read.
+    pub(crate) problems: Vec<ReportProblem>,
     pub(crate) content: Content,
 }
 
@@ -60,9 +63,14 @@ pub(crate) enum Content {
 }
 
 impl ReportRow {
+    fn problems(&self) -> Result<Vec<ReportProblem>, StoreError> {
+        let problems = self.problems.as_deref().map(serde_json::from_str).transpose();
+        Ok(problems.map_err(|_| StoreError::corrupt("report.problems"))?.unwrap_or_default())
+    }
+
     /// The report as clients see it.
     pub(crate) fn into_json(self, project: &ProjectRow, parts: Parts) -> Result<Report, StoreError> {
-        let Parts { user, branch, testbed, spec, content } = parts;
+        let Parts { user, branch, testbed, spec, problems, content } = parts;
         let (counts, results, alerts, change_points) = match content {
             Content::Counts(counts) => (counts, None, None, Vec::new()),
             // What is shown in full need not be counted by the database.
@@ -84,6 +92,7 @@ impl ReportRow {
             alerts,
             change_points: (!change_points.is_empty()).then_some(change_points),
             counts: Some(counts),
+            problems: (!problems.is_empty()).then_some(problems),
             job: self.job_uuid.map(|uuid| uuid.0),
             created: self.created.0,
             repeated: None,
@@ -268,6 +277,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewReportRow) -> Result<Option<Rep
         start_time: Micros(new.start_time),
         end_time: Micros(new.end_time),
         created: Micros(new.created),
+        problems: None,
         job_uuid: None,
     }))
 }
@@ -275,6 +285,13 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewReportRow) -> Result<Option<Rep
 /// When a job's results were measured.
 pub(crate) async fn set_times(tx: &mut Tx, report: i64, start: DateTime, end: DateTime) -> Result<(), StoreError> {
     tx.execute("UPDATE report SET start_time = $2, end_time = $3 WHERE id = $1", values![report, start, end]).await?;
+    Ok(())
+}
+
+/// What could not be read of a report's results.
+pub(crate) async fn set_problems(tx: &mut Tx, report: i64, problems: &[ReportProblem]) -> Result<(), StoreError> {
+    let problems = serde_json::to_string(problems).expect("numbers and texts are JSON");
+    tx.execute("UPDATE report SET problems = $2 WHERE id = $1", values![report, problems]).await?;
     Ok(())
 }
 
@@ -328,6 +345,7 @@ pub(super) async fn show(
                 branch: branches.remove(&row.id).ok_or(StoreError::corrupt("report.head_id"))?,
                 testbed,
                 spec: row.spec_id.and_then(|id| specs.get(&id).cloned()),
+                problems: row.problems()?,
                 content,
             };
             row.into_json(project, parts)

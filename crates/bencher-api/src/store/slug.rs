@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use bencher_types::Slug;
 use uuid::Uuid;
 
-use super::{Queries, StoreError, Text, Tx, Value, placeholders};
-use crate::{limits, values};
+use super::{Among, Queries, StoreError, Text, Tx, among, list};
+use crate::values;
 
 /// Where a slug must be unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +64,13 @@ pub(crate) async fn choose_all(
         slug: Text<Slug>,
     }
 
-    let candidates: Vec<&Slug> = wanted.iter().flatten().collect();
-    let mut taken = HashSet::new();
-    for chunk in candidates.chunks(limits::MAX_STATEMENT_VALUES - 1) {
-        let sql = format!("SELECT slug FROM {table} WHERE project_id = $1 AND slug IN ({})", placeholders(2, chunk.len()));
-        let values: Vec<Value> = values![project].into_iter().chain(chunk.iter().map(|slug| Value::from(*slug))).collect();
-        taken.extend(tx.all::<TakenSlug>(sql, values).await?.into_iter().map(|row| row.slug.0));
+    if wanted.is_empty() {
+        return Ok(Vec::new());
     }
+    let clashing = among(tx, "slug", Among::Texts, 2);
+    let sql = format!("SELECT slug FROM {table} WHERE project_id = $1 AND {clashing}");
+    let found = tx.all::<TakenSlug>(sql, values![project, list(wanted.iter().flatten())]).await?;
+    let mut taken: HashSet<Slug> = found.into_iter().map(|row| row.slug.0).collect();
     Ok(wanted
         .into_iter()
         .map(|wanted| match wanted {

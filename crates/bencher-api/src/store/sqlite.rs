@@ -34,7 +34,12 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         // There is no network that could have cut a connection off since it was used last.
         .test_before_acquire(false)
         .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
-        .connect_with(options.clone())
+        .connect_with(
+            options
+                .clone()
+                .pragma("cache_size", format!("-{}", limits::SQLITE_WRITER_CACHE_KIB))
+                .pragma("wal_autocheckpoint", limits::SQLITE_CHECKPOINT_PAGES.to_string()),
+        )
         .await?;
     sqlx::migrate!("migrations/sqlite").run(&writer).await?;
     let readers = SqlitePoolOptions::new()

@@ -8,10 +8,10 @@ use bencher_types::{
 };
 
 use super::{
-    Direction, Id, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Tx, Value, branch::BranchRow, dimension,
-    measure::MeasureRow, order, placeholders, project::ProjectRow, spec, testbed::TestbedRow,
+    Among, Direction, Id, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Tx, among, branch::BranchRow, dimension,
+    list, measure::MeasureRow, order, project::ProjectRow, spec, testbed::TestbedRow,
 };
-use crate::{limits, values};
+use crate::values;
 
 /// A row of `threshold`, with its current model or an older one.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -244,14 +244,14 @@ pub(crate) async fn of_models(
     conn: &mut impl Queries,
     models: impl IntoIterator<Item = i64>,
 ) -> Result<HashMap<i64, ThresholdRow>, StoreError> {
-    let models: Vec<i64> = models.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let mut rows = HashMap::with_capacity(models.len());
-    for chunk in models.chunks(limits::MAX_STATEMENT_VALUES) {
-        let sql = format!("SELECT {COLUMNS} FROM {EACH_MODEL} WHERE model.id IN ({})", placeholders(1, chunk.len()));
-        let found: Vec<ThresholdRow> = conn.all(sql, chunk.iter().copied().map(Value::from).collect::<Vec<_>>()).await?;
-        rows.extend(found.into_iter().filter_map(|row| Some((row.model_row?, row))));
+    let models: BTreeSet<i64> = models.into_iter().collect();
+    if models.is_empty() {
+        return Ok(HashMap::new());
     }
-    Ok(rows)
+    let of_models = among(conn, "model.id", Among::Integers, 1);
+    let sql = format!("SELECT {COLUMNS} FROM {EACH_MODEL} WHERE {of_models}");
+    let found: Vec<ThresholdRow> = conn.all(sql, vec![list(models)]).await?;
+    Ok(found.into_iter().filter_map(|row| Some((row.model_row?, row))).collect())
 }
 
 /// A threshold as a metric shows what it was checked against.

@@ -320,18 +320,16 @@ pub async fn copy_rows(
     mut told: impl FnMut(u64) + Send,
 ) -> Result<Sum, TransferError> {
     let at_once = (limits::MAX_STATEMENT_VALUES / table.columns.len().max(1)).max(1);
+    let columns: Vec<String> = table.columns.iter().map(|(name, _)| quoted(name)).collect();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut sum = Sum::default();
     let mut rows = stream(source, select(table)).try_chunks(at_once);
     while let Some(chunk) = rows.try_next().await.map_err(|error| error.1)? {
-        let count = chunk.len();
-        let mut values = Vec::with_capacity(count * table.columns.len());
-        for row in chunk {
-            let row = fitted(table, row)?;
-            sum.add(&row);
-            values.extend(row);
-        }
-        target.execute(insert(table, count), values).await?;
-        told(count as u64);
+        let rows = chunk.into_iter().map(|row| fitted(table, row)).collect::<Result<Vec<_>, _>>()?;
+        rows.iter().for_each(|row| sum.add(row));
+        let count = rows.len() as u64;
+        target.insert_all(&quoted(&table.name), &columns, rows).await?;
+        told(count);
     }
     Ok(sum)
 }
@@ -373,12 +371,6 @@ pub async fn set_sequences(tx: &mut Tx) -> Result<(), TransferError> {
 
 fn select(table: &Table) -> String {
     format!("SELECT {} FROM {}", names(table), quoted(&table.name))
-}
-
-fn insert(table: &Table, rows: usize) -> String {
-    let width = table.columns.len();
-    let rows: Vec<String> = (0..rows).map(|row| format!("({})", super::placeholders(row * width + 1, width))).collect();
-    format!("INSERT INTO {} ({}) VALUES {}", quoted(&table.name), names(table), rows.join(", "))
 }
 
 fn names(table: &Table) -> String {

@@ -271,8 +271,13 @@ async fn many_benchmarks_are_each_checked_against_their_own_history() {
     .await;
 }
 
-/// A run that a job measures, without a registry: what matters here is what happens to its results.
+/// The report of a job that printed one latency of `sort`.
 async fn job(server: &TestServer, latency: f64, more: Value) -> Value {
+    report_of_job(server, json!([{ "exit_code": 0, "stdout": sort(latency).to_string() }]), more).await
+}
+
+/// The report of a job whose iterations delivered this, without a registry: what matters here is what happens to its results.
+pub(crate) async fn report_of_job(server: &TestServer, iterations: Value, more: Value) -> Value {
     #[derive(sqlx::FromRow)]
     struct Id {
         id: i64,
@@ -299,7 +304,7 @@ async fn job(server: &TestServer, latency: f64, more: Value) -> Value {
     let mut sent = run(&[], more);
     sent["job"] = json!({ "image": format!("shop@{digest}") });
     let report = server.create("/v0/run", &ada, sent).await;
-    let output = json!({ "results": [{ "exit_code": 0, "stdout": sort(latency).to_string() }] });
+    let output = json!({ "results": iterations });
     let key = Path::from(format!("jobs/{}.json", text(&report, "job")));
     server.app.blobs.put(&key, PutPayload::from(output.to_string())).await.unwrap();
     let mut tx = server.app.store.begin().await.unwrap();

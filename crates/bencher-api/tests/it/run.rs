@@ -110,8 +110,9 @@ async fn results_that_no_adapter_understands_are_refused_and_nothing_is_stored()
     on_each_database(async |server| {
         let bob = shop(&server).await;
         let settings = json!({ "settings": { "adapter": "json" } });
-        let answer = server.post("/v0/run", &bob, with(run(&[bmf("sort", 1.0), "oops".to_owned()]), settings)).await;
-        refused(answer, 400, "result 2: the `json` adapter expected");
+        let answer = server.post("/v0/run", &bob, with(run(&["no".to_owned(), "oops".to_owned()]), settings)).await;
+        refused((answer.0, answer.1.clone()), 400, "none of the results could be read: result 1: the `json` adapter expected");
+        refused(answer, 400, "; result 2: the `json` adapter expected");
         refused(server.post("/v0/run", &bob, run(&["oops".to_owned()])).await, 400, "no adapter understands the output");
         refused(server.post("/v0/run", &bob, run(&[])).await, 400, "no results");
         let twice = json!({ "sort": { "latency": { "value": 1 }, "Latency": { "value": 2 } } }).to_string();

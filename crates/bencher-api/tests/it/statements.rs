@@ -106,6 +106,33 @@ async fn a_run_that_is_checked_against_thresholds_answers_what_is_stored() {
 }
 
 #[tokio::test]
+async fn a_run_costs_as_many_statements_as_another_with_more_benchmarks_and_a_longer_history() {
+    on_each_database(async |server| {
+        let bob = shop(&server).await;
+        let model = json!({ "test": "t_test", "max_sample_size": 64, "upper_boundary": 0.99 });
+        let thresholds = json!({ "models": { "latency": model, "throughput": model } });
+        let results = |benchmarks: u32, of: u32| -> Value {
+            let values = |number: u32| json!({ "latency": { "value": number + of }, "throughput": { "value": number } });
+            (0..benchmarks).map(|number| (format!("benchmark {number}"), values(number))).collect()
+        };
+        let mut costs = Vec::new();
+        for (branch, benchmarks, reports) in [("few", 10, 2), ("many", 200, 5)] {
+            let more = json!({ "branch": branch, "thresholds": thresholds });
+            for number in 0..reports {
+                let body = run(&[results(benchmarks, number)], more.clone());
+                let (_, statements) = counted(server.create("/v0/run", &bob, body)).await;
+                costs.push(statements.len());
+            }
+        }
+        // The second of either branch and the last: nothing was new then.
+        assert_eq!((costs[1], costs[3], costs[6]), (costs[1], costs[1], costs[1]), "{costs:?}");
+        // On PostgreSQL, one of them locks the project.
+        assert!(costs[1] <= 21, "{costs:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_run_that_takes_things_out_of_the_archive_answers_what_is_stored() {
     at_rest_on_each_database(async |server| {
         let bob = shop(&server).await;

@@ -16,7 +16,7 @@ use bencher_types::{
 use super::{
     Context,
     resource::path,
-    run::{RunError, read, thresholds},
+    run::{RunError, error::whole, read, thresholds},
 };
 use crate::{
     cli::{Moment, pairs, project as args, with_archived},
@@ -39,7 +39,10 @@ pub(super) async fn report(context: &Context, args: args::Report) -> Result<(), 
         args::Report::Create(new) => {
             let path = path([&"projects", &new.project, &"reports"]);
             let body = new_report(*new, clock::now()).await?;
-            context.create::<Report>(&path, &body).await
+            let answer = context.client.post::<Report>(&path, &body).await?;
+            context.out.show(&answer)?;
+            // An answer that is no report was shown as what it is.
+            answer.body().map_or(Ok(()), |report| Ok(whole(&report)?))
         }
         args::Report::View { project, report } => {
             context.view::<Report>(&path([&"projects", &project, &"reports", &report]), &Vec::new()).await

@@ -143,6 +143,7 @@ pub(crate) async fn show_report(context: &Context, answer: &Answer<Report>, endi
         out.talk(&format!("error: the report has {alerts} active alert{}", if alerts == 1 { "" } else { "s" }));
         return Ok(Exit::Alert);
     }
+    error::whole(&report)?;
     Ok(Exit::Ok)
 }
 

@@ -8,7 +8,7 @@ use bencher_types::wire::{
     alert::{Alert, AlertStatus, Boundary},
     change_point::ReportChangePoint,
     dimension::{Benchmark, Measure},
-    report::{Report, ReportResult},
+    report::{Report, ReportProblem, ReportResult},
 };
 use url::Url;
 
@@ -103,11 +103,21 @@ fn write(pen: &mut Pen, report: &Report, pages: Option<&Pages>, links: Links) {
         0 => {}
         _ => pen.alarm(&verdict(report)),
     }
+    let problems = report.problems.as_deref().unwrap_or_default();
+    match problems.len() {
+        0 => {}
+        1 => pen.alarm("1 result could not be read"),
+        many => pen.alarm(&format!("{many} results could not be read")),
+    }
     let alerts = report.alerts.as_deref().unwrap_or_default();
     if !alerts.is_empty() {
         pen.table(None, &[&HEAD[..], &["Status"]].concat(), alerts.iter().map(|alert| alert_row(report, alert, pages)));
     }
 
+    if !problems.is_empty() {
+        let row = |problem: &ReportProblem| vec![Span::foreign(problem.origin.clone()), Span::foreign(problem.reason.clone())];
+        pen.table(None, &["Not read", "Reason"], problems.iter().map(row));
+    }
     let mut changes = changes::told(report).peekable();
     if changes.peek().is_some() {
         let row = |(point, how): (&ReportChangePoint, String)| {

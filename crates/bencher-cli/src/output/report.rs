@@ -51,6 +51,7 @@ impl Human for Report {
         }
         text.push_str(&alerts(out, self));
         text.push_str(&changes::lines(self));
+        text.push_str(&problems(out, self));
         text
     }
 }
@@ -121,6 +122,17 @@ pub(crate) fn active_alerts(report: &Report) -> usize {
         Some(alerts) => alerts.iter().filter(|alert| alert.status == AlertStatus::Active).count(),
         None => report.counts.as_ref().map_or(0, |counts| counts.alerts.active as usize),
     }
+}
+
+/// What could not be read.
+fn problems(out: Out, report: &Report) -> String {
+    let problems = report.problems.as_deref().unwrap_or_default();
+    if problems.is_empty() {
+        return String::new();
+    }
+    let head = ["NOT READ", "REASON"].map(str::to_owned);
+    let rows = problems.iter().map(|problem| vec![Cell::toned(&problem.origin, Tone::Bad), Cell::new(&problem.reason)]);
+    format!("\n{}", table(out, &head, rows))
 }
 
 fn alerts(out: Out, report: &Report) -> String {

@@ -253,3 +253,41 @@ fn warm_up_runs_come_first_and_are_no_results() {
     assert!(ended.stderr.contains("failed in warm-up 1: exit status: 3"), "{ended:?}");
     assert!(failing.asked().is_empty());
 }
+
+#[test]
+fn what_could_not_be_read_is_shown_and_ends_with_a_code_of_its_own() {
+    let mut report = shapes::report(1);
+    report["results"][0].as_array_mut().unwrap().pop();
+    report["problems"] = json!([{ "iteration": 1, "origin": "result 2", "reason": "expected <JSON>, found `oops`" }]);
+    let world = World::always(201, report);
+    assert_snapshot!(world.bencher(&["run", "--project", "shop", "--quiet", "echo results"]).all(), @r"
+    exit 1
+    == stdout
+    report   00000000-0000-4000-8000-000000000020
+    project  The Shop (shop)
+    branch   main (version 7, 0123456789ab)
+    testbed  Small (spec small)
+    adapter  magic
+    started  2026-01-02 03:04:05Z
+
+    BENCHMARK  LATENCY                         FILE SIZE
+    gzip -6    12.35 ms (11.11 ms … 13.58 ms)  2 KiB
+
+    NOT READ  REASON
+    result 2  expected <JSON>, found `oops`
+    == stderr
+
+    report http://SERVER/v0/projects/shop/reports/00000000-0000-4000-8000-000000000020
+    see it again with `bencher report view shop 00000000-0000-4000-8000-000000000020`
+    error: 1 of the results could not be read, as the report says; the others are stored
+    ");
+    let html = world.bencher(&["run", "--project", "shop", "--quiet", "--format", "html", "echo results"]);
+    assert_eq!(html.code, Some(1));
+    assert!(html.stdout.contains("<h3>⚠️ 1 result could not be read</h3>"), "{html:?}");
+    assert!(html.stdout.contains("<td>result 2</td><td>expected &lt;JSON&gt;, found `oops`</td>"), "{html:?}");
+    let create = ["report", "create", "--branch", "main", "--testbed", "small", "--results", "x", "shop"];
+    assert_eq!(world.bencher(&create).code, Some(1));
+    // It can be looked at like any other.
+    let view = world.bencher(&["report", "view", "shop", "00000000-0000-4000-8000-000000000020"]);
+    assert_eq!(view.code, Some(0), "{view:?}");
+}

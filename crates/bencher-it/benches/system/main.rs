@@ -19,6 +19,7 @@ mod programs;
 mod queue;
 mod quiet;
 mod requests;
+mod results;
 mod scenarios;
 mod xfs;
 
@@ -27,8 +28,21 @@ use anyhow::{Context as _, Result};
 use crate::figures::Extent;
 
 /// What can be measured, in the order in which it is.
-const SCENARIOS: [&str; 12] =
-    ["start", "idle", "assignment", "true", "layers", "images", "clone", "overhead", "quiet", "requests", "queue", "programs"];
+const SCENARIOS: [&str; 13] = [
+    "start",
+    "idle",
+    "assignment",
+    "true",
+    "layers",
+    "images",
+    "clone",
+    "overhead",
+    "quiet",
+    "requests",
+    "results",
+    "queue",
+    "programs",
+];
 /// Those in which guests run.
 const WITH_GUESTS: [&str; 3] = ["images", "overhead", "quiet"];
 
@@ -68,6 +82,7 @@ async fn measure() -> Result<()> {
             "overhead" => overhead::overhead(extent).await,
             "quiet" => quiet::quiet(extent).await,
             "requests" => requests::requests().await,
+            "results" => results::results(extent).await,
             "queue" => queue::queue(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,

@@ -34,10 +34,23 @@ pub struct Report {
     /// report is filed.
     pub change_points: Option<Vec<ReportChangePoint>>,
     pub counts: Option<ReportCounts>,
+    /// What could not be read of what was sent or measured; absent where all of it was. Ours.
+    pub problems: Option<Vec<ReportProblem>>,
     pub job: Option<JobUuid>,
     pub created: DateTime,
     /// `true` in the answer to a report that was filed before, under the same idempotency key. Ours.
     pub repeated: Option<bool>,
+}
+
+/// A result that no metrics could be read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonReportProblem)]
+pub struct ReportProblem {
+    /// The iteration of the report that it would have been.
+    pub iteration: u32,
+    /// Which one it is: its number among those that were sent, or a job's iteration and file.
+    pub origin: String,
+    pub reason: String,
 }
 
 /// What one benchmark measured in one iteration.

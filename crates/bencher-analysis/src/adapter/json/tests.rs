@@ -87,6 +87,25 @@ fn bad_names_are_refused() {
 }
 
 #[test]
+fn names_are_measured_in_bytes() {
+    let named = |name: &str| format!(r#"{{"{name}": {{"b": {{"value": 1}}}}}}"#);
+    for name in ["n".repeat(1024), "ß".repeat(512), "🦀".repeat(256)] {
+        assert_eq!(values(&named(&name))[0].0, name);
+        refuse(&named(&format!("{name}n")), "valid benchmark name: expected 1 to 1024 bytes");
+    }
+}
+
+#[test]
+fn two_million_benchmarks_are_refused_at_the_first_that_is_too_many() {
+    let mut text = "{".to_owned();
+    for number in 0..2_000_000 {
+        text.push_str(&format!(r#""{number}":{{"m":{{"value":1}}}},"#));
+    }
+    // The rest is not looked at: it is no JSON.
+    refuse(&text, "more than 65536 metrics in one output");
+}
+
+#[test]
 fn absurd_sizes_are_refused() {
     let entries = |count: usize, entry: fn(usize) -> String| (0..count).map(entry).collect::<Vec<_>>().join(",");
     let benchmarks = entries(MAX_METRICS + 1, |n| format!(r#""b{n}": {{"m": {{"value": 1}}}}"#));

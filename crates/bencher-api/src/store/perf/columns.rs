@@ -112,7 +112,7 @@ fn filled(mut series: SeriesColumns, points: &[&Point], columns: Columns) -> Ser
         series.baseline = where_any(more().map(|more| more?.baseline));
         series.lower_limit = where_any(more().map(|more| more?.lower_limit));
         series.upper_limit = where_any(more().map(|more| more?.upper_limit));
-        let alerts = more().enumerate().filter_map(|(point, more)| Some((point, more?.alert.clone()?)));
+        let alerts = more().enumerate().filter_map(|(point, more)| Some((point, more?.alert?)));
         let alerts: Vec<PointAlert> = alerts.map(|(point, alert)| PointAlert { point: place(point), alert }).collect();
         series.alerts = (!alerts.is_empty()).then_some(alerts);
     }

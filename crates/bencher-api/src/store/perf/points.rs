@@ -9,10 +9,7 @@ use bencher_types::{
 };
 
 use super::{PerfError, Scope};
-use crate::{
-    limits,
-    store::{Micros, Queries, ReadConn, StoreError, Text, Value, alert, placeholders, project::ProjectRow, threshold},
-};
+use crate::store::{Among, Micros, Queries, ReadConn, StoreError, Text, Value, alert, among, list, project::ProjectRow, threshold};
 
 /// The rows of a series: of its head, testbed, benchmark and measure.
 pub(super) type Key = [i64; 4];
@@ -116,7 +113,7 @@ impl Points {
         span: (Option<DateTime>, Option<DateTime>),
         (detail, most): (Detail, usize),
     ) -> Result<Self, PerfError> {
-        let (condition, values) = condition(scope, span, most);
+        let (condition, values) = condition(conn, scope, span, most);
         let (rows, details): (Vec<MetricRow>, Vec<DetailedRow>) = match detail {
             Detail::Values => (conn.all(format!("SELECT {VALUES} {condition}"), values).await?, Vec::new()),
             Detail::Everything => (Vec::new(), conn.all(format!("SELECT {VALUES}, {DETAILS} {condition}"), values).await?),
@@ -167,9 +164,14 @@ impl Points {
 }
 
 /// The end of a statement that reads metrics, and its values.
-fn condition(scope: &Scope, (start, end): (Option<DateTime>, Option<DateTime>), most: usize) -> (String, Vec<Value>) {
+fn condition(
+    conn: &mut ReadConn,
+    scope: &Scope,
+    (start, end): (Option<DateTime>, Option<DateTime>),
+    most: usize,
+) -> (String, Vec<Value>) {
     let mut values = Vec::new();
-    let mut conditions = vec![scope.condition(&mut values)];
+    let mut conditions = vec![scope.condition(conn, &mut values)];
     if let Some(start) = start {
         values.push(start.into());
         conditions.push(format!("metric.start_time >= ${}", values.len()));
@@ -194,16 +196,12 @@ async fn reports(conn: &mut ReadConn, ids: HashSet<i64>) -> Result<(Vec<ReportOf
         hash: Option<Text<GitHash>>,
     }
 
-    let ids: Vec<i64> = ids.into_iter().collect();
-    let mut rows: Vec<Row> = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(limits::MAX_STATEMENT_VALUES) {
-        let sql = format!(
-            "SELECT report.id, report.uuid, report.start_time, report.end_time, version.number, version.hash \
-             FROM report JOIN version ON version.id = report.version_id WHERE report.id IN ({})",
-            placeholders(1, chunk.len())
-        );
-        rows.extend(conn.all::<Row>(sql, chunk.iter().copied().map(Value::from).collect::<Vec<_>>()).await?);
-    }
+    let wanted = among(conn, "report.id", Among::Integers, 1);
+    let sql = format!(
+        "SELECT report.id, report.uuid, report.start_time, report.end_time, version.number, version.hash \
+         FROM report JOIN version ON version.id = report.version_id WHERE {wanted}"
+    );
+    let mut rows: Vec<Row> = conn.all(sql, vec![list(ids)]).await?;
     rows.sort_by_key(|row| (row.number, row.start_time.0, row.id));
     let places = rows.iter().enumerate().map(|(place, row)| (row.id, place)).collect();
     let report = |row: Row| {
@@ -240,18 +238,15 @@ async fn alerts(conn: &mut ReadConn, reports: &HashMap<i64, usize>) -> Result<Ha
         modified: Micros,
     }
 
+    let of_reports = among(conn, "alert.report_id", Among::Integers, 1);
+    let sql = format!(
+        "SELECT {VALUES}, alert.uuid, alert.boundary_limit, alert.status, alert.modified \
+         FROM alert JOIN metric ON metric.id = alert.metric_id WHERE {of_reports}"
+    );
     let mut found = HashMap::new();
-    let reports: Vec<i64> = reports.keys().copied().collect();
-    for chunk in reports.chunks(limits::MAX_STATEMENT_VALUES) {
-        let sql = format!(
-            "SELECT {VALUES}, alert.uuid, alert.boundary_limit, alert.status, alert.modified \
-             FROM alert JOIN metric ON metric.id = alert.metric_id WHERE alert.report_id IN ({})",
-            placeholders(1, chunk.len())
-        );
-        for row in conn.all::<Row>(sql, chunk.iter().copied().map(Value::from).collect::<Vec<_>>()).await? {
-            let alert = alert::beside_metric(row.uuid.0, &row.boundary_limit, &row.status, row.modified.0)?;
-            found.insert((row.metric.key(), row.metric.report_id, row.metric.iteration), alert);
-        }
+    for row in conn.all::<Row>(sql, vec![list(reports.keys())]).await? {
+        let alert = alert::beside_metric(row.uuid.0, &row.boundary_limit, &row.status, row.modified.0)?;
+        found.insert((row.metric.key(), row.metric.report_id, row.metric.iteration), alert);
     }
     Ok(found)
 }

@@ -3,7 +3,7 @@
 use std::{fmt, io, process::ExitStatus};
 
 use bencher_analysis::AdapterError;
-use bencher_types::{JobFailure, JobUuid, ReportUuid};
+use bencher_types::{JobFailure, JobUuid, ReportUuid, wire::report::Report};
 
 use crate::exit::Exit;
 
@@ -70,6 +70,8 @@ pub(crate) enum RunError {
     PwnRequest { head: String, base: String },
     #[error("GITHUB_API_URL is `{url}`: expected https://…")]
     GitHubAddress { url: String },
+    #[error("{unreadable} of the results could not be read, as the report says; the others are stored")]
+    PartlyRead { unreadable: usize },
     #[error("could not listen for Ctrl-C")]
     Signals(#[source] io::Error),
 
@@ -85,6 +87,17 @@ pub(crate) enum RunError {
     Interrupted { project: String, job: JobUuid },
 }
 
+/// Whether everything could be read that a report was made of.
+///
+/// # Errors
+/// Something could not.
+pub(crate) fn whole(report: &Report) -> Result<(), RunError> {
+    match report.problems.as_deref().unwrap_or_default().len() {
+        0 => Ok(()),
+        unreadable => Err(RunError::PartlyRead { unreadable }),
+    }
+}
+
 impl RunError {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
@@ -93,9 +106,11 @@ impl RunError {
             Self::NotStarted { .. } | Self::CommandFailed { .. } | Self::NothingPrinted { .. } | Self::JobFailed { .. } => {
                 Exit::Failed
             }
-            Self::EmptyFiles { .. } | Self::TooMuch { .. } | Self::NotUnderstood { .. } | Self::WaitedTooLong { .. } => {
-                Exit::Failed
-            }
+            Self::EmptyFiles { .. }
+            | Self::TooMuch { .. }
+            | Self::NotUnderstood { .. }
+            | Self::PartlyRead { .. }
+            | Self::WaitedTooLong { .. } => Exit::Failed,
             Self::Lost { .. } | Self::File { .. } | Self::Signals(_) => Exit::Local,
             Self::NoJob { .. } => Exit::Unreachable,
             Self::JobCanceled { .. } => Exit::Canceled,

@@ -12,7 +12,7 @@ use bencher_types::{ChangePointUuid, DateTime, ReportUuid, wire::change_point::C
 use super::ShiftRow;
 use crate::{
     limits,
-    store::{Dialect, Id, Queries, ReadConn, Store, StoreError, Tx, Value, head::Link, placeholders, postgres},
+    store::{Dialect, Queries, ReadConn, Store, StoreError, Tx, Value, head::Link, placeholders, postgres},
     values,
 };
 
@@ -428,7 +428,7 @@ async fn write(tx: &mut Tx, scope: &Scope, series: SeriesId, step: Step, now: Da
                 now,
             ];
             row.extend(columns_of(&found, first));
-            let _: Vec<Id> = tx.insert_all("change_point", &INSERTED, vec![row], "id").await?;
+            tx.insert_all("change_point", &INSERTED, vec![row]).await?;
         }
         Step::Move(id, found) => {
             let Some(first) = first_at(tx, scope, series, found.place).await? else { return Ok(()) };

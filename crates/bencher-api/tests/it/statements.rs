@@ -107,7 +107,7 @@ async fn a_run_that_is_checked_against_thresholds_answers_what_is_stored() {
 
 #[tokio::test]
 async fn a_run_costs_as_many_statements_as_another_with_more_benchmarks_and_a_longer_history() {
-    on_each_database(async |server| {
+    at_rest_on_each_database(async |server| {
         let bob = shop(&server).await;
         let model = json!({ "test": "t_test", "max_sample_size": 64, "upper_boundary": 0.99 });
         let thresholds = json!({ "models": { "latency": model, "throughput": model } });

@@ -321,7 +321,7 @@ impl World {
 
     /// The same, with another way to the server.
     pub(crate) async fn bencher_at(&self, host: &str, arguments: &[&str]) -> Finished {
-        let child = self.spawn_bencher(host, arguments);
+        let child = self.spawn_bencher_at(host, arguments);
         let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
         let output =
             output.unwrap_or_else(|_| panic!("`bencher {}` takes too long", arguments.join(" "))).expect("`bencher` ends");
@@ -332,7 +332,12 @@ impl World {
         }
     }
 
-    fn spawn_bencher(&self, host: &str, arguments: &[&str]) -> tokio::process::Child {
+    /// The same, running: somebody else looks at its output.
+    pub(crate) fn spawn_bencher(&self, arguments: &[&str]) -> tokio::process::Child {
+        self.spawn_bencher_at(&self.url, arguments)
+    }
+
+    fn spawn_bencher_at(&self, host: &str, arguments: &[&str]) -> tokio::process::Child {
         let mut command = child::owned(&binary("bencher"));
         command.args(arguments).env("BENCHER_HOST", host).env("BENCHER_API_KEY", &self.key);
         command.env("HOME", self.path()).env("XDG_CACHE_HOME", self.path().join("cache")).current_dir(self.path());

@@ -213,7 +213,7 @@ impl World {
         for runner in &mut fleet {
             runner.send(&FromRunner::Ready { poll_timeout: Some(900), runner: None }).await?;
         }
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        self.at_rest(pid).await?;
         let cpu = cpu_time(pid)?;
         tokio::time::sleep(rest).await;
         let used = (cpu_time(pid)? - cpu).as_secs_f64() / rest.as_secs_f64() * 100.0;
@@ -224,6 +224,19 @@ impl World {
             Figure::reading(self.name(&format!("of which for {who}")), memory - before, "MiB"),
             Figure::reading(self.name(&format!("CPU of a server with {who}")), used, "% of a core").aim("under 2 %"),
         ])
+    }
+
+    /// Waits until the server has done what it was asked for.
+    async fn at_rest(&self, pid: u32) -> Result<()> {
+        const STEP: Duration = Duration::from_secs(2);
+        for _ in 0..60 {
+            let before = cpu_time(pid)?;
+            tokio::time::sleep(STEP).await;
+            if cpu_time(pid)? - before < STEP / 50 {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the server is still at work after two minutes")
     }
 
     /// Runners in a job that say every second that they live.

@@ -208,7 +208,7 @@ async fn put_aside(database: &Path, now: DateTime) -> Result<PathBuf, RestoreErr
 
 /// Whether opening failed on what is in the file, and not on the way to it.
 const fn is_damaged(error: &StoreError) -> bool {
-    !matches!(error, StoreError::Unavailable(_))
+    !matches!(error, StoreError::Unavailable(_) | StoreError::NotDurable(_))
 }
 
 /// Gives the copy the database's name, and brings the name to the disk.

@@ -8,6 +8,7 @@
 
 mod bulk;
 mod connection;
+mod durability;
 mod error;
 mod list;
 mod value;
@@ -63,7 +64,8 @@ pub(crate) use bulk::{Among, among, list};
 pub(crate) use connection::{Patience, placeholders};
 pub(crate) use list::{Count, ListQuery, order};
 
-pub use connection::{PgTx, Queries, ReadConn, Row, Tx};
+pub use connection::{PgTx, Queries, ReadConn, Row, SqliteTx, Tx};
+pub use durability::NotDurable;
 pub use error::StoreError;
 pub use list::{Direction, ListBy, NameSort, Page, Presence};
 pub use value::{Micros, Text, Value};
@@ -105,6 +107,8 @@ pub(crate) enum Pool {
         readers: SqlitePool,
         /// Tells of what was written to the log of events.
         bell: std::sync::Arc<bell::LocalBell>,
+        /// Makes commits durable.
+        sync: durability::GroupSync,
     },
     Postgres {
         pool: PgPool,
@@ -176,7 +180,10 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match &self.pool {
             // Taking the write lock at once makes a conflict with another process wait here, not fail in the middle.
-            Pool::Sqlite { writer, bell, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, bell.clone()),
+            Pool::Sqlite { writer, bell, sync, .. } => {
+                let tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                Tx::Sqlite(SqliteTx { tx, bell: bell.clone(), sync: sync.clone() })
+            }
             Pool::Postgres { pool, patience } => {
                 let connection = pool.acquire().await?;
                 let begun = sqlx::Transaction::begin(MaybePoolConnection::PoolConnection(connection), None);

@@ -10,7 +10,7 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::{Dialect, StoreError, Value, bell::LocalBell};
+use super::{Dialect, StoreError, Value, bell::LocalBell, durability::GroupSync};
 
 /// A connection for reading.
 #[derive(Debug)]
@@ -38,8 +38,16 @@ impl Patience {
 #[must_use = "a transaction that is not committed is rolled back"]
 #[derive(Debug)]
 pub enum Tx {
-    Sqlite(Transaction<'static, Sqlite>, Arc<LocalBell>),
+    Sqlite(SqliteTx),
     Postgres(PgTx),
+}
+
+/// A transaction of SQLite.
+#[derive(Debug)]
+pub struct SqliteTx {
+    pub(super) tx: Transaction<'static, Sqlite>,
+    pub(super) bell: Arc<LocalBell>,
+    pub(super) sync: GroupSync,
 }
 
 /// A transaction of PostgreSQL.
@@ -51,11 +59,12 @@ pub struct PgTx {
 
 impl Tx {
     /// # Errors
-    /// The database did not accept the transaction; nothing of it was kept.
+    /// The database did not accept the transaction; nothing of it was kept. Or the disk did not confirm it: then it may be lost.
     pub async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(tx, bell) => {
+            Self::Sqlite(SqliteTx { tx, bell, sync }) => {
                 tx.commit().await?;
+                sync.durable().await?;
                 bell.committed();
             }
             Self::Postgres(PgTx { tx, patience }) => patience.bound(tx.commit()).await?,
@@ -194,7 +203,7 @@ impl Queries for ReadConn {
 impl Queries for Tx {
     fn connection(&mut self) -> Connection<'_> {
         match self {
-            Self::Sqlite(tx, _) => Connection::Sqlite(tx),
+            Self::Sqlite(SqliteTx { tx, .. }) => Connection::Sqlite(tx),
             Self::Postgres(PgTx { tx, patience }) => Connection::Postgres(tx, *patience),
         }
     }

@@ -1,5 +1,7 @@
 //! What can go wrong in the store, as far as a caller would act differently.
 
+use super::durability::NotDurable;
+
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -15,6 +17,9 @@ pub enum StoreError {
     /// Nothing is wrong with the request; the database did not answer in time or is full or gone. May be tried again.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// It was written, but may be lost when the power goes.
+    #[error(transparent)]
+    NotDurable(#[from] NotDurable),
     /// A migration did not apply.
     #[error("the database could not be brought up to date")]
     Migrate(#[source] sqlx::migrate::MigrateError),

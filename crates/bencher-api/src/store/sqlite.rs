@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Pool, StoreError, bell::LocalBell};
+use super::{Pool, StoreError, bell::LocalBell, durability::GroupSync};
 use crate::limits;
 
 pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
@@ -16,8 +16,8 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // A committed result survives a power cut.
-        .synchronous(SqliteSynchronous::Full)
+        // Commits are synced by `GroupSync`, many at once.
+        .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(limits::SQLITE_BUSY_TIMEOUT);
 
     let bell = Arc::new(LocalBell::default());
@@ -48,7 +48,8 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
         .connect_with(options.read_only(true))
         .await?;
-    Ok(Pool::Sqlite { writer, readers, bell })
+    let sync = GroupSync::of_database(path).map_err(sqlx::Error::Io)?;
+    Ok(Pool::Sqlite { writer, readers, bell, sync })
 }
 
 /// Copies a database to a file that is empty or not there, as it is at one moment. Writers go on meanwhile.

@@ -9,7 +9,9 @@ use bencher_types::{
 };
 
 use super::{PerfError, Scope};
-use crate::store::{Among, Micros, Queries, ReadConn, StoreError, Text, Value, alert, among, list, project::ProjectRow, threshold};
+use crate::store::{
+    Among, Micros, Queries, ReadConn, StoreError, Text, Value, alert, among, list, project::ProjectRow, threshold,
+};
 
 /// The rows of a series: of its head, testbed, benchmark and measure.
 pub(super) type Key = [i64; 4];

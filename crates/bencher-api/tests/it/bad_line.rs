@@ -10,7 +10,7 @@ use bencher_types::{
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::{
     channel::{Connection, SOON, try_connect, until},
@@ -213,8 +213,9 @@ async fn a_statement_that_takes_too_long_is_given_up_at_both_ends() {
     tokio::time::timeout(SOON, sleeping).await.expect("the database gives it up too");
 }
 
-/// Follows a job to its end, coming again after the last event that was seen wherever the stream breaks.
-async fn followed(server: &TestServer, path: &str) -> Vec<Told> {
+/// Follows a job to its end, coming again after the last event that was seen wherever the stream breaks. Says when it has seen the
+/// first one.
+async fn followed(server: &TestServer, path: &str, begun: &Notify) -> Vec<Told> {
     let mut told: Vec<Told> = Vec::new();
     loop {
         let last = told.last().map(|event| event.id);
@@ -222,6 +223,7 @@ async fn followed(server: &TestServer, path: &str) -> Vec<Told> {
         while let Some(event) = stream.until_broken().await {
             if event.name == "job" {
                 told.push(event);
+                begun.notify_one();
             }
         }
         if told.last().is_some_and(|event| event.data["status"] == json!("failed")) {
@@ -250,7 +252,10 @@ async fn a_stream_of_events_over_a_line_that_is_cut_loses_and_repeats_nothing() 
             let runner = rows::runner(&store, spec).await;
             let job = rows::job(&store, spec, 0, server.app.clock.now()).await;
             let path = events_of(&server, job).await;
+            let begun = Notify::new();
             let work = async {
+                // Who comes when the job has ended is told nothing.
+                begun.notified().await;
                 // A job that goes back to the queue again and again has many events.
                 for attempt in 1..=8 {
                     let now = server.app.clock.now();
@@ -261,7 +266,7 @@ async fn a_stream_of_events_over_a_line_that_is_cut_loses_and_repeats_nothing() 
                 }
                 assert!(store.end_job(job, 8, bencher_types::JobEvent::Fail, "no", server.app.clock.now()).await.unwrap());
             };
-            let ((), told) = tokio::join!(work, tokio::time::timeout(Duration::from_secs(60), followed(&server, &path)));
+            let ((), told) = tokio::join!(work, tokio::time::timeout(Duration::from_secs(60), followed(&server, &path, &begun)));
             let told = told.expect("the end of the job is told");
             let ids: Vec<i64> = told.iter().map(|event| event.id).collect();
             assert!(ids.is_sorted_by(|one, next| one < next), "seed {seed}: {ids:?}");

@@ -17,7 +17,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    setup::{TestUser, refused},
+    setup::{TestUser, refused, unmarked},
     support::{TestServer, on_each_database},
 };
 
@@ -124,7 +124,7 @@ async fn a_job_that_is_sent_again_is_the_same_one_even_where_its_image_is_gone()
         let mut tx = server.app.store.begin().await.unwrap();
         tx.execute("DELETE FROM oci_tag", values![]).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(server.create("/v0/run", &ada, run.clone()).await, report);
+        assert_eq!(unmarked(server.create("/v0/run", &ada, run.clone()).await), (report, true));
         run["idempotency_key"] = json!(uuid::Uuid::new_v4());
         refused(server.post("/v0/run", &ada, run).await, 400, "v1");
         assert_eq!(server.list(JOBS, None, "uuid").await.1, 1);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     filing::{PROJECT, run, shop, sort, text},
-    setup::{TestUser, refused},
+    setup::{TestUser, refused, unmarked},
     support::{TestServer, on_each_database},
 };
 
@@ -85,11 +85,11 @@ async fn a_key_that_is_reused_for_something_else_gives_what_was_filed_first() {
         let first = server.create("/v0/run", &bob, run(&[sort(1.0)], key.clone())).await;
         let mut other = key.clone();
         (other["branch"], other["testbed"]) = (json!("other"), json!("other"));
-        assert_eq!(server.create("/v0/run", &bob, run(&[sort(2.0), sort(3.0)], other)).await, first);
+        assert_eq!(unmarked(server.create("/v0/run", &bob, run(&[sort(2.0), sort(3.0)], other)).await), (first.clone(), true));
         // Not even what is wrong with it matters: it was filed.
         let mut broken = run(&[], key);
         broken["results"] = json!(["nothing that anybody reads"]);
-        assert_eq!(server.create("/v0/run", &bob, broken).await, first);
+        assert_eq!(unmarked(server.create("/v0/run", &bob, broken).await), (first, true));
         assert_eq!(server.list(&format!("{PROJECT}/branches"), Some(&bob), "name").await, (vec!["main".to_owned()], 1));
         assert_eq!(server.list(&format!("{PROJECT}/reports"), Some(&bob), "uuid").await.1, 1);
     })

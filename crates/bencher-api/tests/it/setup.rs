@@ -98,3 +98,9 @@ pub(crate) fn refused(answer: (StatusCode, Value), status: u16, part: &str) {
     let message = answer.1["message"].as_str().unwrap_or_default();
     assert!(message.contains(part), "expected `{part}` in: {message}");
 }
+
+/// A report without the mark of an answer to a key that was sent before, and whether it had one.
+pub(crate) fn unmarked(mut report: Value) -> (Value, bool) {
+    let mark = report.as_object_mut().and_then(|report| report.remove("repeated"));
+    (report, mark == Some(Value::Bool(true)))
+}

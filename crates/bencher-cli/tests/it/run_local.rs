@@ -284,7 +284,7 @@ fn what_could_not_be_read_is_shown_and_ends_with_a_code_of_its_own() {
     let html = world.bencher(&["run", "--project", "shop", "--quiet", "--format", "html", "echo results"]);
     assert_eq!(html.code, Some(1));
     assert!(html.stdout.contains("<h3>⚠️ 1 result could not be read</h3>"), "{html:?}");
-    assert!(html.stdout.contains("<td>result 2</td><td>expected &lt;JSON&gt;, found `oops`</td>"), "{html:?}");
+    assert!(html.stdout.contains("<td>result 2</td><td><code>expected &lt;JSON&gt;, found `oops`</code></td>"), "{html:?}");
     let create = ["report", "create", "--branch", "main", "--testbed", "small", "--results", "x", "shop"];
     assert_eq!(world.bencher(&create).code, Some(1));
     // It can be looked at like any other.

@@ -215,7 +215,8 @@ fn lies_end_the_conversation() {
 fn a_guest_of_another_version_is_told_apart() {
     let mut talk = Talk::new();
     let Failure::Guest(failure) = failed_with(talk.on(hello(9))) else { panic!() };
-    assert!(failure.to_string().contains("version 1 of the guest's protocol, the guest 9"), "{failure}");
+    let expected = format!("version {} of the guest's protocol, the guest 9", bencher_init::PROTOCOL_VERSION);
+    assert!(failure.to_string().contains(&expected), "{failure}");
 }
 
 #[test]

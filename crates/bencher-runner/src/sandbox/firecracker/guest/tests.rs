@@ -51,6 +51,6 @@ fn the_guest_gets_the_plan_and_not_the_hosts_environment() {
     plan.file_contents = FileContents::SizeOnly;
     let config = config(&plan, Token([7; 16]), None);
     assert_eq!((config.args, config.env), (plan.args, plan.env));
-    assert_eq!((config.version, config.max_pids, config.grace_period_ms), (1, Some(4096), 1000));
+    assert_eq!((config.version, config.max_pids, config.grace_period_ms), (bencher_init::PROTOCOL_VERSION, Some(4096), 1000));
     assert_eq!((config.file_paths, config.file_contents), (plan.file_paths, GuestFileContents::SizeOnly));
 }

@@ -82,7 +82,7 @@ async fn measure() -> Result<()> {
             "overhead" => overhead::overhead(extent).await,
             "quiet" => quiet::quiet(extent).await,
             "requests" => requests::requests().await,
-            "results" => results::results(extent).await,
+            "results" => results::results(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
             "queue" => queue::queue(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,

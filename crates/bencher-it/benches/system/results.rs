@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use bencher_types::DateTime;
+use bencher_types::{DateTime, wire::perf::PERF_COLUMNS_TYPE};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -25,25 +25,26 @@ const LARGE: (usize, &[&str]) = (2500, &["latency", "throughput", "build-time", 
 const USUAL: [usize; 2] = [10, 200];
 /// Series of a query of the history, and the points of each: as many as one query answers.
 const SERIES: (usize, usize) = (200, 250);
+/// Points of each series where they come in columns.
+const IN_COLUMNS: usize = 1000;
 /// How often a write with `fdatasync` is tried.
 const SYNCS: usize = 200;
 
 /// A report of 10,000 metrics, small ones after more and more others, and the history of 200 series; on SQLite and, where the
 /// environment names one, on PostgreSQL. Where the database is, and so what a commit costs, is up to `TMPDIR`.
-pub(crate) async fn results(extent: Extent) -> Result<Vec<Figure>> {
+pub(crate) async fn results(extent: Extent, mut show: impl FnMut(Figure)) -> Result<()> {
     let server = Server::start().await?;
-    let mut figures = vec![Figure::durations("12 KiB written with fdatasync", syncs(server.folder.path())?)];
-    figures.extend(measure("SQLite", server, extent).await?);
+    show(Figure::durations("12 KiB written with fdatasync", syncs(server.folder.path())?));
+    measure("SQLite", server, extent, &mut show).await?;
     if let Some(url) = given("BENCH_DATABASE_URL") {
         let url = url.into_string().ok().context("BENCH_DATABASE_URL is no text")?;
-        figures.extend(measure("PostgreSQL", Server::start_on(Some(&url)).await?, extent).await?);
+        measure("PostgreSQL", Server::start_on(Some(&url)).await?, extent, &mut show).await?;
     }
-    Ok(figures)
+    Ok(())
 }
 
-async fn measure(database: &str, server: Server, extent: Extent) -> Result<Vec<Figure>> {
+async fn measure(database: &str, server: Server, extent: Extent, show: &mut impl FnMut(Figure)) -> Result<()> {
     server.prepare().await?;
-    let mut figures = Vec::new();
     for benchmarks in USUAL {
         let mut history = History::new(&server, &format!("of-{benchmarks}"), benchmarks, &["latency"]);
         for earlier in extent.pick(vec![0, SAMPLES, 1000, 10_000], vec![0, SAMPLES]) {
@@ -53,11 +54,11 @@ async fn measure(database: &str, server: Server, extent: Extent) -> Result<Vec<F
             let took = history.file(runs).await?;
             let cpu = (cpu_time(server.pid()?)? - before) / u32::try_from(runs)?;
             let name = format!("report of {benchmarks} benchmarks, {database}, after {earlier} others");
-            figures.push(Figure::reading(format!("{name}: processor of the server"), cpu.as_secs_f64() * 1e3, "ms"));
-            figures.push(Figure::durations(name, took).aim(if benchmarks == 10 { "2 ms" } else { "10 ms" }));
+            show(Figure::reading(format!("{name}: processor of the server"), cpu.as_secs_f64() * 1e3, "ms"));
+            show(Figure::durations(name, took).aim(if benchmarks == 10 { "2 ms" } else { "10 ms" }));
         }
     }
-    figures.extend(perf(database, &server).await?);
+    perf(database, &server).await?.into_iter().for_each(&mut *show);
     let mut history = History::new(&server, "large", LARGE.0, LARGE.1);
     history.fill(extent.pick(SAMPLES, 3)).await?;
     reset_peak(server.pid()?)?;
@@ -66,11 +67,11 @@ async fn measure(database: &str, server: Server, extent: Extent) -> Result<Vec<F
     let took = history.file(runs).await?;
     let cpu = (cpu_time(server.pid()?)? - begun) / u32::try_from(runs)?;
     let name = format!("report of 10,000 metrics, {database}, t-test of {SAMPLES} samples");
-    figures.push(Figure::reading(format!("{name}: processor of the server"), cpu.as_secs_f64() * 1e3, "ms"));
-    figures.push(Figure::reading(format!("{name}: memory before"), before, "MiB"));
-    figures.push(Figure::reading(format!("{name}: peak memory"), memory_mib(server.pid()?)?.1, "MiB"));
-    figures.push(Figure::durations(name, took).aim("500 ms"));
-    Ok(figures)
+    show(Figure::reading(format!("{name}: processor of the server"), cpu.as_secs_f64() * 1e3, "ms"));
+    show(Figure::reading(format!("{name}: memory before"), before, "MiB"));
+    show(Figure::reading(format!("{name}: peak memory"), memory_mib(server.pid()?)?.1, "MiB"));
+    show(Figure::durations(name, took).aim("500 ms"));
+    Ok(())
 }
 
 /// The history of as many series as one query may ask for.
@@ -90,23 +91,40 @@ async fn perf(database: &str, server: &Server) -> Result<Vec<Figure>> {
         uuids("measures", "latency").await?,
         uuids("benchmarks", &history.branch).await?,
     );
-    let points = SERIES.0 * SERIES.1;
+    let mut figures = asked(server, (SERIES.1, database), &path, ("one by one", "application/json", "5 µs a point")).await?;
+    history.fill(IN_COLUMNS).await?;
+    for (form, columns) in [("values in columns", ""), ("everything in columns", "&columns=bounds,thresholds")] {
+        let (path, form) = (format!("{path}{columns}"), (form, PERF_COLUMNS_TYPE, "300 ms"));
+        figures.extend(asked(server, (IN_COLUMNS, database), &path, form).await?);
+    }
+    Ok(figures)
+}
+
+/// How long an answer takes, and what that is for a point.
+async fn asked(
+    server: &Server,
+    (points, database): (usize, &str),
+    path: &str,
+    (form, media_type, aim): (&str, &str, &'static str),
+) -> Result<Vec<Figure>> {
     let (mut took, mut bytes) = (Vec::new(), 0);
     for _ in 0..11 {
+        let request = server.client.get(format!("{}{path}", server.url)).bearer_auth(&server.token);
         let begun = Instant::now();
-        let response = server.client.get(format!("{}{path}", server.url)).bearer_auth(&server.token).send().await?;
+        let response = request.header("accept", media_type).send().await?;
         ensure!(response.status().is_success(), "the history was answered with {}", response.status());
         bytes = response.bytes().await?.len();
         took.push(begun.elapsed());
     }
+    let all = u32::try_from(SERIES.0 * points)?;
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let (per_point, size) = (1e6 / points as f64, bytes as f64 / points as f64);
-    let name = format!("history of {} series of {} points, {database}", SERIES.0, SERIES.1);
-    let each = took.iter().map(|took| took.as_secs_f64() * per_point).collect();
+    let size = bytes as f64 / f64::from(all);
+    let name = format!("history of {} series of {points} points, {form}, {database}", SERIES.0);
+    let each = took.iter().map(|took| took.as_secs_f64() * 1e6 / f64::from(all)).collect();
     Ok(vec![
-        Figure::numbers(format!("{name}: a point"), each, "µs").aim("5 µs"),
+        Figure::numbers(format!("{name}: a point"), each, "µs"),
         Figure::reading(format!("{name}: a point"), size, "bytes"),
-        Figure::durations(name, took),
+        Figure::durations(name, took).aim(aim),
     ])
 }
 

@@ -148,7 +148,7 @@ fn distinct<T: Copy + PartialEq>(items: Vec<T>) -> Vec<T> {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ColumnsQuery {
     /// What columns have beside values, with commas between: `bounds` (lower and upper values), `thresholds` (thresholds, baselines,
-    /// limits and alerts). For answers in columns only.
+    /// limits and alerts), `changes` (change points). For answers in columns only.
     columns: Option<String>,
 }
 
@@ -158,7 +158,10 @@ impl ColumnsQuery {
         let extra = |name| match name {
             "bounds" => Ok(Extra::Bounds),
             "thresholds" => Ok(Extra::Thresholds),
-            other => Err(ApiError::bad_request(format!("`columns` may have `bounds` and `thresholds`, but names `{other}`"))),
+            "changes" => Ok(Extra::Changes),
+            other => Err(ApiError::bad_request(format!(
+                "`columns` may have `bounds`, `thresholds` and `changes`, but names `{other}`"
+            ))),
         };
         names.map(extra).collect()
     }

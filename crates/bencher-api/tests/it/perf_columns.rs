@@ -174,7 +174,7 @@ async fn columns_have_only_what_is_asked_for() {
         refused(
             server.get(&format!("{PERF}{every}&columns=all"), &bob).await,
             400,
-            "`columns` may have `bounds` and `thresholds`",
+            "`columns` may have `bounds`, `thresholds` and `changes`",
         );
         let one = uuid::Uuid::new_v4();
         let nothing = columns(&server, &bob, &format!("?branches={one}&testbeds={one}&benchmarks={one}&measures={one}")).await;

@@ -53,6 +53,8 @@ pub(crate) enum Column {
     Bounds,
     /// Thresholds, baselines, limits and alerts
     Thresholds,
+    /// Change points
+    Changes,
 }
 
 impl fmt::Display for Column {
@@ -60,6 +62,7 @@ impl fmt::Display for Column {
         f.write_str(match self {
             Self::Bounds => "bounds",
             Self::Thresholds => "thresholds",
+            Self::Changes => "changes",
         })
     }
 }

@@ -270,7 +270,8 @@ fn a_report_tells_of_the_changes_that_nobody_has_put_aside() {
     let world = World::always(201, report);
     let html = world.bencher(&["run", "--project", "shop", "--format", "html", "--quiet", "echo x"]).stdout;
     assert!(
-        html.contains("<h3>Changes</h3>") && html.contains("changed at version 7: +12.3 % (100 ns → 112.3 ns)</li>"),
+        html.contains("<th>When it changed</th>")
+            && html.contains("<code>changed at version 7: +12.3 % (100 ns → 112.3 ns)</code>"),
         "{html}"
     );
 }

@@ -2,7 +2,7 @@
 
 mod columns;
 
-pub use columns::{PERF_COLUMNS_TYPE, PerfColumns, PointAlert, ReportColumns, SeriesColumns};
+pub use columns::{PERF_COLUMNS_TYPE, PerfColumns, PointAlert, PointChange, ReportColumns, SeriesColumns};
 
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;

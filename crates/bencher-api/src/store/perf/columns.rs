@@ -1,8 +1,14 @@
 //! The history of metrics in columns: everything is named once, and of each series there are lists of numbers.
 
-use bencher_types::wire::{
-    perf::{PerfColumns, PointAlert, ReportColumns, SeriesColumns},
-    project::Project,
+use std::collections::HashMap;
+
+use bencher_types::{
+    MetricUuid,
+    wire::{
+        change_point::PerfChangePoint,
+        perf::{PerfColumns, PointAlert, PointChange, ReportColumns, SeriesColumns},
+        project::Project,
+    },
 };
 
 use super::{
@@ -11,7 +17,7 @@ use super::{
 };
 use crate::{
     limits,
-    store::{Store, project::ProjectRow},
+    store::{Store, change_point, project::ProjectRow},
 };
 
 /// What a point has beside its value that may be asked for.
@@ -21,6 +27,8 @@ pub enum Extra {
     Bounds,
     /// Thresholds, baselines, limits and alerts.
     Thresholds,
+    /// Change points.
+    Changes,
 }
 
 /// Which of them are asked for.
@@ -28,6 +36,7 @@ pub enum Extra {
 pub struct Columns {
     pub bounds: bool,
     pub thresholds: bool,
+    pub changes: bool,
 }
 
 impl FromIterator<Extra> for Columns {
@@ -35,6 +44,7 @@ impl FromIterator<Extra> for Columns {
         extras.into_iter().fold(Self::default(), |columns, extra| match extra {
             Extra::Bounds => Self { bounds: true, ..columns },
             Extra::Thresholds => Self { thresholds: true, ..columns },
+            Extra::Changes => Self { changes: true, ..columns },
         })
     }
 }
@@ -67,9 +77,10 @@ impl Store {
         let detail = if columns == Columns::default() { Detail::Values } else { Detail::Everything };
         let asked = (detail, limits::MAX_PERF_COLUMN_POINTS);
         let points = Points::read(&mut conn, (project, &scope), (query.start_time, query.end_time), asked).await?;
+        let changes = if columns.changes { change_point::by_metric(&mut conn, scope.rows()).await? } else { HashMap::new() };
         drop(conn);
 
-        answer.series = series(&scope, &points, columns);
+        answer.series = series(&scope, &points, (columns, &changes));
         answer.thresholds = columns.thresholds.then_some(points.thresholds);
         for ReportOfPoints { uuid, start_time, end_time, version } in points.reports {
             answer.reports.uuid.push(uuid);
@@ -86,17 +97,20 @@ impl Store {
     }
 }
 
+/// What is asked for, and the change points by the first metrics of their regimes.
+type Asked<'a> = (Columns, &'a HashMap<MetricUuid, PerfChangePoint>);
+
 /// Every permutation that has points, in the order of the query.
-fn series(scope: &Scope, points: &Points, columns: Columns) -> Vec<SeriesColumns> {
+fn series(scope: &Scope, points: &Points, asked: Asked<'_>) -> Vec<SeriesColumns> {
     let places = scope.permutations(points).map(|([branch, testbed, benchmark, measure], points)| {
         let series = SeriesColumns { branch, testbed, benchmark, measure, ..SeriesColumns::default() };
-        filled(series, &points, columns)
+        filled(series, &points, asked)
     });
     places.collect()
 }
 
 /// A series with its points.
-fn filled(mut series: SeriesColumns, points: &[&Point], columns: Columns) -> SeriesColumns {
+fn filled(mut series: SeriesColumns, points: &[&Point], (columns, changes): Asked<'_>) -> SeriesColumns {
     series.report = points.iter().map(|point| place(point.report)).collect();
     series.value = points.iter().map(|point| point.value).collect();
     if points.iter().any(|point| point.iteration != 0) {
@@ -115,6 +129,11 @@ fn filled(mut series: SeriesColumns, points: &[&Point], columns: Columns) -> Ser
         let alerts = more().enumerate().filter_map(|(point, more)| Some((point, more?.alert?)));
         let alerts: Vec<PointAlert> = alerts.map(|(point, alert)| PointAlert { point: place(point), alert }).collect();
         series.alerts = (!alerts.is_empty()).then_some(alerts);
+    }
+    if columns.changes {
+        let found = more().enumerate().filter_map(|(point, more)| Some((point, *changes.get(&more?.uuid)?)));
+        let found: Vec<PointChange> = found.map(|(point, change)| PointChange { point: place(point), change }).collect();
+        series.change_points = (!found.is_empty()).then_some(found);
     }
     series
 }

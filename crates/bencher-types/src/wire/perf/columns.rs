@@ -8,6 +8,7 @@ use crate::{
     DateTime, GitHash, ReportUuid,
     wire::{
         alert::PerfAlert,
+        change_point::PerfChangePoint,
         dimension::{Benchmark, Branch, Measure, Testbed},
         project::Project,
         threshold::ThresholdModel,
@@ -69,6 +70,8 @@ pub struct SeriesColumns {
     pub lower_limit: Option<Vec<Option<f64>>>,
     pub upper_limit: Option<Vec<Option<f64>>>,
     pub alerts: Option<Vec<PointAlert>>,
+    /// Only where `columns` asks for `changes` and there are any.
+    pub change_points: Option<Vec<PointChange>>,
 }
 
 /// An alert, and the place of its point in the series.
@@ -77,4 +80,12 @@ pub struct SeriesColumns {
 pub struct PointAlert {
     pub point: u32,
     pub alert: PerfAlert,
+}
+
+/// A change point, and the place in the series where its regime begins.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonPointChange)]
+pub struct PointChange {
+    pub point: u32,
+    pub change: PerfChangePoint,
 }

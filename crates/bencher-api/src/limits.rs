@@ -204,6 +204,8 @@ pub const DATABASE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// After how long PostgreSQL gives up a transaction in which nothing is said: its server is gone without a word, and others wait for
 /// what it has locked. Nothing of ours waits for anything else in a transaction.
 pub const DATABASE_SILENT_TRANSACTION: Duration = Duration::from_secs(10);
+/// Between two tries to reach PostgreSQL again for commits to be confirmed.
+pub const DATABASE_REOPEN_PAUSE: Duration = Duration::from_millis(100);
 /// How long the question may take whether a server can serve. Load balancers ask every few seconds, and wait as long.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a command looks whether the connections of servers to PostgreSQL are gone: its processes end a moment after them.

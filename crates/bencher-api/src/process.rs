@@ -1,7 +1,8 @@
 //! Turns what completed jobs delivered into metrics, outside of the runners' connections.
 //!
 //! One task takes completed jobs in their order. A job is processed in one transaction with its status, so that a crash or a second
-//! server repeats the work but never its effect.
+//! server repeats the work but never its effect. The next one does not wait until that is on the disk: what a power cut takes back is
+//! completed still, and processed again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use crate::{
     creation::{self, CreationError},
     queue, report,
     store::{
-        StoreError, Tx,
+        Committed, StoreError, Tx,
         metric::{self, RecordError},
         processing::{self, CompletedJob},
         project,
@@ -90,9 +91,19 @@ async fn end(app: &App, job: &CompletedJob, outcome: Result<report::Measured, St
     tracing::warn!(job.uuid = %job.uuid, "results could not be processed; the job says why");
     let mut tx = app.store.begin().await?;
     if apply(&mut tx, job, JobEvent::FailProcessing, Some(problem), app).await? {
-        tx.commit().await?;
+        sync_beside(tx.commit_ahead().await?, job);
     }
     Ok(())
+}
+
+/// Has a commit told of when it is on the disk.
+fn sync_beside(committed: Committed, job: &CompletedJob) {
+    let job = job.uuid;
+    tokio::spawn(async move {
+        if let Err(error) = committed.synced().await {
+            tracing::error!(job.uuid = %job, error = chain(&error), "what became of a job's results may be lost");
+        }
+    });
 }
 
 /// Why what a job measured is not in its report.
@@ -123,7 +134,7 @@ async fn record(app: &App, job: &CompletedJob, measured: &report::Measured) -> R
     let filing = metric::filing(&mut tx, job.report_id).await?;
     report::record(&mut tx, &filing, measured, now).await?;
     creation::Bound::of(app, &project).check(&mut tx, project.id, now).await?;
-    tx.commit().await?;
+    sync_beside(tx.commit_ahead().await?, job);
     tracing::info!(job.uuid = %job.uuid, "results are in the report");
     Ok(())
 }

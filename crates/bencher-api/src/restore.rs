@@ -19,7 +19,7 @@ use crate::{
     app::{self, StartError},
     blobs::{self, OpenError},
     config::{Config, ConfigError},
-    store::{DatabaseLocation, Store, StoreError},
+    store::{DatabaseLocation, Store, StoreError, sqlite::with_suffix},
 };
 
 /// Where a backup is.
@@ -217,10 +217,4 @@ fn take_place(copy: TempPath, database: &Path, folder: &Path) -> Result<(), Rest
     File::open(&copy).and_then(|file| file.sync_all()).map_err(failed)?;
     copy.persist(database).map_err(|error| failed(error.error))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
 }

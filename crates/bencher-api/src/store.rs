@@ -64,6 +64,7 @@ pub(crate) use bulk::{Among, among, list};
 pub(crate) use connection::{Patience, placeholders};
 pub(crate) use list::{Count, ListQuery, order};
 
+pub(crate) use connection::Committed;
 pub use connection::{PgTx, Queries, ReadConn, Row, SqliteTx, Tx};
 pub use durability::NotDurable;
 pub use error::StoreError;
@@ -114,6 +115,8 @@ pub(crate) enum Pool {
         pool: PgPool,
         /// How long one statement may take.
         patience: Patience,
+        /// Makes commits durable, where they do not wait for the disk themselves.
+        sync: Option<durability::GroupSync>,
     },
 }
 
@@ -169,7 +172,7 @@ impl Store {
     pub async fn read(&self) -> Result<ReadConn, StoreError> {
         Ok(match &self.pool {
             Pool::Sqlite { readers, .. } => ReadConn::Sqlite(readers.acquire().await?),
-            Pool::Postgres { pool, patience } => ReadConn::Postgres(pool.acquire().await?, *patience),
+            Pool::Postgres { pool, patience, .. } => ReadConn::Postgres(pool.acquire().await?, *patience),
         })
     }
 
@@ -184,10 +187,10 @@ impl Store {
                 let tx = writer.begin_with("BEGIN IMMEDIATE").await?;
                 Tx::Sqlite(SqliteTx { tx, bell: bell.clone(), sync: sync.clone() })
             }
-            Pool::Postgres { pool, patience } => {
+            Pool::Postgres { pool, patience, sync } => {
                 let connection = pool.acquire().await?;
                 let begun = sqlx::Transaction::begin(MaybePoolConnection::PoolConnection(connection), None);
-                Tx::Postgres(PgTx { tx: patience.bound(begun).await?, patience: *patience })
+                Tx::Postgres(PgTx { tx: patience.bound(begun).await?, patience: *patience, sync: sync.clone() })
             }
         })
     }

@@ -35,7 +35,7 @@ pub enum Rung {
     Back,
 }
 
-/// Where there is one process: set by the connection that writes, rung when it commits.
+/// Where there is one process: set by the connection that writes, rung when what it wrote is committed and on the disk.
 #[derive(Debug, Default)]
 pub struct LocalBell {
     written: AtomicBool,
@@ -50,11 +50,20 @@ impl LocalBell {
         }
     }
 
-    /// A transaction was committed.
-    pub(super) fn committed(&self) {
-        if self.written.swap(false, Ordering::AcqRel) {
-            self.rung.notify_one();
-        }
+    /// To be asked by a transaction before its commit, while no other one can write: what is returned rings when it is dropped, which
+    /// is also where nobody waits for the commit any more.
+    pub(super) fn ringer(self: &Arc<Self>) -> Option<Ringer> {
+        self.written.swap(false, Ordering::AcqRel).then(|| Ringer(self.clone()))
+    }
+}
+
+/// Rings when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Ringer(Arc<LocalBell>);
+
+impl Drop for Ringer {
+    fn drop(&mut self) {
+        self.0.rung.notify_one();
     }
 }
 
@@ -158,7 +167,7 @@ impl Store {
     pub async fn listen(&self) -> Result<Bell, StoreError> {
         Ok(Bell(match &self.pool {
             Pool::Sqlite { bell, .. } => Kind::Local(bell.clone()),
-            Pool::Postgres { pool, patience } => {
+            Pool::Postgres { pool, patience, .. } => {
                 let options = pool.connect_options();
                 let bound = patience.0.map_or(limits::BELL_PROBE_INTERVAL, |bound| bound.min(limits::BELL_PROBE_INTERVAL));
                 let line = Line::open(&options, bound).await?;
@@ -176,10 +185,10 @@ impl Store {
             return Ok(());
         }
         let mut tx = self.begin().await?;
-        // There is nothing to be safe on disk.
-        tx.execute("SET LOCAL synchronous_commit = off", values![]).await?;
         tx.execute(format!("SELECT pg_notify('{MESSAGES}', $1)"), values![message]).await?;
-        tx.commit().await
+        // There is nothing to be safe on the disk.
+        tx.commit_ahead().await?;
+        Ok(())
     }
 
     /// Whether other servers may use this database too.
@@ -188,3 +197,6 @@ impl Store {
         matches!(self.pool, Pool::Postgres { .. })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,11 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::{Dialect, StoreError, Value, bell::LocalBell, durability::GroupSync};
+use super::{
+    Dialect, StoreError, Value,
+    bell::{LocalBell, Ringer},
+    durability::{GroupSync, Since},
+};
 
 /// A connection for reading.
 #[derive(Debug)]
@@ -55,21 +59,58 @@ pub struct SqliteTx {
 pub struct PgTx {
     pub(super) tx: Transaction<'static, Postgres>,
     pub(super) patience: Patience,
+    /// Where a commit does not wait for the disk itself.
+    pub(super) sync: Option<GroupSync>,
+}
+
+/// A transaction that was committed, and may not be on the disk yet.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    sync: Option<(GroupSync, Since)>,
+    /// Tells of it when this is dropped, too.
+    ringer: Option<Ringer>,
+}
+
+impl Committed {
+    /// Returns when it is on the disk.
+    ///
+    /// # Errors
+    /// The disk did not confirm it, and it may be lost.
+    pub(crate) async fn synced(self) -> Result<(), StoreError> {
+        if let Some((sync, since)) = &self.sync {
+            sync.durable(*since).await?;
+        }
+        drop(self.ringer);
+        Ok(())
+    }
 }
 
 impl Tx {
+    /// Commits, and returns when that is on the disk.
+    ///
     /// # Errors
     /// The database did not accept the transaction; nothing of it was kept. Or the disk did not confirm it: then it may be lost.
     pub async fn commit(self) -> Result<(), StoreError> {
-        match self {
+        self.commit_ahead().await?.synced().await
+    }
+
+    /// Commits, for who has other work to do until that is on the disk, or does not mind when the power takes it back.
+    ///
+    /// # Errors
+    /// The database did not accept the transaction; nothing of it was kept.
+    pub(crate) async fn commit_ahead(self) -> Result<Committed, StoreError> {
+        Ok(match self {
             Self::Sqlite(SqliteTx { tx, bell, sync }) => {
+                let (since, ringer) = (sync.since(), bell.ringer());
                 tx.commit().await?;
-                sync.durable().await?;
-                bell.committed();
+                Committed { sync: Some((sync, since)), ringer }
             }
-            Self::Postgres(PgTx { tx, patience }) => patience.bound(tx.commit()).await?,
-        }
-        Ok(())
+            Self::Postgres(PgTx { tx, patience, sync }) => {
+                let sync = sync.map(|sync| (sync.clone(), sync.since()));
+                patience.bound(tx.commit()).await?;
+                Committed { sync, ringer: None }
+            }
+        })
     }
 
     /// Keeps other transactions that lock the same row waiting until this one ends. Where there is one writer, it has the lock.
@@ -204,7 +245,7 @@ impl Queries for Tx {
     fn connection(&mut self) -> Connection<'_> {
         match self {
             Self::Sqlite(SqliteTx { tx, .. }) => Connection::Sqlite(tx),
-            Self::Postgres(PgTx { tx, patience }) => Connection::Postgres(tx, *patience),
+            Self::Postgres(PgTx { tx, patience, .. }) => Connection::Postgres(tx, *patience),
         }
     }
 }

@@ -1,74 +1,119 @@
-//! Commits of SQLite that reach the disk together.
+//! Commits that reach the disk together.
 //!
-//! SQLite syncs its log once for each commit, and one writer waits for the disk all the time. Here a commit writes to the log without
-//! a sync, the next writer goes on at once, and whoever committed waits for a sync that began afterwards: one serves all who came
-//! before it. What is told to anybody is as durable as before.
+//! Databases sync their log once for each commit, and whoever holds a lock (SQLite's one writer, PostgreSQL's lock of the queue) has all
+//! others wait for the disk. Here a commit ends without a sync, the next one goes on at once, and whoever committed waits for a sync
+//! that began afterwards: one serves all who came before it. What is told to anybody is as durable as before.
 
-use std::{fs::File, io, path::PathBuf, sync::Arc, thread};
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use tokio::sync::{mpsc, oneshot};
 
-type Outcome = Result<(), Arc<io::Error>>;
-
-/// A commit may not survive a power cut.
+/// What was committed may be lost.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the disk did not confirm what was written; restart the server once its disk is in order")]
-pub struct NotDurable(#[source] pub(super) Arc<io::Error>);
+#[error("nothing confirms that what was written is on the disk; look whether it is there before you try again")]
+pub struct NotDurable(#[source] pub(super) Arc<dyn Error + Send + Sync>);
 
-/// Syncs for all who wait. Ends with its last owner.
+impl NotDurable {
+    pub(super) fn because(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::from(error.into()))
+    }
+}
+
+pub(super) type Outcome = Result<(), NotDurable>;
+
+/// One who waits for a sync.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    since: Since,
+    served: oneshot::Sender<Outcome>,
+}
+
+impl Waiting {
+    /// Whoever does not wait any more does not need to know.
+    pub(super) fn tell(self, outcome: Outcome) {
+        self.served.send(outcome).ok();
+    }
+
+    pub(super) const fn since(&self) -> Since {
+        self.since
+    }
+}
+
+/// Which run of the database a transaction ended in, as far as can be known: a later run may have lost it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Since(u64);
+
+/// The number of the present run of the database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Run(Arc<AtomicU64>);
+
+impl Run {
+    pub(super) fn present(&self) -> Since {
+        Since(self.0.load(Ordering::SeqCst))
+    }
+
+    /// The database may have ended and begun again.
+    pub(super) fn next(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// The way to whoever syncs, which ends with the last copy of this.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupSync {
-    waiting: mpsc::UnboundedSender<oneshot::Sender<Outcome>>,
+    run: Run,
+    waiting: mpsc::UnboundedSender<Waiting>,
 }
 
 impl GroupSync {
-    /// Syncs the log of the database at this path.
-    pub(super) fn of_database(path: &std::path::Path) -> io::Result<Self> {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        let log = PathBuf::from(log);
-        Self::start(move || match File::open(&log) {
-            Ok(log) => log.sync_data(),
-            // It goes when everything in it is in the database, which SQLite has synced then.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error),
-        })
+    /// A queue for whoever syncs.
+    pub(super) fn new(run: Run) -> (Self, Queue) {
+        let (waiting, asked) = mpsc::unbounded_channel();
+        (Self { run, waiting }, Queue(asked))
     }
 
-    fn start(mut sync: impl FnMut() -> io::Result<()> + Send + 'static) -> io::Result<Self> {
-        let (waiting, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<Outcome>>();
-        let work = move || {
-            // A disk that failed once may have thrown away what it could not write: no later sync can vouch for it.
-            let mut outcome: Outcome = Ok(());
-            while let Some(first) = asked.blocking_recv() {
-                let mut served = vec![first];
-                while let Ok(next) = asked.try_recv() {
-                    served.push(next);
-                }
-                if outcome.is_ok() {
-                    outcome = sync().map_err(Arc::new);
-                    if let Err(error) = &outcome {
-                        tracing::error!(%error, "the disk did not confirm what was written; nothing is accepted any more");
-                    }
-                }
-                for one in served {
-                    // Whoever does not wait any more does not need to know.
-                    one.send(outcome.clone()).ok();
-                }
-            }
-        };
-        thread::Builder::new().name("database-sync".to_owned()).spawn(work)?;
-        Ok(Self { waiting })
+    /// To be asked before a commit.
+    pub(super) fn since(&self) -> Since {
+        self.run.present()
     }
 
     /// Returns when everything that was committed before is on the disk.
-    pub(super) async fn durable(&self) -> Result<(), NotDurable> {
-        let gone = || NotDurable(Arc::new(io::Error::other("the thread that syncs is gone")));
-        let (sender, served) = oneshot::channel();
-        self.waiting.send(sender).map_err(|_| gone())?;
-        served.await.map_err(|_| gone())?.map_err(NotDurable)
+    pub(super) async fn durable(&self, since: Since) -> Outcome {
+        let gone = || NotDurable::because("whoever syncs is gone");
+        let (served, outcome) = oneshot::channel();
+        self.waiting.send(Waiting { since, served }).map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Who waits for a sync.
+#[derive(Debug)]
+pub(super) struct Queue(mpsc::UnboundedReceiver<Waiting>);
+
+impl Queue {
+    /// All who wait, as soon as anybody does; `None` when nobody can any more.
+    pub(super) async fn next(&mut self) -> Option<Vec<Waiting>> {
+        let first = self.0.recv().await?;
+        Some(self.and_others(first))
+    }
+
+    /// As [`Self::next`], in a thread.
+    pub(super) fn blocking_next(&mut self) -> Option<Vec<Waiting>> {
+        let first = self.0.blocking_recv()?;
+        Some(self.and_others(first))
+    }
+
+    fn and_others(&mut self, first: Waiting) -> Vec<Waiting> {
+        let mut waiting = vec![first];
+        while let Ok(next) = self.0.try_recv() {
+            waiting.push(next);
+        }
+        waiting
+    }
+}

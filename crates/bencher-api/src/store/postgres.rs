@@ -1,5 +1,7 @@
 //! What is particular to PostgreSQL.
 
+mod log;
+
 use std::{str::FromStr as _, time::Duration};
 
 use bencher_types::Secret;
@@ -35,7 +37,11 @@ pub(super) async fn open(url: &Secret, bound: Option<Duration>) -> Result<Pool, 
     if let Some(bound) = bound {
         pool = watchful(pool, bound);
     }
-    Ok(Pool::Postgres { pool: pool.connect_with(options).await?, patience: Patience(bound) })
+    let sync = match bound {
+        Some(bound) => Some(log::sync(options.clone(), bound).await?),
+        None => None,
+    };
+    Ok(Pool::Postgres { pool: pool.connect_with(options).await?, patience: Patience(bound), sync })
 }
 
 /// On a connection of its own: a migration may take longer than any other statement.
@@ -47,6 +53,8 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Commits do not wait for the disk: `log` does, for many at once.
+///
 /// Neither end waits for one that is gone without a word: a connection is tried before it is used and before it is kept, and PostgreSQL
 /// ends what takes too long, with its locks.
 fn watchful(pool: PgPoolOptions, bound: Duration) -> PgPoolOptions {
@@ -56,7 +64,7 @@ fn watchful(pool: PgPoolOptions, bound: Duration) -> PgPoolOptions {
     // The system tries a connection over which nothing is said, and gives it up, in about the time of a statement.
     let (idle, interval) = ((bound.as_secs() / 2).max(1), (bound.as_secs() / 6).max(1));
     let settings = format!(
-        "SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET tcp_user_timeout = {}; \
+        "SET synchronous_commit = off; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}; SET tcp_user_timeout = {}; \
          SET tcp_keepalives_idle = {idle}; SET tcp_keepalives_interval = {interval}; SET tcp_keepalives_count = 3",
         bound.as_millis(),
         silent.as_millis(),

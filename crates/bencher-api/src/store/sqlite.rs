@@ -1,13 +1,18 @@
 //! What is particular to SQLite.
 
-use std::{path::Path, sync::Arc};
+mod log;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sqlx::{
     ConnectOptions as _, Connection as _,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Pool, StoreError, bell::LocalBell, durability::GroupSync};
+use super::{Pool, StoreError, bell::LocalBell};
 use crate::limits;
 
 pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
@@ -16,7 +21,7 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        // Commits are synced by `GroupSync`, many at once.
+        // Commits are synced by `log`, many at once.
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(limits::SQLITE_BUSY_TIMEOUT);
 
@@ -48,8 +53,15 @@ pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
         .acquire_timeout(limits::DATABASE_ACQUIRE_TIMEOUT)
         .connect_with(options.read_only(true))
         .await?;
-    let sync = GroupSync::of_database(path).map_err(sqlx::Error::Io)?;
+    let sync = log::sync(path).map_err(sqlx::Error::Io)?;
     Ok(Pool::Sqlite { writer, readers, bell, sync })
+}
+
+/// The path of a file that SQLite keeps beside a database.
+pub(crate) fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 /// Copies a database to a file that is empty or not there, as it is at one moment. Writers go on meanwhile.

@@ -1,5 +1,5 @@
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
     mpsc as blocking,
 };
@@ -20,7 +20,7 @@ fn disk() -> (Disk, GroupSync) {
     let (go, wait) = blocking::channel::<io::Result<()>>();
     let (syncs, wait) = (Arc::new(AtomicUsize::new(0)), Mutex::new(wait));
     let counted = syncs.clone();
-    let sync = GroupSync::start(move || {
+    let sync = start(move || {
         counted.fetch_add(1, Ordering::SeqCst);
         begin.send(()).ok();
         wait.lock().unwrap().recv().unwrap_or(Ok(()))
@@ -33,7 +33,7 @@ async fn who_comes_during_a_sync_waits_for_the_next_one() {
     let (disk, sync) = disk();
     let first = tokio::spawn({
         let sync = sync.clone();
-        async move { sync.durable().await }
+        async move { sync.durable(sync.since()).await }
     });
     tokio::task::yield_now().await;
     let begun = disk.begun;
@@ -42,7 +42,7 @@ async fn who_comes_during_a_sync_waits_for_the_next_one() {
     let late: Vec<_> = (0..10)
         .map(|_| {
             let sync = sync.clone();
-            tokio::spawn(async move { sync.durable().await })
+            tokio::spawn(async move { sync.durable(sync.since()).await })
         })
         .collect();
     tokio::task::yield_now().await;
@@ -65,9 +65,9 @@ async fn who_comes_during_a_sync_waits_for_the_next_one() {
 async fn a_disk_that_failed_once_is_not_believed_again() {
     let (disk, sync) = disk();
     disk.go.send(Err(io::Error::other("a bad sector"))).unwrap();
-    let error = sync.durable().await.unwrap_err();
+    let error = sync.durable(sync.since()).await.unwrap_err();
     assert_eq!(error.0.to_string(), "a bad sector");
-    let outcomes = future::join_all((0..5).map(|_| sync.durable())).await;
+    let outcomes = future::join_all((0..5).map(|_| sync.durable(sync.since()))).await;
     assert!(outcomes.iter().all(Result::is_err));
     assert_eq!(disk.syncs.load(Ordering::SeqCst), 1);
 }
@@ -75,6 +75,6 @@ async fn a_disk_that_failed_once_is_not_believed_again() {
 #[tokio::test]
 async fn a_log_that_is_not_there_holds_nobody_up() {
     let folder = tempfile::tempdir().unwrap();
-    let sync = GroupSync::of_database(&folder.path().join("bencher.db")).unwrap();
-    sync.durable().await.unwrap();
+    let sync = super::sync(&folder.path().join("bencher.db")).unwrap();
+    sync.durable(sync.since()).await.unwrap();
 }

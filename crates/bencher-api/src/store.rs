@@ -202,7 +202,12 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pool::Postgres { pool, .. } => pool.close().await,
+            Pool::Postgres { pool, sync, .. } => {
+                pool.close().await;
+                if let Some(sync) = sync {
+                    sync.end().await;
+                }
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// What was committed may be lost.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -68,6 +69,7 @@ impl Run {
 #[derive(Clone, Debug)]
 pub(crate) struct GroupSync {
     run: Run,
+    ending: CancellationToken,
     waiting: mpsc::UnboundedSender<Waiting>,
 }
 
@@ -75,12 +77,19 @@ impl GroupSync {
     /// A queue for whoever syncs.
     pub(super) fn new(run: Run) -> (Self, Queue) {
         let (waiting, asked) = mpsc::unbounded_channel();
-        (Self { run, waiting }, Queue(asked))
+        let ending = CancellationToken::new();
+        (Self { run, ending: ending.clone(), waiting }, Queue { asked, ending })
     }
 
     /// To be asked before a commit.
     pub(super) fn since(&self) -> Since {
         self.run.present()
+    }
+
+    /// Ends whoever syncs in a task, after all who wait, and returns when that is gone.
+    pub(super) async fn end(&self) {
+        self.ending.cancel();
+        self.waiting.closed().await;
     }
 
     /// Returns when everything that was committed before is on the disk.
@@ -94,24 +103,31 @@ impl GroupSync {
 
 /// Who waits for a sync.
 #[derive(Debug)]
-pub(super) struct Queue(mpsc::UnboundedReceiver<Waiting>);
+pub(super) struct Queue {
+    asked: mpsc::UnboundedReceiver<Waiting>,
+    ending: CancellationToken,
+}
 
 impl Queue {
-    /// All who wait, as soon as anybody does; `None` when nobody can any more.
+    /// All who wait, as soon as anybody does; `None` when nobody can any more, or it is to end.
     pub(super) async fn next(&mut self) -> Option<Vec<Waiting>> {
-        let first = self.0.recv().await?;
+        let first = tokio::select! {
+            biased;
+            first = self.asked.recv() => first?,
+            () = self.ending.cancelled() => return None,
+        };
         Some(self.and_others(first))
     }
 
     /// As [`Self::next`], in a thread.
     pub(super) fn blocking_next(&mut self) -> Option<Vec<Waiting>> {
-        let first = self.0.blocking_recv()?;
+        let first = self.asked.blocking_recv()?;
         Some(self.and_others(first))
     }
 
     fn and_others(&mut self, first: Waiting) -> Vec<Waiting> {
         let mut waiting = vec![first];
-        while let Ok(next) = self.0.try_recv() {
+        while let Ok(next) = self.asked.try_recv() {
             waiting.push(next);
         }
         waiting

@@ -204,6 +204,8 @@ pub const DATABASE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// After how long PostgreSQL gives up a transaction in which nothing is said: its server is gone without a word, and others wait for
 /// what it has locked. Nothing of ours waits for anything else in a transaction.
 pub const DATABASE_SILENT_TRANSACTION: Duration = Duration::from_secs(10);
+/// After how much silence a connection of PostgreSQL is tried that is kept open: the one that tells of events, the one that syncs for all.
+pub const DATABASE_IDLE_PROBE: Duration = Duration::from_secs(10);
 /// Between two tries to reach PostgreSQL again for commits to be confirmed.
 pub const DATABASE_REOPEN_PAUSE: Duration = Duration::from_millis(100);
 /// How long the question may take whether a server can serve. Load balancers ask every few seconds, and wait as long.
@@ -340,8 +342,6 @@ pub const EVENT_STREAMS_EACH: usize = 32;
 pub const EVENT_STREAM_RETRY: Duration = Duration::from_secs(10);
 /// Streams of events at once of all.
 pub const EVENT_STREAMS: usize = 2000;
-/// After how much silence the connection that tells of events is tried.
-pub const BELL_PROBE_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to wait after the log of events could not be read, or not be listened to.
 pub const BUS_RETRY: Duration = Duration::from_secs(1);
 /// How long results that arrived may wait for the server that took them in before another one looks whether they still do.

@@ -169,7 +169,7 @@ impl Store {
             Pool::Sqlite { bell, .. } => Kind::Local(bell.clone()),
             Pool::Postgres { pool, patience, .. } => {
                 let options = pool.connect_options();
-                let bound = patience.0.map_or(limits::BELL_PROBE_INTERVAL, |bound| bound.min(limits::BELL_PROBE_INTERVAL));
+                let bound = patience.0.map_or(limits::DATABASE_IDLE_PROBE, |bound| bound.min(limits::DATABASE_IDLE_PROBE));
                 let line = Line::open(&options, bound).await?;
                 Kind::Postgres { options, bound, line: Some(line) }
             }

@@ -39,7 +39,22 @@ struct Flusher {
 
 impl Flusher {
     async fn serve(self, mut connection: PgConnection, mut queue: Queue) {
-        while let Some(waiting) = queue.next().await {
+        loop {
+            let waiting = match timeout(limits::DATABASE_IDLE_PROBE, queue.next()).await {
+                Ok(Some(waiting)) => waiting,
+                Ok(None) => break,
+                // A line over which nothing is said may be cut off without a word: better to know before anybody waits.
+                Err(_) => {
+                    if !matches!(timeout(limits::DATABASE_PROBE_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
+                        let lost = NotDurable::because("the line to the database was lost");
+                        match self.again(&mut queue, &lost).await {
+                            Some(new) => connection = new,
+                            None => return,
+                        }
+                    }
+                    continue;
+                }
+            };
             let run = self.run.present();
             let flushed = timeout(self.bound, sqlx::query(FLUSH).execute(&mut connection)).await;
             let Err(error) = flushed.map_err(|_| sqlx::Error::PoolTimedOut).and_then(|flushed| flushed) else {

@@ -1,6 +1,6 @@
 //! A TCP proxy for tests that is as bad as a line can be: it delays, cuts after so many bytes, cuts now, goes silent, and refuses.
 //!
-//! Knows nothing of what is said over it. [`fate`] decides, by a number, what becomes of a connection; this carries it out.
+//! Knows nothing of what is said over it. `fate` decides, by a number, what becomes of a connection; this carries it out.
 
 mod fate;
 

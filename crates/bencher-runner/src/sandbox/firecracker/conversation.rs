@@ -71,7 +71,7 @@ pub(super) enum Failure {
     MachineEnded {
         when: &'static str,
     },
-    /// The machine ended under the benchmark, which can do that to its own machine.
+    /// The machine ended after the order to run the benchmark, which can do that to its own machine.
     BenchmarkEndedMachine,
 }
 
@@ -226,6 +226,8 @@ impl Conversation {
             }
             Event::Cancel => Some(self.stop(run, now, Ended::Canceled, now)),
             Event::Late => failed(Failure::Silent { step: "the start of the benchmark", after: limits::START_TIMEOUT }),
+            // Its program is loaded before the guest can say so, and may be quicker.
+            Event::MachineEnded | Event::ControlClosed => failed(Failure::BenchmarkEndedMachine),
             event => failed(unexpected_in(run, event, "before the benchmark was started")),
         }
     }

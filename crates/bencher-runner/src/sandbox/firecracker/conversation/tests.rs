@@ -170,8 +170,19 @@ fn a_guest_that_reboots_under_its_benchmark_is_the_benchmarks_fault() {
 }
 
 #[test]
+fn a_benchmark_may_end_its_machine_before_the_guest_can_say_that_it_started() {
+    for event in [Event::MachineEnded, Event::ControlClosed] {
+        let mut talk = Talk::greeted();
+        let _ = talk.conversation.begin(talk.now);
+        assert!(matches!(failed_with(talk.on(event)), Failure::BenchmarkEndedMachine));
+    }
+}
+
+#[test]
 fn a_guest_that_is_gone_before_or_after_its_benchmark_is_not() {
     let mut talk = Talk::new();
+    assert!(matches!(failed_with(talk.on(Event::MachineEnded)), Failure::MachineEnded { .. }));
+    let mut talk = Talk::greeted();
     assert!(matches!(failed_with(talk.on(Event::MachineEnded)), Failure::MachineEnded { .. }));
     let mut talk = Talk::running();
     let _ = talk.on(ended(0, GuestExit::Code(0), SECOND));

@@ -146,7 +146,7 @@ impl From<StoreError> for ApiError {
             StoreError::ForeignKey => Self::conflict("this is still in use, or refers to something that does not exist any more"),
             StoreError::Gone => Self::new(StatusCode::NOT_FOUND, "this was deleted while the request was served"),
             StoreError::Unavailable(_) => Self::unavailable("the database is not available; try again shortly", &error),
-            StoreError::NotDurable(_) => Self::unavailable("the server's disk failed; its log has the details", &error),
+            StoreError::NotDurable(_) => Self::unavailable(error.to_string(), &error),
             StoreError::Migrate(_) | StoreError::Unexpected(_) | StoreError::Corrupt { .. } => Self::internal(&error),
         }
     }

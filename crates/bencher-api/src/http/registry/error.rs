@@ -202,7 +202,7 @@ impl From<StoreError> for OciError {
             StoreError::Unavailable(_) => {
                 Self::failed(StatusCode::SERVICE_UNAVAILABLE, "the database is not available; try again shortly", &error)
             }
-            StoreError::NotDurable(_) => Self::failed(StatusCode::SERVICE_UNAVAILABLE, "the server's disk failed", &error),
+            StoreError::NotDurable(_) => Self::failed(StatusCode::SERVICE_UNAVAILABLE, &error.to_string(), &error),
             // The project was deleted in the middle of the request.
             StoreError::ForeignKey => Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "the project is gone"),
             _ => Self::internal(&error),

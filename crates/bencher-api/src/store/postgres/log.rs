@@ -9,8 +9,8 @@ use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{sleep, timeout};
 
 use super::super::{
-    StoreError,
-    durability::{GroupSync, NotDurable, Queue, Run, Waiting},
+    Patience, StoreError,
+    durability::{GroupSync, NotDurable, Queue, Run},
 };
 use crate::limits;
 
@@ -19,21 +19,17 @@ const FLUSH: &str = "SELECT pg_logical_emit_message(true, 'bencher', '')";
 
 /// Syncs the log of the server that a connection leads to.
 pub(super) async fn sync(options: PgConnectOptions, bound: Duration) -> Result<GroupSync, StoreError> {
-    let connection = open(&options, bound).await?;
+    let patience = Patience(Some(bound));
+    let connection = patience.bound(PgConnection::connect_with(&options)).await?;
     let run = Run::default();
     let (group, queue) = GroupSync::new(run.clone());
-    tokio::spawn(Flusher { options, bound, run }.serve(connection, queue));
+    tokio::spawn(Flusher { options, patience, run }.serve(connection, queue));
     Ok(group)
-}
-
-async fn open(options: &PgConnectOptions, bound: Duration) -> Result<PgConnection, sqlx::Error> {
-    let connection = timeout(bound, PgConnection::connect_with(options)).await;
-    connection.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
 struct Flusher {
     options: PgConnectOptions,
-    bound: Duration,
+    patience: Patience,
     run: Run,
 }
 
@@ -44,20 +40,15 @@ impl Flusher {
                 Ok(Some(waiting)) => waiting,
                 Ok(None) => break,
                 // A line over which nothing is said may be cut off without a word: better to know before anybody waits.
-                Err(_) => {
-                    if !matches!(timeout(limits::DATABASE_PROBE_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
-                        let lost = NotDurable::because("the line to the database was lost");
-                        match self.again(&mut queue, &lost).await {
-                            Some(new) => connection = new,
-                            None => return,
-                        }
-                    }
-                    continue;
-                }
+                Err(_) => Vec::new(),
             };
             let run = self.run.present();
-            let flushed = timeout(self.bound, sqlx::query(FLUSH).execute(&mut connection)).await;
-            let Err(error) = flushed.map_err(|_| sqlx::Error::PoolTimedOut).and_then(|flushed| flushed) else {
+            let confirmed = if waiting.is_empty() {
+                Patience(Some(limits::DATABASE_PROBE_TIMEOUT)).bound(connection.ping()).await
+            } else {
+                self.patience.bound(sqlx::query(FLUSH).execute(&mut connection)).await.map(drop)
+            };
+            let Err(error) = confirmed else {
                 for one in waiting {
                     // Where the server was lost between the commit and now, a later one cannot vouch for it.
                     let outcome = if one.since() == run { Ok(()) } else { Err(NotDurable::because("the database began again")) };
@@ -65,9 +56,9 @@ impl Flusher {
                 }
                 continue;
             };
-            tracing::warn!(%error, "the database did not confirm that what was written is on its disk");
+            tracing::warn!(%error, "the line over which the database confirms what is on its disk was lost");
             let lost = NotDurable::because(error);
-            waiting.into_iter().for_each(|one: Waiting| one.tell(Err(lost.clone())));
+            waiting.into_iter().for_each(|one| one.tell(Err(lost.clone())));
             match self.again(&mut queue, &lost).await {
                 Some(new) => connection = new,
                 None => return,
@@ -80,7 +71,7 @@ impl Flusher {
     async fn again(&self, queue: &mut Queue, lost: &NotDurable) -> Option<PgConnection> {
         let reopened = async {
             loop {
-                match open(&self.options, self.bound).await {
+                match self.patience.bound(PgConnection::connect_with(&self.options)).await {
                     Ok(connection) => break connection,
                     Err(_) => sleep(limits::DATABASE_REOPEN_PAUSE).await,
                 }

@@ -201,6 +201,8 @@ pub const DATABASE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DEFAULT_DATABASE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection to PostgreSQL that rested may take to show that it is there still: one round trip.
 pub const DATABASE_PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection to PostgreSQL that was tried, and rested since, is taken to be there still.
+pub const DATABASE_FRESH: Duration = Duration::from_secs(1);
 /// After how long PostgreSQL gives up a transaction in which nothing is said: its server is gone without a word, and others wait for
 /// what it has locked. Nothing of ours waits for anything else in a transaction.
 pub const DATABASE_SILENT_TRANSACTION: Duration = Duration::from_secs(10);

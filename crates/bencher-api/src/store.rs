@@ -71,7 +71,12 @@ pub use error::StoreError;
 pub use list::{Direction, ListBy, NameSort, Page, Presence};
 pub use value::{Micros, Text, Value};
 
-use sqlx::{PgPool, SqlitePool, pool::MaybePoolConnection};
+use std::sync::Arc;
+
+use sqlx::{PgPool, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::limits;
 
 /// The row of a `RETURNING id`.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
@@ -107,7 +112,7 @@ pub(crate) enum Pool {
         writer: SqlitePool,
         readers: SqlitePool,
         /// Tells of what was written to the log of events.
-        bell: std::sync::Arc<bell::LocalBell>,
+        bell: Arc<bell::LocalBell>,
         /// Makes commits durable.
         sync: durability::GroupSync,
     },
@@ -117,6 +122,8 @@ pub(crate) enum Pool {
         patience: Patience,
         /// Makes commits durable, where they do not wait for the disk themselves.
         sync: Option<durability::GroupSync>,
+        /// Claims of this server follow each other without a connection in their hands.
+        claims: Arc<Mutex<()>>,
     },
 }
 
@@ -187,12 +194,20 @@ impl Store {
                 let tx = writer.begin_with("BEGIN IMMEDIATE").await?;
                 Tx::Sqlite(SqliteTx { tx, bell: bell.clone(), sync: sync.clone() })
             }
-            Pool::Postgres { pool, patience, sync } => {
-                let connection = pool.acquire().await?;
-                let begun = sqlx::Transaction::begin(MaybePoolConnection::PoolConnection(connection), None);
-                Tx::Postgres(PgTx { tx: patience.bound(begun).await?, patience: *patience, sync: sync.clone() })
-            }
+            Pool::Postgres { pool, patience, sync, .. } => postgres::begin(pool, *patience, sync.clone(), None).await?,
         })
+    }
+
+    /// As [`Self::begin`], while no other claim looks at the queue: none of any server until the transaction ends, and none of this one
+    /// while what comes with it is kept.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`]; or the claims before this one take too long.
+    pub(crate) async fn begin_claim(&self) -> Result<(Tx, Option<OwnedMutexGuard<()>>), StoreError> {
+        let Pool::Postgres { pool, patience, sync, claims } = &self.pool else { return Ok((self.begin().await?, None)) };
+        let turn = tokio::time::timeout(limits::DATABASE_ACQUIRE_TIMEOUT, claims.clone().lock_owned()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        Ok((postgres::begin(pool, *patience, sync.clone(), Some(postgres::BEGIN_CLAIM)).await?, Some(turn)))
     }
 
     /// Closes every connection, so that SQLite folds its log back into the file.

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt::Write as _,
     time::Duration,
 };
 
@@ -15,7 +16,7 @@ use bencher_types::{
 };
 
 use super::{
-    Id, Micros, Queries, Store, StoreError, Text, Tx, postgres,
+    Id, Micros, Queries, Store, StoreError, Text, Tx,
     queue::{self, Claimed, QueuedJob},
     spec::SpecRow,
 };
@@ -57,6 +58,16 @@ struct AskerRow {
     failures: i64,
     scoped: i64,
     archived: Option<Micros>,
+    spec_id: Option<i64>,
+    holds: i64,
+}
+
+/// A runner that may be given jobs.
+struct Asker {
+    labels: String,
+    specs: Vec<i64>,
+    /// The organizations that it is for; `None` for all.
+    scope: Option<BTreeSet<i64>>,
 }
 
 /// A job that is next of its lane, with what is known of who it is for.
@@ -149,45 +160,71 @@ impl Store {
     }
 
     async fn claim_next(&self, runner_id: i64, terms: &Terms, now: DateTime) -> Result<Option<Claimed>, Conflict> {
-        let mut tx = self.begin().await?;
-        if matches!(tx, Tx::Postgres(_)) {
-            tx.execute(postgres::CLAIM_LOCK, values![]).await?;
-        }
-        queue::fail_held(&mut tx, runner_id, now).await?;
-        let asker = asker(&mut tx, runner_id, &terms.rules, now).await?;
-        let chosen = match asker {
-            Some(asker) => choose(&mut tx, runner_id, &asker, &terms.rules, now).await?,
-            None => None,
-        };
-        let Some(chosen) = chosen else {
+        let (mut tx, turn) = self.begin_claim().await?;
+        let Some(chosen) = choose(&mut tx, runner_id, &terms.rules, now).await? else {
             tx.commit().await?;
             return Ok(None);
         };
-        let sql = format!(
-            "UPDATE job SET status = $3, runner_id = $1, attempt = attempt + 1, lease_expires = $4, claimed = $2, modified = $2 \
-             WHERE id = $5 AND status = 0 RETURNING {}",
-            QueuedJob::COLUMNS
-        );
-        let claim = values![runner_id, now, JobStatus::Claimed, now.saturating_add(terms.lease), chosen.id];
-        let Some(job) = tx.optional::<QueuedJob>(sql, claim).await? else { return Err(Conflict::Moved) };
-        let sql = "INSERT INTO job_attempt (job_id, attempt, runner_id, claimed) VALUES ($1, $2, $3, $4) RETURNING id";
-        let turn: Id = tx.one(sql, values![job.id, job.attempt, runner_id, now]).await?;
-        // What was put ahead of the queue had its turn before.
-        if chosen.front.is_none() {
-            for (table, column, id) in [
-                ("organization_turn", "organization_id", chosen.organization_id),
-                ("project_turn", "project_id", chosen.project_id),
-            ] {
-                let sql = format!(
-                    "INSERT INTO {table} ({column}, served) VALUES ($1, $2) ON CONFLICT ({column}) DO UPDATE SET served = $2"
-                );
-                tx.execute(sql, values![id, turn.id]).await?;
-            }
-        }
-        let spec: SpecRow = tx.one("SELECT * FROM spec WHERE id = $1", values![job.spec_id]).await?;
-        tx.commit().await?;
+        let Some(job) = hand_out(&mut tx, runner_id, &chosen, now.saturating_add(terms.lease), now).await? else {
+            return Err(Conflict::Moved);
+        };
+        let committed = tx.commit_ahead().await?;
+        // The next claim does not wait for what is left of this one.
+        drop(turn);
+        let spec: SpecRow = self.read().await?.one("SELECT * FROM spec WHERE id = $1", values![job.spec_id]).await?;
+        committed.synced().await?;
         Ok(Some(Claimed { job, spec: spec.try_into()? }))
     }
+}
+
+/// Gives a job to a runner; `None` where it does not wait any more.
+async fn hand_out(
+    tx: &mut Tx,
+    runner_id: i64,
+    chosen: &HeadRow,
+    lease_expires: DateTime,
+    now: DateTime,
+) -> Result<Option<QueuedJob>, StoreError> {
+    let columns = QueuedJob::COLUMNS;
+    let claim = format!(
+        "UPDATE job SET status = $3, runner_id = $1, attempt = attempt + 1, lease_expires = $4, claimed = $2, modified = $2 \
+         WHERE id = $5 AND status = 0 RETURNING {columns}"
+    );
+    let mut values = values![runner_id, now, JobStatus::Claimed, lease_expires, chosen.id];
+    // What was put ahead of the queue had its turn before.
+    let turns = if chosen.front.is_some() {
+        &[][..]
+    } else {
+        &[("organization_turn", "organization_id", chosen.organization_id), ("project_turn", "project_id", chosen.project_id)]
+    };
+    if let Tx::Postgres(_) = tx {
+        // One statement instead of four: all other claims wait for each way to the database and back.
+        let mut parts = format!(
+            "WITH claimed AS ({claim}), handed AS (INSERT INTO job_attempt (job_id, attempt, runner_id, claimed) \
+             SELECT id, attempt, $1, $2 FROM claimed RETURNING id)"
+        );
+        for (table, column, id) in turns {
+            values.push((*id).into());
+            let owner = values.len();
+            // Writing to a string cannot fail.
+            let _ = write!(
+                parts,
+                ", served_{table} AS (INSERT INTO {table} ({column}, served) SELECT ${owner}, id FROM handed \
+                 ON CONFLICT ({column}) DO UPDATE SET served = EXCLUDED.served)"
+            );
+        }
+        return tx.optional(format!("{parts} SELECT {columns} FROM claimed"), values).await;
+    }
+    let Some(job) = tx.optional::<QueuedJob>(claim, values).await? else { return Ok(None) };
+    let sql = "INSERT INTO job_attempt (job_id, attempt, runner_id, claimed) VALUES ($1, $2, $3, $4) RETURNING id";
+    let handed: Id = tx.one(sql, values![job.id, job.attempt, runner_id, now]).await?;
+    for (table, column, id) in turns {
+        let sql = format!(
+            "INSERT INTO {table} ({column}, served) VALUES ($1, $2) ON CONFLICT ({column}) DO UPDATE SET served = EXCLUDED.served"
+        );
+        tx.execute(sql, values![*id, handed.id]).await?;
+    }
+    Ok(Some(job))
 }
 
 /// Why a claim has to begin anew.
@@ -206,10 +243,20 @@ impl From<StoreError> for Conflict {
     }
 }
 
-/// The runner that asks, where it may be given jobs.
-async fn asker(tx: &mut Tx, runner_id: i64, rules: &Rules, now: DateTime) -> Result<Option<AskerRow>, StoreError> {
-    let sql = "SELECT uuid, labels, mode, failures, scoped, archived FROM runner WHERE id = $1";
-    let Some(row) = tx.optional::<AskerRow>(sql, values![runner_id]).await? else { return Ok(None) };
+/// The runner that asks and its specs, where it may be given jobs. What it still held it has given up.
+async fn asker(tx: &mut Tx, runner_id: i64, rules: &Rules, now: DateTime) -> Result<Option<Asker>, StoreError> {
+    let sql = "SELECT runner.uuid, runner.labels, runner.mode, runner.failures, runner.scoped, runner.archived, runner_spec.spec_id, \
+               CASE WHEN EXISTS (SELECT held.id FROM job AS held WHERE held.runner_id = $1 AND held.status IN (1, 2)) \
+               THEN CAST(1 AS BIGINT) ELSE 0 END AS holds \
+               FROM runner LEFT JOIN runner_spec ON runner_spec.runner_id = runner.id WHERE runner.id = $1 ORDER BY runner_spec.spec_id";
+    let mut rows: Vec<AskerRow> = tx.all(sql, values![runner_id]).await?;
+    if rows.first().is_some_and(|row| row.holds != 0) {
+        queue::fail_held(tx, runner_id, now).await?;
+        // One of them may have been its last.
+        rows = tx.all(sql, values![runner_id]).await?;
+    }
+    let specs = rows.iter().filter_map(|row| row.spec_id).collect();
+    let Some(row) = rows.into_iter().next() else { return Ok(None) };
     if row.mode.0 != RunnerMode::Active || row.archived.is_some() {
         return Ok(None);
     }
@@ -220,32 +267,29 @@ async fn asker(tx: &mut Tx, runner_id: i64, rules: &Rules, now: DateTime) -> Res
         tracing::error!(runner.uuid = %row.uuid.0, why, "quarantined a runner; see its log, then `bencher runner unlock`");
         return Ok(None);
     }
-    Ok(Some(row))
+    let scope = scope(tx, runner_id, row.scoped).await?;
+    Ok(Some(Asker { labels: row.labels, specs, scope }))
 }
 
 /// The job that this runner gets.
-async fn choose(
-    tx: &mut Tx,
-    runner_id: i64,
-    asker: &AskerRow,
-    rules: &Rules,
-    now: DateTime,
-) -> Result<Option<HeadRow>, StoreError> {
-    let specs: Vec<Id> = tx.all("SELECT spec_id AS id FROM runner_spec WHERE runner_id = $1", values![runner_id]).await?;
-    let scope = scope(tx, runner_id, asker.scoped).await?;
+async fn choose(tx: &mut Tx, runner_id: i64, rules: &Rules, now: DateTime) -> Result<Option<HeadRow>, StoreError> {
+    let Some(asker) = asker(tx, runner_id, rules, now).await? else { return Ok(None) };
     let mut heads = Vec::new();
-    for spec in specs {
-        for head in self::heads(tx, spec.id).await? {
-            let fits = has_labels(&asker.labels, &head.labels) && in_scope(scope.as_ref(), head.organization_id);
-            if fits && !leaves_to_another(tx, &head, spec.id, runner_id, rules, now).await? {
+    for spec in asker.specs {
+        for head in self::heads(tx, spec).await? {
+            let fits = has_labels(&asker.labels, &head.labels) && in_scope(asker.scope.as_ref(), head.organization_id);
+            if fits && !leaves_to_another(tx, &head, spec, runner_id, rules, now).await? {
                 heads.push(head);
             }
         }
     }
-    if heads.is_empty() {
-        return Ok(None);
-    }
-    let in_flight = in_flight(tx).await?;
+    // Where there is nothing to choose from and no bound, nobody's share matters.
+    let is_bound = |head: &HeadRow| head.max_jobs.is_some() || rules.max_jobs.contains_key(&head.tier.0);
+    let in_flight = match heads.as_slice() {
+        [] => return Ok(None),
+        [only] if !is_bound(only) => InFlight::default(),
+        _ => in_flight(tx).await?,
+    };
     let candidates: Vec<Candidate> = heads.iter().map(|head| head.candidate(&in_flight, rules)).collect();
     let chosen = schedule::choose(&candidates, rules, now);
     Ok(chosen.map(|index| heads.swap_remove(index)))
@@ -308,20 +352,17 @@ pub(super) async fn heads(conn: &mut impl Queries, spec: i64) -> Result<Vec<Head
          FROM lane JOIN job ON job.id = lane.id";
     let ahead = "SELECT ahead.id FROM job AS ahead WHERE ahead.spec_id = $1 AND ahead.status = 0 AND ahead.front IS NOT NULL \
          AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = ahead.source AND busy.status IN (1, 2))";
-    let mut heads = Vec::new();
-    for chosen in [ahead, lanes] {
-        let sql = format!(
-            "SELECT head.id, head.project_id, project.organization_id, head.labels, head.priority, head.queued, head.front, \
-             head.avoids, organization.tier, project.max_jobs, \
-             COALESCE(organization_turn.served, 0) AS organization_served, COALESCE(project_turn.served, 0) AS project_served \
-             FROM ({chosen}) AS chosen JOIN job AS head ON head.id = chosen.id JOIN project ON project.id = head.project_id \
-             JOIN organization ON organization.id = project.organization_id \
-             LEFT JOIN organization_turn ON organization_turn.organization_id = organization.id \
-             LEFT JOIN project_turn ON project_turn.project_id = project.id"
-        );
-        heads.extend(conn.all::<HeadRow>(sql, values![spec]).await?);
-    }
-    Ok(heads)
+    let sql = format!(
+        "SELECT head.id, head.project_id, project.organization_id, head.labels, head.priority, head.queued, head.front, \
+         head.avoids, organization.tier, project.max_jobs, \
+         COALESCE(organization_turn.served, 0) AS organization_served, COALESCE(project_turn.served, 0) AS project_served \
+         FROM ({ahead} UNION ALL SELECT next.id FROM ({lanes}) AS next) AS chosen \
+         JOIN job AS head ON head.id = chosen.id JOIN project ON project.id = head.project_id \
+         JOIN organization ON organization.id = project.organization_id \
+         LEFT JOIN organization_turn ON organization_turn.organization_id = organization.id \
+         LEFT JOIN project_turn ON project_turn.project_id = project.id"
+    );
+    conn.all(sql, values![spec]).await
 }
 
 /// How many jobs are in flight.

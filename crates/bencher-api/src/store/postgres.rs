@@ -2,20 +2,21 @@
 
 mod log;
 
-use std::{str::FromStr as _, time::Duration};
+use std::{str::FromStr as _, sync::Arc, time::Duration};
 
 use bencher_types::Secret;
 use sqlx::{
-    Connection as _, PgConnection,
+    Connection as _, PgConnection, PgPool, SqlSafeStr, Transaction,
+    pool::MaybePoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
 
-use super::{Patience, Pool, StoreError};
+use super::{Patience, PgTx, Pool, StoreError, Tx, durability::GroupSync};
 use crate::limits;
 
 /// Claims follow each other, also those of several servers: the lock ends with the transaction. The number means nothing else.
-pub(super) const CLAIM_LOCK: &str = "SELECT pg_advisory_xact_lock(6610001)";
+pub(super) const BEGIN_CLAIM: &str = "BEGIN; SELECT pg_advisory_xact_lock(6610001)";
 
 /// One server at a time looks for change points; whoever does not get the lock does not wait for it.
 pub(super) const CHANGE_POINT_LOCK: &str =
@@ -41,7 +42,20 @@ pub(super) async fn open(url: &Secret, bound: Option<Duration>) -> Result<Pool, 
         Some(bound) => Some(log::sync(options.clone(), bound).await?),
         None => None,
     };
-    Ok(Pool::Postgres { pool: pool.connect_with(options).await?, patience: Patience(bound), sync })
+    let (patience, claims) = (Patience(bound), Arc::default());
+    Ok(Pool::Postgres { pool: pool.connect_with(options).await?, patience, sync, claims })
+}
+
+/// Begins a transaction, by a statement of its own where that is more than a `BEGIN`.
+pub(super) async fn begin(
+    pool: &PgPool,
+    patience: Patience,
+    sync: Option<GroupSync>,
+    statement: Option<&'static str>,
+) -> Result<Tx, StoreError> {
+    let connection = MaybePoolConnection::PoolConnection(pool.acquire().await?);
+    let begun = Transaction::begin(connection, statement.map(SqlSafeStr::into_sql_str));
+    Ok(Tx::Postgres(PgTx { tx: patience.bound(begun).await?, patience, sync }))
 }
 
 /// On a connection of its own: a migration may take longer than any other statement.
@@ -55,8 +69,8 @@ async fn migrate(options: &PgConnectOptions) -> Result<(), StoreError> {
 
 /// Commits do not wait for the disk: `log` does, for many at once.
 ///
-/// Neither end waits for one that is gone without a word: a connection is tried before it is used and before it is kept, and PostgreSQL
-/// ends what takes too long, with its locks.
+/// Neither end waits for one that is gone without a word: a connection is tried before it is kept, and before it is used where that was
+/// not just now; and PostgreSQL ends what takes too long, with its locks.
 fn watchful(pool: PgPoolOptions, bound: Duration) -> PgPoolOptions {
     let silent = bound.min(limits::DATABASE_SILENT_TRANSACTION);
     // There has to be time for another connection, where one does not answer.
@@ -75,7 +89,10 @@ fn watchful(pool: PgPoolOptions, bound: Duration) -> PgPoolOptions {
             let settings = settings.clone();
             Box::pin(async move { sqlx::raw_sql(sqlx::AssertSqlSafe(settings)).execute(connection).await.map(drop) })
         })
-        .before_acquire(move |connection, _| Box::pin(answers(connection, probe)))
+        .before_acquire(move |connection, known| {
+            let is_fresh = known.idle_for < limits::DATABASE_FRESH;
+            Box::pin(async move { if is_fresh { Ok(true) } else { answers(connection, probe).await } })
+        })
         .after_release(move |connection, _| Box::pin(answers(connection, probe)))
 }
 

@@ -5,9 +5,9 @@
 
 mod steps;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     app::App,
@@ -34,8 +34,14 @@ pub enum Looked {
 /// Looks through series for as long as the server runs, those that an earlier run left first.
 pub async fn keep_looking(app: Arc<App>) {
     loop {
+        let begun = Instant::now();
         match look(&app).await {
-            Ok(Looked::Some) => {}
+            Ok(Looked::Some) => {
+                // While one report comes after the other, several of them are looked through together, and filing them comes first.
+                if pin!(app.points_changed.notified()).enable() {
+                    sleep((begun.elapsed() * limits::CHANGE_POINT_REST).min(limits::CHANGE_POINT_LONGEST_REST)).await;
+                }
+            }
             Ok(Looked::Nothing) => {
                 app.points_changed.notified().await;
                 // More often follows at once: it is looked through together.

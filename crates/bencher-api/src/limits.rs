@@ -366,6 +366,10 @@ pub const CHANGE_POINT_PAGE: usize = 20_000;
 pub const CHANGE_POINT_REPORTS: usize = 64;
 /// How long to wait for more reports before their series are looked through.
 pub const CHANGE_POINT_PATIENCE: Duration = Duration::from_millis(500);
+/// How long to rest after a look while more is filed, in times of what the look took: looking is a fifth of a processor's work then.
+pub const CHANGE_POINT_REST: u32 = 4;
+/// The longest such rest.
+pub const CHANGE_POINT_LONGEST_REST: Duration = Duration::from_secs(30);
 /// When to see whether another server that was looking has done what was due; it may have been killed.
 pub const CHANGE_POINT_TAKEOVER: Duration = Duration::from_secs(15);
 /// How long to wait after the database failed.

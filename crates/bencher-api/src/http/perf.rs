@@ -29,7 +29,7 @@ use crate::{
     error::ApiError,
     limits, permission,
     store::{
-        perf::{Columns, Extra, PerfError, PerfQuery},
+        perf::{Columns, PerfError, PerfQuery},
         project::ProjectRow,
     },
 };
@@ -155,15 +155,21 @@ pub(crate) struct ColumnsQuery {
 impl ColumnsQuery {
     fn parse(&self) -> Result<Columns, ApiError> {
         let names = self.columns.iter().flat_map(|names| names.split(',')).map(str::trim).filter(|name| !name.is_empty());
-        let extra = |name| match name {
-            "bounds" => Ok(Extra::Bounds),
-            "thresholds" => Ok(Extra::Thresholds),
-            "changes" => Ok(Extra::Changes),
-            other => Err(ApiError::bad_request(format!(
-                "`columns` may have `bounds`, `thresholds` and `changes`, but names `{other}`"
-            ))),
-        };
-        names.map(extra).collect()
+        let mut columns = Columns::default();
+        for name in names {
+            let column = match name {
+                "bounds" => &mut columns.bounds,
+                "thresholds" => &mut columns.thresholds,
+                "changes" => &mut columns.changes,
+                other => {
+                    return Err(ApiError::bad_request(format!(
+                        "`columns` may have `bounds`, `thresholds` and `changes`, but names `{other}`"
+                    )));
+                }
+            };
+            *column = true;
+        }
+        Ok(columns)
     }
 }
 

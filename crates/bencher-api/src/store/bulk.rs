@@ -144,3 +144,25 @@ pub(crate) fn among(conn: &mut impl Queries, column: &str, of: Among, number: us
         }
     }
 }
+
+/// The condition that these columns of a table are each one of its list; the lists are appended to `values`.
+pub(crate) fn all_among<const N: usize>(
+    conn: &mut impl Queries,
+    table: &str,
+    columns: [(&'static str, Vec<i64>); N],
+    values: &mut Vec<Value>,
+) -> String {
+    let conditions = columns.map(|(column, ids)| {
+        values.push(list(ids));
+        among(conn, &format!("{table}.{column}"), Among::Integers, values.len())
+    });
+    conditions.join(" AND ")
+}
+
+/// A column of doubles as texts that read back as the same numbers. Many of them joined cost less than a row for each.
+pub(crate) fn exact(conn: &mut impl Queries, column: &str) -> String {
+    match conn.dialect() {
+        Dialect::Sqlite => format!("printf('%!.17g', {column})"),
+        Dialect::Postgres => format!("{column}::text"),
+    }
+}

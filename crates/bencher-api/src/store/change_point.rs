@@ -19,8 +19,8 @@ use bencher_types::{
 };
 
 use super::{
-    Direction, Id, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Value, benchmark::BenchmarkRow, branch, dimension,
-    measure::MeasureRow, order, placeholders, project::ProjectRow, spec, testbed::TestbedRow, user,
+    Direction, Id, ListQuery, Micros, Page, Queries, Store, StoreError, Text, Value, all_among, benchmark::BenchmarkRow, branch,
+    dimension, measure::MeasureRow, order, placeholders, project::ProjectRow, spec, testbed::TestbedRow, user,
 };
 use crate::values;
 
@@ -242,13 +242,9 @@ pub(crate) async fn by_metric(
     conn: &mut impl Queries,
     of: [(&'static str, Vec<i64>); 4],
 ) -> Result<HashMap<MetricUuid, PerfChangePoint>, StoreError> {
-    let mut conditions = vec!["change_point.gone IS NULL".to_owned()];
     let mut values: Vec<Value> = Vec::new();
-    for (column, ids) in of {
-        conditions.push(format!("change_point.{column} IN ({})", placeholders(values.len() + 1, ids.len())));
-        values.extend(ids.into_iter().map(Value::from));
-    }
-    let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE {}", conditions.join(" AND "));
+    let of_series = all_among(conn, "change_point", of, &mut values);
+    let sql = format!("SELECT {COLUMNS} FROM {FROM} WHERE change_point.gone IS NULL AND {of_series}");
     let rows: Vec<ChangePointRow> = conn.all(sql, values).await?;
     let shown = rows.iter().map(|row| {
         let (metric, status, shift) = (row.metric_uuid.0, row.status()?, row.shift.shift()?);

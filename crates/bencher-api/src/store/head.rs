@@ -40,6 +40,18 @@ pub(crate) struct Link {
     pub(crate) versions: Option<(i64, i64)>,
 }
 
+impl Link {
+    /// The condition that a row of a table with `head_id` and `version_number` is of this history.
+    pub(crate) fn condition(&self, table: &str) -> String {
+        match self.versions {
+            None => format!("{table}.head_id = {}", self.head),
+            Some((oldest, newest)) => {
+                format!("({table}.head_id = {} AND {table}.version_number BETWEEN {oldest} AND {newest})", self.head)
+            }
+        }
+    }
+}
+
 const OF_HEAD: &str = "version JOIN head_version ON head_version.version_id = version.id WHERE head_version.head_id = $1";
 
 /// Gives a branch another head: an empty one, or one that begins at a version of another head.

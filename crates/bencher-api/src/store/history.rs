@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bencher_types::DateTime;
 
-use super::{Among, Queries, StoreError, Tx, Value, among, change_point::series::Place, head::Link, list};
+use super::{Among, Queries, StoreError, Tx, Value, among, change_point::series::Place, exact, head::Link, list};
 use crate::values;
 
 /// Which values of each benchmark are its history.
@@ -91,14 +91,11 @@ fn newest(series: &Series<'_>, conditions: &str, values: &mut Vec<Value>) -> Str
         .lineage
         .iter()
         .map(|link| {
-            let versions = link
-                .versions
-                .map_or_else(String::new, |(oldest, newest)| format!(" AND metric.version_number BETWEEN {oldest} AND {newest}"));
             format!(
-                "SELECT version_number, start_time, iteration, value FROM metric WHERE metric.head_id = {} \
-                 AND metric.testbed_id = $1 AND metric.benchmark_id = benchmark.id AND metric.measure_id = $2{versions}{conditions} \
+                "SELECT version_number, start_time, iteration, value FROM metric WHERE {} \
+                 AND metric.testbed_id = $1 AND metric.benchmark_id = benchmark.id AND metric.measure_id = $2{conditions} \
                  {NEWEST_FIRST}{limit}",
-                link.head
+                link.condition("metric")
             )
         })
         .collect();
@@ -113,13 +110,9 @@ fn newest(series: &Series<'_>, conditions: &str, values: &mut Vec<Value>) -> Str
 }
 
 /// All values of a series in one text, the number of those that are newer before it. A row for each would cost more than printing them.
-fn aggregate(tx: &Tx) -> String {
+fn aggregate(tx: &mut Tx) -> String {
     let newer = "COUNT(CASE WHEN version_number > $3 OR (version_number = $3 AND start_time > $4) THEN 1 END)";
-    match tx {
-        // With 17 digits a number reads back as what it was.
-        Tx::Sqlite(..) => format!("{newer} || ';' || group_concat(printf('%!.17g', value), ',')"),
-        Tx::Postgres(_) => format!("{newer} || ';' || string_agg(value::text, ',')"),
-    }
+    format!("{newer} || ';' || string_agg({}, ',')", exact(tx, "value"))
 }
 
 fn parse(samples: &str) -> Result<History, StoreError> {

@@ -18,13 +18,12 @@ use bencher_types::{
 };
 
 use super::{
-    Among, Queries, Store, StoreError, Value, among,
+    Queries, Store, StoreError, Value, all_among,
     benchmark::BenchmarkRow,
     branch::{BranchRow, EACH_HEAD},
     change_point,
     dimension::{self, Dimension},
     head::{self, Link},
-    list,
     measure::MeasureRow,
     placeholders,
     project::ProjectRow,
@@ -33,7 +32,7 @@ use super::{
 };
 use crate::limits;
 
-pub use columns::{Columns, Extra};
+pub use columns::Columns;
 use points::{Detail, Point, Points};
 
 /// Which series are asked for: every permutation of these, in this order. What does not exist has no data.
@@ -91,12 +90,7 @@ impl Lineages {
 
     /// A condition on the metrics that any of the heads shows.
     fn condition(&self) -> String {
-        let links = self.shown_by.values().flatten().map(|(_, link)| match link.versions {
-            None => format!("metric.head_id = {}", link.head),
-            Some((oldest, newest)) => {
-                format!("(metric.head_id = {} AND metric.version_number BETWEEN {oldest} AND {newest})", link.head)
-            }
-        });
+        let links = self.shown_by.values().flatten().map(|(_, link)| link.condition("metric"));
         format!("({})", links.collect::<Vec<_>>().join(" OR "))
     }
 
@@ -159,20 +153,15 @@ impl Scope {
 
     /// A condition on metrics; what it compares with is appended to `values`.
     fn condition(&self, conn: &mut impl Queries, values: &mut Vec<Value>) -> String {
-        let mut conditions = vec![self.lineages.condition()];
-        for (column, ids) in self.rows() {
-            values.push(list(ids));
-            conditions.push(among(conn, &format!("metric.{column}"), Among::Integers, values.len()));
-        }
-        conditions.join(" AND ")
+        format!("{} AND {}", self.lineages.condition(), all_among(conn, "metric", self.rows(), values))
     }
 
     /// Every permutation that has points, in the order of the query: the places of its head, testbed, benchmark and measure.
-    fn permutations<'a>(&'a self, points: &'a Points) -> impl Iterator<Item = ([u32; 4], Vec<&'a Point>)> {
-        (0..).zip(&self.heads).flat_map(move |(branch, head)| {
-            (0..).zip(&self.testbeds).flat_map(move |(testbed, on)| {
-                (0..).zip(&self.benchmarks).flat_map(move |(benchmark, of)| {
-                    (0..).zip(&self.measures).filter_map(move |(measure, by)| {
+    fn permutations<'a>(&'a self, points: &'a Points) -> impl Iterator<Item = ([usize; 4], Vec<&'a Point>)> {
+        self.heads.iter().enumerate().flat_map(move |(branch, head)| {
+            self.testbeds.iter().enumerate().flat_map(move |(testbed, on)| {
+                self.benchmarks.iter().enumerate().flat_map(move |(benchmark, of)| {
+                    self.measures.iter().enumerate().filter_map(move |(measure, by)| {
                         let points = points.of_series.get(&[head.row, on.row, of.id, by.id])?;
                         let shown: Vec<&Point> =
                             points.iter().filter(|point| on.spec.is_none() || on.spec == point.spec).collect();
@@ -196,8 +185,7 @@ impl Store {
         let points = Points::read(&mut conn, (project, &scope), (query.start_time, query.end_time), asked).await?;
         let changes = change_point::by_metric(&mut conn, scope.rows()).await?;
         drop(conn);
-        let series = scope.permutations(&points).map(|(places, of_series)| {
-            let [head, testbed, benchmark, measure] = places.map(|place| usize::try_from(place).unwrap_or(usize::MAX));
+        let series = scope.permutations(&points).map(|([head, testbed, benchmark, measure], of_series)| {
             let metrics: Vec<PerfMetric> = of_series.into_iter().filter_map(|point| metric(&points, point)).collect();
             let change_points: Vec<PerfChangePoint> =
                 metrics.iter().filter_map(|point| changes.get(&point.metric.uuid)).copied().collect();

@@ -12,7 +12,7 @@ use bencher_types::{ChangePointUuid, DateTime, ReportUuid, wire::change_point::C
 use super::ShiftRow;
 use crate::{
     limits,
-    store::{Dialect, Queries, ReadConn, Store, StoreError, Tx, Value, head::Link, placeholders, postgres},
+    store::{Among, Dialect, Queries, ReadConn, Store, StoreError, Tx, Value, among, exact, head::Link, list, postgres},
     values,
 };
 
@@ -145,20 +145,16 @@ pub(crate) async fn last_accepted(
         place: Place,
     }
 
-    let links = lineage.iter().map(|link| match link.versions {
-        None => format!("head_id = {}", link.head),
-        Some((oldest, newest)) => format!("(head_id = {} AND version_number BETWEEN {oldest} AND {newest})", link.head),
-    });
+    let links = lineage.iter().map(|link| link.condition("change_point"));
     let sql = format!(
         "SELECT benchmark_id, version_number, start_time FROM change_point WHERE testbed_id = $1 \
          AND spec_id IS NOT DISTINCT FROM $2 AND measure_id = $3 AND status = '{}' AND gone IS NULL AND ({}) \
-         AND benchmark_id IN ({}) ORDER BY version_number, start_time",
+         AND {} ORDER BY version_number, start_time",
         ChangePointStatus::Accepted.as_str(),
         links.collect::<Vec<_>>().join(" OR "),
-        placeholders(4, benchmarks.len())
+        among(conn, "benchmark_id", Among::Integers, 4)
     );
-    let mut values = values![testbed, spec, measure];
-    values.extend(benchmarks.iter().copied().map(Value::from));
+    let values = values![testbed, spec, measure, list(benchmarks)];
     Ok(conn.all::<Row>(sql, values).await?.into_iter().map(|row| (row.benchmark_id, row.place)).collect())
 }
 
@@ -214,16 +210,15 @@ impl Store {
     /// The series that reports have points of, those after this one, in their order: a page of them.
     pub(crate) async fn series_of_reports(&self, reports: &[i64], after: Option<SeriesId>) -> Result<Vec<SeriesId>, StoreError> {
         let after = after.unwrap_or_default();
-        let mut values = values![after.benchmark_id, after.measure_id];
+        let mut conn = self.read().await?;
         let sql = format!(
             "SELECT DISTINCT report_benchmark.benchmark_id, metric.measure_id FROM report_benchmark \
-             JOIN metric ON metric.report_benchmark_id = report_benchmark.id WHERE report_benchmark.report_id IN ({}) \
+             JOIN metric ON metric.report_benchmark_id = report_benchmark.id WHERE {} \
              AND (report_benchmark.benchmark_id, metric.measure_id) > ($1, $2) ORDER BY 1, 2 LIMIT {}",
-            placeholders(3, reports.len()),
+            among(&mut conn, "report_benchmark.report_id", Among::Integers, 3),
             limits::CHANGE_POINT_PAGE
         );
-        values.extend(reports.iter().copied().map(Value::from));
-        self.read().await?.all(sql, values).await
+        conn.all(sql, values![after.benchmark_id, after.measure_id, list(reports)]).await
     }
 
     /// The turn to look through series; `None` where another server has it.
@@ -250,8 +245,8 @@ impl Store {
             DueOf::Series(_, rows) => ("change_point_due_series", "id", rows),
         };
         let mut tx = self.begin().await?;
-        let sql = format!("DELETE FROM {table} WHERE {column} IN ({})", placeholders(1, ids.len()));
-        tx.execute(sql, ids.iter().copied().map(Value::from).collect::<Vec<_>>()).await?;
+        let sql = format!("DELETE FROM {table} WHERE {}", among(&mut tx, column, Among::Integers, 1));
+        tx.execute(sql, values![list(ids)]).await?;
         tx.commit().await
     }
 }
@@ -260,8 +255,8 @@ impl Turn {
     /// The points of each of these series, and the change points that are stored of it.
     pub(crate) async fn read(&mut self, scope: &Scope, series: &[SeriesId]) -> Result<Vec<(Samples, Vec<Stored>)>, StoreError> {
         match self {
-            Self::Alone(conn) => read(conn, Dialect::Sqlite, scope, series).await,
-            Self::Locked(tx) => read(tx, Dialect::Postgres, scope, series).await,
+            Self::Alone(conn) => read(conn, scope, series).await,
+            Self::Locked(tx) => read(tx, scope, series).await,
         }
     }
 
@@ -291,16 +286,11 @@ impl Turn {
     }
 }
 
-async fn read(
-    conn: &mut impl Queries,
-    dialect: Dialect,
-    scope: &Scope,
-    series: &[SeriesId],
-) -> Result<Vec<(Samples, Vec<Stored>)>, StoreError> {
+async fn read(conn: &mut impl Queries, scope: &Scope, series: &[SeriesId]) -> Result<Vec<(Samples, Vec<Stored>)>, StoreError> {
     let mut stored = stored(conn, scope, series).await?;
     let mut all = Vec::with_capacity(series.len());
     for id in series {
-        all.push((samples(conn, dialect, scope, *id).await?, stored.remove(id).unwrap_or_default()));
+        all.push((samples(conn, scope, *id).await?, stored.remove(id).unwrap_or_default()));
     }
     Ok(all)
 }
@@ -313,7 +303,7 @@ fn values_of(scope: &Scope, series: SeriesId) -> Vec<Value> {
 }
 
 /// The newest metrics of a series: all, or at least so many that the first one stays the same while many more are added.
-async fn samples(conn: &mut impl Queries, dialect: Dialect, scope: &Scope, series: SeriesId) -> Result<Samples, StoreError> {
+async fn samples(conn: &mut impl Queries, scope: &Scope, series: SeriesId) -> Result<Samples, StoreError> {
     #[derive(sqlx::FromRow)]
     struct Row {
         count: i64,
@@ -321,13 +311,9 @@ async fn samples(conn: &mut impl Queries, dialect: Dialect, scope: &Scope, serie
     }
 
     let span = limits::CHANGE_POINT_METRICS;
-    // A row for each would cost more than printing them; with 17 digits a number reads back as what it was.
-    let aggregate = match dialect {
-        Dialect::Sqlite => "group_concat(version_number || ' ' || start_time || ' ' || printf('%!.17g', value), ',')",
-        Dialect::Postgres => "string_agg(version_number || ' ' || start_time || ' ' || value::text, ',')",
-    };
+    let value = exact(conn, "value");
     let sql = format!(
-        "SELECT COUNT(*) AS count, {aggregate} AS samples FROM (SELECT version_number, start_time, value FROM metric \
+        "SELECT COUNT(*) AS count, string_agg(version_number || ' ' || start_time || ' ' || {value}, ',') AS samples FROM (SELECT version_number, start_time, value FROM metric \
          WHERE {OF_SERIES} ORDER BY version_number DESC, start_time DESC, iteration DESC, value DESC LIMIT {}) AS newest",
         2 * span
     );
@@ -374,12 +360,12 @@ async fn stored(
     let sql = format!(
         "SELECT change_point.*, CAST(CASE WHEN EXISTS (SELECT 1 FROM change_point_decision \
          WHERE change_point_decision.change_point_id = change_point.id) THEN 1 ELSE 0 END AS BIGINT) AS is_decided \
-         FROM change_point WHERE head_id = $1 AND testbed_id = $2 AND spec_id IS NOT DISTINCT FROM $3 AND benchmark_id IN ({}) \
+         FROM change_point WHERE head_id = $1 AND testbed_id = $2 AND spec_id IS NOT DISTINCT FROM $3 AND {} \
          ORDER BY version_number, start_time, id",
-        placeholders(4, series.len())
+        among(conn, "benchmark_id", Among::Integers, 4)
     );
-    let mut values = values![scope.head_id, scope.testbed_id, scope.spec_id];
-    values.extend(series.iter().map(|series| Value::from(series.benchmark_id)));
+    let benchmarks = list(series.iter().map(|series| series.benchmark_id));
+    let values = values![scope.head_id, scope.testbed_id, scope.spec_id, benchmarks];
     let mut stored: HashMap<SeriesId, Vec<Stored>> = HashMap::new();
     for Row { id, series, place, shift, gone, is_decided } in conn.all(sql, values).await? {
         let row = Stored { id, place, shift, is_gone: gone.is_some(), is_decided: is_decided != 0 };
@@ -399,10 +385,9 @@ struct First {
 /// `None` where it was deleted meanwhile: then that is due, too.
 async fn first_at(tx: &mut Tx, scope: &Scope, series: SeriesId, place: Place) -> Result<Option<First>, StoreError> {
     let sql = format!(
-        "SELECT found.id AS metric_id, report.id AS report_id, report.project_id FROM (SELECT id, report_benchmark_id FROM metric \
+        "SELECT found.id AS metric_id, report.id AS report_id, report.project_id FROM (SELECT id, report_id FROM metric \
          WHERE {OF_SERIES} AND version_number = $6 AND start_time = $7 ORDER BY iteration, id LIMIT 1) AS found \
-         JOIN report_benchmark ON report_benchmark.id = found.report_benchmark_id \
-         JOIN report ON report.id = report_benchmark.report_id"
+         JOIN report ON report.id = found.report_id"
     );
     let mut values = values_of(scope, series);
     values.extend(values![place.version_number, place.start_time]);

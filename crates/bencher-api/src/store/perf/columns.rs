@@ -20,33 +20,15 @@ use crate::{
     store::{Store, change_point, project::ProjectRow},
 };
 
-/// What a point has beside its value that may be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extra {
-    /// Lower and upper values.
-    Bounds,
-    /// Thresholds, baselines, limits and alerts.
-    Thresholds,
-    /// Change points.
-    Changes,
-}
-
-/// Which of them are asked for.
+/// What is asked for of a point beside its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
+    /// Lower and upper values.
     pub bounds: bool,
+    /// Thresholds, baselines, limits and alerts.
     pub thresholds: bool,
+    /// Change points.
     pub changes: bool,
-}
-
-impl FromIterator<Extra> for Columns {
-    fn from_iter<I: IntoIterator<Item = Extra>>(extras: I) -> Self {
-        extras.into_iter().fold(Self::default(), |columns, extra| match extra {
-            Extra::Bounds => Self { bounds: true, ..columns },
-            Extra::Thresholds => Self { thresholds: true, ..columns },
-            Extra::Changes => Self { changes: true, ..columns },
-        })
-    }
 }
 
 impl Store {
@@ -102,7 +84,8 @@ type Asked<'a> = (Columns, &'a HashMap<MetricUuid, PerfChangePoint>);
 
 /// Every permutation that has points, in the order of the query.
 fn series(scope: &Scope, points: &Points, asked: Asked<'_>) -> Vec<SeriesColumns> {
-    let places = scope.permutations(points).map(|([branch, testbed, benchmark, measure], points)| {
+    let places = scope.permutations(points).map(|(places, points)| {
+        let [branch, testbed, benchmark, measure] = places.map(place);
         let series = SeriesColumns { branch, testbed, benchmark, measure, ..SeriesColumns::default() };
         filled(series, &points, asked)
     });

@@ -220,10 +220,7 @@ pub async fn end(app: &App, job: JobUuid, attempt: i64, event: JobEvent, why: &s
 /// A job has ended: where another one waited for that (one of the same source, or where as many jobs of its organization or project were
 /// in flight as may be), the runners look for it.
 pub(crate) async fn wake_next(app: &App, job: JobUuid) {
-    let frees = async {
-        Ok::<bool, StoreError>(app.store.frees_another(job).await? || app.store.frees_bounded(job, &app.config.rules()).await?)
-    };
-    match frees.await {
+    match app.store.frees_another(job, &app.config.rules()).await {
         Ok(true) => app.hub.wake(),
         Ok(false) => {}
         Err(error) => {

@@ -113,7 +113,8 @@ struct HeldRow {
 }
 
 #[derive(sqlx::FromRow)]
-struct BoundRow {
+struct EndedRow {
+    source: Option<String>,
     organization_id: i64,
     tier: Text<Tier>,
     max_jobs: Option<i64>,
@@ -151,33 +152,29 @@ impl Store {
         }
     }
 
-    /// Whether a job waits for this one to end, because both come from the same source.
+    /// Whether a job may wait for this one to end: both come from the same source, or as many jobs of its organization or project are in
+    /// flight as may be.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn frees_another(&self, job: JobUuid) -> Result<bool, StoreError> {
-        let sql = "SELECT waiting.id FROM job AS ended JOIN job AS waiting ON waiting.source = ended.source \
-                   WHERE ended.uuid = $1 AND waiting.status = 0 LIMIT 1";
-        let row: Option<super::Id> = self.read().await?.optional(sql, values![job]).await?;
-        Ok(row.is_some())
-    }
-
-    /// Whether the end of this job makes room where an organization or a project has as many jobs in flight as it may.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn frees_bounded(&self, job: JobUuid, rules: &Rules) -> Result<bool, StoreError> {
+    pub async fn frees_another(&self, job: JobUuid, rules: &Rules) -> Result<bool, StoreError> {
         let mut conn = self.read().await?;
-        let sql = "SELECT project.organization_id, organization.tier, project.max_jobs FROM job \
+        let sql = "SELECT job.source, project.organization_id, organization.tier, project.max_jobs FROM job \
                    JOIN project ON project.id = job.project_id JOIN organization ON organization.id = project.organization_id \
                    WHERE job.uuid = $1";
-        let Some(bound) = conn.optional::<BoundRow>(sql, values![job]).await? else { return Ok(false) };
-        if bound.max_jobs.is_none() && !rules.max_jobs.contains_key(&bound.tier.0) {
+        let Some(ended) = conn.optional::<EndedRow>(sql, values![job]).await? else { return Ok(false) };
+        if let Some(source) = ended.source {
+            let sql = "SELECT id FROM job WHERE source = $1 AND status = 0 LIMIT 1";
+            if conn.optional::<Id>(sql, values![source]).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        if ended.max_jobs.is_none() && !rules.max_jobs.contains_key(&ended.tier.0) {
             return Ok(false);
         }
         let sql = "SELECT waiting.id FROM project JOIN job AS waiting ON waiting.project_id = project.id AND waiting.status = 0 \
                    WHERE project.organization_id = $1 LIMIT 1";
-        Ok(conn.optional::<Id>(sql, values![bound.organization_id]).await?.is_some())
+        Ok(conn.optional::<Id>(sql, values![ended.organization_id]).await?.is_some())
     }
 
     /// The runner works on the job: `running`, with a new lease. Whether that was news or not.
@@ -354,7 +351,9 @@ async fn apply(
         return Ok(Some(to));
     }
     // A released job has no runner; the result says whose it was.
-    tx.execute("UPDATE job SET runner_id = $2 WHERE id = $1", values![row.id, runner]).await?;
+    if row.runner_id != runner {
+        tx.execute("UPDATE job SET runner_id = $2 WHERE id = $1", values![row.id, runner]).await?;
+    }
     write_ending(tx, row, to, ending, now).await?;
     Ok(Some(to))
 }

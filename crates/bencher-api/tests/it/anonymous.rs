@@ -4,6 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use bencher_api::{
     config::{Config, rate_limiting::RateLimiting},
+    schedule::Rules,
     store::{
         Queries as _,
         queue::{Ended, Ending},
@@ -350,8 +351,8 @@ async fn of_the_jobs_of_one_source_one_is_in_flight_however_many_runners_ask() {
 
         // The end of one makes room for the next.
         let (runner, job) = claimed.into_iter().find(|(_, job)| *job == of_source[0]).unwrap();
-        assert!(store.frees_another(job).await.unwrap());
-        assert!(!store.frees_another(owned).await.unwrap());
+        assert!(store.frees_another(job, &Rules::default()).await.unwrap());
+        assert!(!store.frees_another(owned, &Rules::default()).await.unwrap());
         let ending = Ending { event: JobEvent::Fail, output_key: None, message: None, failure: None };
         assert_eq!(store.finish_job(runner, job, &ending, at(21)).await.unwrap(), Ended::Now(JobStatus::Failed));
         let next = store.claim_job(runner, LEASE, at(22)).await.unwrap().unwrap();

@@ -343,7 +343,7 @@ async fn no_more_jobs_are_in_flight_than_project_and_tier_allow_however_many_run
 
         // The end of one makes room, and somebody has to hear of it.
         let (_, job, runner) = claimed[0];
-        assert!(store.frees_bounded(job, &rules).await.unwrap());
+        assert!(store.frees_another(job, &rules).await.unwrap());
         let completed = Ending { event: JobEvent::Complete, output_key: None, message: None, failure: None };
         store.finish_job(runner, job, &completed, at(11)).await.unwrap();
         assert!(store.claim_job(runner, terms, at(12)).await.unwrap().is_some());

@@ -13,11 +13,14 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// What to measure; everything where nothing is named: start, idle, assignment, true, layers, images,
-    /// clone, overhead, quiet, requests, results, queue, programs
+    /// clone, overhead, quiet, requests, registry, results, queue, programs
     measurements: Vec<String>,
-    /// Only show that images, overhead, quiet, results and queue work, with small images and few runs
+    /// Only show that images, overhead, quiet, registry, results and queue work, with small images and few runs
     #[arg(long)]
     quick: bool,
+    /// Measure results and queue on this database only: sqlite or postgresql
+    #[arg(long)]
+    database: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -33,7 +36,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.quick {
         bench.arg("--quick");
     }
+    if let Some(database) = &args.database {
+        bench.arg(format!("--database={database}"));
+    }
     bench.env("BENCHER_INIT", init).env("BENCH_LOOPS", loops);
+    if args.measurements.is_empty() || args.measurements.iter().any(|name| name == "registry") {
+        bench.env("BENCH_DOCKER_REGISTRY", setup::docker_registry()?);
+    }
     let postgres = PrivatePostgres::start(Durability::Full)?;
     let measured = process::run(bench.env("BENCH_DATABASE_URL", postgres.url()));
     postgres.stop()?;

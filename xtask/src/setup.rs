@@ -293,5 +293,21 @@ fn install_garage(tools: &Path) -> Result<()> {
     process::run(&mut command).with_context(|| format!("could not install {GARAGE}"))
 }
 
+/// The registry that ours is measured against, as Debian builds it. Only the program is wanted, so its package is unpacked and not
+/// installed: that would start a registry of the machine's own.
+pub(crate) fn docker_registry() -> Result<PathBuf> {
+    let tools = workspace::root().join("target/tools");
+    let program = tools.join("docker-registry/usr/bin/docker-registry");
+    if !program.exists() {
+        let folder = tempfile::tempdir()?;
+        let mut download = Command::new("apt-get");
+        download.args(["-q", "download", "docker-registry"]).current_dir(folder.path());
+        process::run(&mut download).context("could not fetch Debian's package docker-registry; `apt-get update` may help")?;
+        let package = fs::read_dir(folder.path())?.next().context("apt-get fetched nothing")??.path();
+        process::run(Command::new("dpkg-deb").arg("-x").arg(package).arg(tools.join("docker-registry")))?;
+    }
+    Ok(program)
+}
+
 #[cfg(test)]
 mod tests;

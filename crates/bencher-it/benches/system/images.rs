@@ -94,21 +94,33 @@ pub(crate) struct Pushed {
     pub(crate) digest: Digest,
 }
 
-/// Pushes an image of one layer.
+/// Pushes an image of one layer to the project that the other measurements are of.
 pub(crate) async fn push(server: &Server, tag: &str, layer: &Layer) -> Result<Pushed> {
+    push_to(server, "bench", tag, layer).await
+}
+
+/// Pushes an image of one layer.
+pub(crate) async fn push_to(server: &Server, repository: &str, tag: &str, layer: &Layer) -> Result<Pushed> {
     let config = json!({
         "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }, "os": "linux",
         "config": { "Entrypoint": ["/bin/busybox"] }, "rootfs": { "type": "layers", "diff_ids": [layer.diff_id] },
     })
     .to_string();
-    let token = token(server, "pull,push").await?;
+    let token = token(server, repository, "pull,push").await?;
     let begun = Instant::now();
     let file = tokio::fs::File::open(layer.path()).await?;
-    push_blob(server, &token, &layer.digest, layer.size, Body::wrap_stream(ReaderStream::with_capacity(file, 1 << 18))).await?;
+    push_blob(
+        server,
+        (repository, &token),
+        &layer.digest,
+        layer.size,
+        Body::wrap_stream(ReaderStream::with_capacity(file, 1 << 18)),
+    )
+    .await?;
     let took = begun.elapsed();
     let config_digest = Digest::sha256(config.as_bytes());
     let config_size = u64::try_from(config.len())?;
-    push_blob(server, &token, &config_digest, config_size, config.into()).await?;
+    push_blob(server, (repository, &token), &config_digest, config_size, config.into()).await?;
     let manifest = json!({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config_digest, "size": config_size },
@@ -118,7 +130,7 @@ pub(crate) async fn push(server: &Server, tag: &str, layer: &Layer) -> Result<Pu
     let digest = Digest::sha256(manifest.as_bytes());
     let response = server
         .client
-        .put(format!("{}/v2/bench/manifests/{tag}", server.url))
+        .put(format!("{}/v2/{repository}/manifests/{tag}", server.url))
         .bearer_auth(&token)
         .header("content-type", "application/vnd.oci.image.manifest.v1+json")
         .body(manifest)
@@ -132,7 +144,7 @@ pub(crate) async fn push(server: &Server, tag: &str, layer: &Layer) -> Result<Pu
 pub(crate) async fn pull(server: &Server, layer: &Layer) -> Result<Duration> {
     use futures::StreamExt as _;
 
-    let token = token(server, "pull,push").await?;
+    let token = token(server, "bench", "pull,push").await?;
     let begun = Instant::now();
     let response = server.client.get(format!("{}/v2/bench/blobs/{}", server.url, layer.digest)).bearer_auth(token).send().await?;
     ensure!(response.status().is_success(), "the layer was answered {}", response.status());
@@ -145,8 +157,8 @@ pub(crate) async fn pull(server: &Server, layer: &Layer) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-async fn push_blob(server: &Server, token: &str, digest: &Digest, size: u64, body: Body) -> Result<()> {
-    let upload = server.client.post(format!("{}/v2/bench/blobs/uploads/", server.url)).bearer_auth(token).send().await?;
+async fn push_blob(server: &Server, (repository, token): (&str, &str), digest: &Digest, size: u64, body: Body) -> Result<()> {
+    let upload = server.client.post(format!("{}/v2/{repository}/blobs/uploads/", server.url)).bearer_auth(token).send().await?;
     let location = upload.headers().get("location").map(|value| value.to_str().map(str::to_owned)).transpose()?;
     let location = location.ok_or_else(|| anyhow::anyhow!("an upload without a location: {}", upload.status()))?;
     let mut url = url::Url::parse(&server.url)?.join(&location)?;
@@ -157,9 +169,9 @@ async fn push_blob(server: &Server, token: &str, digest: &Digest, size: u64, bod
 }
 
 /// A token for the registry.
-pub(crate) async fn token(server: &Server, actions: &str) -> Result<String> {
+pub(crate) async fn token(server: &Server, repository: &str, actions: &str) -> Result<String> {
     let key = server.user_key().await?;
-    let url = format!("{}/v0/auth/oci/token?service=bench&scope=repository:bench:{actions}", server.url);
+    let url = format!("{}/v0/auth/oci/token?service=bench&scope=repository:{repository}:{actions}", server.url);
     let response = server.client.request(Method::GET, url).basic_auth("bench@example.com", Some(key)).send().await?;
     ensure!(response.status().is_success(), "the token was answered {}", response.status());
     let body: serde_json::Value = response.json().await?;

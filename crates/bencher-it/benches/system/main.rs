@@ -1,12 +1,14 @@
 //! Measures the product as it is installed: the release binaries, over loopback, on this machine.
 //!
 //! Run by `cargo xtask bench`. Prints one Markdown row per figure: the median, the spread, how many runs it is made of, and
-//! what it should be where that is said somewhere. `--quick` shows in little time that the long ones work.
+//! what it should be where that is said somewhere. `--quick` shows in little time that the long ones work; `--database=` measures what
+//! depends on one on that database only.
 
 #![expect(clippy::print_stdout, reason = "the figures are the program's output")]
 
 mod clones;
 mod content;
+mod databases;
 mod disks;
 mod figures;
 mod guests;
@@ -18,6 +20,7 @@ mod processes;
 mod programs;
 mod queue;
 mod quiet;
+mod registry;
 mod requests;
 mod results;
 mod scenarios;
@@ -28,7 +31,7 @@ use anyhow::{Context as _, Result};
 use crate::figures::Extent;
 
 /// What can be measured, in the order in which it is.
-const SCENARIOS: [&str; 13] = [
+const SCENARIOS: [&str; 14] = [
     "start",
     "idle",
     "assignment",
@@ -39,6 +42,7 @@ const SCENARIOS: [&str; 13] = [
     "overhead",
     "quiet",
     "requests",
+    "registry",
     "results",
     "queue",
     "programs",
@@ -56,6 +60,8 @@ fn main() -> Result<()> {
 async fn measure() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let extent = if arguments.iter().any(|argument| argument == "--quick") { Extent::Quick } else { Extent::Full };
+    let only = arguments.iter().find_map(|argument| argument.strip_prefix("--database="));
+    let databases = databases::wanted(only)?;
     // Cargo adds `--bench` to what the user asked for.
     let asked: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     for name in &asked {
@@ -82,8 +88,9 @@ async fn measure() -> Result<()> {
             "overhead" => overhead::overhead(extent).await,
             "quiet" => quiet::quiet(extent).await,
             "requests" => requests::requests().await,
-            "results" => results::results(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
-            "queue" => queue::queue(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
+            "registry" => registry::registry(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
+            "results" => results::results(&databases, extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
+            "queue" => queue::queue(&databases, extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
             "programs" => programs::programs().await,
             _ => scenarios::layers().await,
         };

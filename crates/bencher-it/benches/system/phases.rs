@@ -55,7 +55,7 @@ pub(crate) async fn images(extent: Extent) -> Result<Vec<Figure>> {
     let plan = extent.pick(full, quick);
     let server = Server::start().await?;
     server.prepare().await?;
-    let token = Secret::new(images::token(&server, "pull,push").await?);
+    let token = Secret::new(images::token(&server, "bench", "pull,push").await?);
     let registry = Registry { server, token };
     let mut figures = Vec::new();
     let mut digests = Vec::new();

@@ -137,14 +137,7 @@ impl Server {
 
     /// The same with a spec that runs in this sandbox.
     pub(crate) async fn prepare_for(&self, sandbox: Option<&str>) -> Result<(String, String)> {
-        let organizations = self.call(Method::GET, "/v0/organizations", Value::Null).await?;
-        let organization = text(&organizations[0], "slug")?;
-        self.call(
-            Method::POST,
-            &format!("/v0/organizations/{organization}/projects"),
-            json!({ "name": "Bench", "slug": "bench" }),
-        )
-        .await?;
+        self.add_project("bench").await?;
         let spec = json!({
             "name": "host", "slug": "host", "os": "linux", "architecture": std::env::consts::ARCH, "cpu": 1,
             "memory": 1_u64 << 30, "disk": 8_u64 << 30, "fallback": true, "sandbox": sandbox,
@@ -153,6 +146,14 @@ impl Server {
         let runner = self.call(Method::POST, "/v0/runners", json!({ "name": "bench", "slug": "bench" })).await?;
         self.call(Method::POST, "/v0/runners/bench/specs", json!({ "spec": "host" })).await?;
         Ok((text(&runner, "uuid")?, text(&runner, "key")?))
+    }
+
+    /// Adds a project with this slug.
+    pub(crate) async fn add_project(&self, slug: &str) -> Result<()> {
+        let organizations = self.call(Method::GET, "/v0/organizations", Value::Null).await?;
+        let path = format!("/v0/organizations/{}/projects", text(&organizations[0], "slug")?);
+        self.call(Method::POST, &path, json!({ "name": slug, "slug": slug })).await?;
+        Ok(())
     }
 
     /// A new key of the admin, for the registry.
@@ -168,10 +169,10 @@ impl Server {
         self.submit_at(&now, image, cmd).await
     }
 
-    /// Submits a job with the given start and end time, in one request.
+    /// Submits a job to the project of its image, with the given start and end time, in one request.
     pub(crate) async fn submit_at(&self, time: &str, image: &str, cmd: &[&str]) -> Result<String> {
         let run = json!({
-            "project": "bench", "branch": "main", "start_time": time, "end_time": time, "results": [],
+            "branch": "main", "start_time": time, "end_time": time, "results": [],
             "idempotency_key": uuid::Uuid::new_v4(), "job": { "image": image, "cmd": cmd, "timeout": 600 },
         });
         text(&self.call(Method::POST, "/v0/run", run).await?, "job")
@@ -300,7 +301,7 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
 }
 
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

@@ -1,5 +1,5 @@
 //! The job queue under load: many runners that speak the real protocol and do no work, many jobs that wait, and a million that are
-//! done. On SQLite and, where the environment names one, on PostgreSQL.
+//! done.
 
 mod fleet;
 mod rows;
@@ -19,6 +19,7 @@ use self::{
     rows::Rows,
 };
 use crate::{
+    databases::Database,
     figures::{Extent, Figure},
     images::{self, Layer},
     processes::{Server, cpu_time, memory_mib},
@@ -37,16 +38,12 @@ struct World {
 }
 
 /// Everything that is measured of the queue. Each figure is shown when it is there: all together take a quarter of an hour.
-pub(crate) async fn queue(extent: Extent, mut show: impl FnMut(Figure)) -> Result<()> {
+pub(crate) async fn queue(databases: &[Database], extent: Extent, mut show: impl FnMut(Figure)) -> Result<()> {
     fleet::raise_open_files()?;
-    for database in ["SQLite", "PostgreSQL"] {
-        let url = std::env::var("BENCH_DATABASE_URL").ok();
-        if database == "PostgreSQL" && url.is_none() {
-            continue;
-        }
+    for database in databases {
         // Each with data of its own.
         for measured in 0..6 {
-            let world = World::start(database, url.as_deref(), extent).await?;
+            let world = World::start(database, extent).await?;
             let figures = match measured {
                 0 => world.claims().await?,
                 1 => world.assignment().await?,
@@ -67,8 +64,8 @@ fn per_second(count: usize, took: Duration) -> f64 {
 }
 
 impl World {
-    async fn start(database: &'static str, postgres: Option<&str>, extent: Extent) -> Result<Self> {
-        let url = match postgres.filter(|_| database == "PostgreSQL") {
+    async fn start(database: &Database, extent: Extent) -> Result<Self> {
+        let url = match &database.url {
             Some(url) => Some(rows::new_database(url).await?),
             None => None,
         };
@@ -78,7 +75,7 @@ impl World {
         let rows = Rows::open(url.as_deref(), &server.folder.path().join("bencher.db")).await?;
         let spec = server.call(reqwest::Method::GET, "/v0/specs/host", serde_json::Value::Null).await?;
         let time = crate::processes::text(&spec, "created")?;
-        let world = Self { server: Arc::new(server), rows, database, extent, time };
+        let world = Self { server: Arc::new(server), rows, database: database.name, extent, time };
         let first = world.server.submit_at(&world.time, "bench:true", &["true"]).await?;
         world.rows.end_template(&first).await?;
         Ok(world)
@@ -128,7 +125,8 @@ impl World {
     /// Jobs come at a steady pace while many runners wait.
     async fn assignment(&self) -> Result<Vec<Figure>> {
         const PACE: Duration = Duration::from_millis(10);
-        let (runners, jobs) = self.extent.pick((1000, 2000), (20, 100));
+        // The first jobs find a server that never saw one: each of its connections to PostgreSQL has yet to learn each statement.
+        let (runners, jobs, warm_up) = self.extent.pick((1000, 2000, 500), (20, 100, 200));
         let (sender, mut received) = mpsc::unbounded_channel();
         let mut fleet = JoinSet::new();
         for mut runner in self.fleet(runners).await? {
@@ -145,22 +143,29 @@ impl World {
                 anyhow::Ok(())
             });
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Of many projects, as jobs come at that pace.
+        let projects: Vec<String> = (0..self.extent.pick(16, 4)).map(|number| format!("bench-{number}")).collect();
+        let layer = Layer::new(0)?;
+        for project in &projects {
+            self.server.add_project(project).await?;
+            images::push_to(&self.server, project, "true", &layer).await?;
+        }
         let mut submits = JoinSet::new();
         let mut clock = tokio::time::interval(PACE);
-        for _ in 0..jobs {
+        for number in 0..warm_up + jobs {
             clock.tick().await;
             let (server, time) = (self.server.clone(), self.time.clone());
+            let image = format!("{}:true", projects[number % projects.len()]);
             submits.spawn(async move {
                 let begun = Instant::now();
-                let job: JobUuid = server.submit_at(&time, "bench:true", &["true"]).await?.parse()?;
-                anyhow::Ok((job, begun))
+                let job: JobUuid = server.submit_at(&time, &image, &["true"]).await?.parse()?;
+                anyhow::Ok((job, (number >= warm_up).then_some(begun)))
             });
         }
         let mut begun = HashMap::new();
         while let Some(submitted) = submits.join_next().await {
             let (job, at) = submitted??;
-            begun.insert(job, at);
+            begun.extend(at.map(|at| (job, at)));
         }
         let mut samples = Vec::new();
         while samples.len() < jobs {
@@ -168,7 +173,7 @@ impl World {
             let (job, at) = next.context("the runners are gone")?;
             samples.extend(begun.get(&job).map(|begun| at.saturating_duration_since(*begun)));
         }
-        let name = format!("submitted to assigned, 100 jobs/s, {runners} runners wait");
+        let name = format!("submitted to assigned, 100 jobs/s of {} projects, {runners} runners wait", projects.len());
         Ok(vec![Figure::durations(self.name(&name), samples).aim("p99 under 20 ms")])
     }
 

@@ -13,8 +13,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    databases::Database,
     figures::{Extent, Figure},
-    processes::{Server, cpu_time, given, memory_mib, reset_peak, text},
+    processes::{Server, cpu_time, memory_mib, reset_peak, text},
 };
 
 /// The longest history that a threshold looks back on here.
@@ -30,15 +31,12 @@ const IN_COLUMNS: usize = 1000;
 /// How often a write with `fdatasync` is tried.
 const SYNCS: usize = 200;
 
-/// A report of 10,000 metrics, small ones after more and more others, and the history of 200 series; on SQLite and, where the
-/// environment names one, on PostgreSQL. Where the database is, and so what a commit costs, is up to `TMPDIR`.
-pub(crate) async fn results(extent: Extent, mut show: impl FnMut(Figure)) -> Result<()> {
-    let server = Server::start().await?;
-    show(Figure::durations("12 KiB written with fdatasync", syncs(server.folder.path())?));
-    measure("SQLite", server, extent, &mut show).await?;
-    if let Some(url) = given("BENCH_DATABASE_URL") {
-        let url = url.into_string().ok().context("BENCH_DATABASE_URL is no text")?;
-        measure("PostgreSQL", Server::start_on(Some(&url)).await?, extent, &mut show).await?;
+/// A report of 10,000 metrics, small ones after more and more others, and the history of 200 series. Where the database is, and so what a commit costs, is up to `TMPDIR`.
+pub(crate) async fn results(databases: &[Database], extent: Extent, mut show: impl FnMut(Figure)) -> Result<()> {
+    for Database { name, url } in databases {
+        let server = Server::start_on(url.as_deref()).await?;
+        show(Figure::durations("12 KiB written with fdatasync", syncs(server.folder.path())?));
+        measure(name, server, extent, &mut show).await?;
     }
     Ok(())
 }

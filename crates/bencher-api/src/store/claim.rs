@@ -117,7 +117,7 @@ impl Store {
         let sql = "SELECT CASE WHEN EXISTS (SELECT held.id FROM job AS held WHERE held.runner_id = $1 AND held.status IN (1, 2)) \
                    THEN CAST(1 AS BIGINT) ELSE 0 END AS holds, \
                    CASE WHEN EXISTS (SELECT waiting.id FROM runner_spec JOIN job AS waiting \
-                     ON waiting.spec_id = runner_spec.spec_id AND waiting.status = 0 WHERE runner_spec.runner_id = $1) \
+                     ON waiting.spec_id = runner_spec.spec_id AND waiting.status < 1 WHERE runner_spec.runner_id = $1) \
                    THEN CAST(1 AS BIGINT) ELSE 0 END AS waits";
         self.read().await?.one(sql, values![runner_id]).await
     }
@@ -330,27 +330,30 @@ impl InFlight {
 
 /// The head of each lane of a spec, and every job that was put ahead of the queue.
 pub(super) async fn heads(conn: &mut impl Queries, spec: i64) -> Result<Vec<HeadRow>, StoreError> {
+    // `status < 1` is `status = 0`, and only the index of lanes is of it: PostgreSQL, which rarely knows how many jobs wait, could take
+    // another one and sort them all.
+    //
     // From one lane to the next by a look into the index. Where the first of a lane waits for another job of its source, the first
     // that does not is its head.
     let lanes = "WITH RECURSIVE lane (id) AS (\
-           SELECT (SELECT first.id FROM job AS first WHERE first.spec_id = $1 AND first.status = 0 AND first.front IS NULL \
+           SELECT (SELECT first.id FROM job AS first WHERE first.spec_id = $1 AND first.status < 1 AND first.front IS NULL \
              ORDER BY first.front, first.project_id, first.labels, first.queued, first.id LIMIT 1) \
            UNION ALL \
            SELECT COALESCE(\
-             (SELECT next.id FROM job AS next WHERE next.spec_id = $1 AND next.status = 0 AND next.front IS NULL \
+             (SELECT next.id FROM job AS next WHERE next.spec_id = $1 AND next.status < 1 AND next.front IS NULL \
                AND next.project_id = job.project_id AND next.labels > job.labels \
                ORDER BY next.front, next.labels, next.queued, next.id LIMIT 1), \
-             (SELECT next.id FROM job AS next WHERE next.spec_id = $1 AND next.status = 0 AND next.front IS NULL \
+             (SELECT next.id FROM job AS next WHERE next.spec_id = $1 AND next.status < 1 AND next.front IS NULL \
                AND next.project_id > job.project_id \
                ORDER BY next.front, next.project_id, next.labels, next.queued, next.id LIMIT 1)) \
            FROM lane JOIN job ON job.id = lane.id) \
          SELECT CASE WHEN job.source IS NULL THEN job.id ELSE (\
-             SELECT free.id FROM job AS free WHERE free.spec_id = $1 AND free.status = 0 AND free.front IS NULL \
+             SELECT free.id FROM job AS free WHERE free.spec_id = $1 AND free.status < 1 AND free.front IS NULL \
              AND free.project_id = job.project_id AND free.labels = job.labels \
              AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = free.source AND busy.status IN (1, 2)) \
              ORDER BY free.front, free.queued, free.id LIMIT 1) END AS id \
          FROM lane JOIN job ON job.id = lane.id";
-    let ahead = "SELECT ahead.id FROM job AS ahead WHERE ahead.spec_id = $1 AND ahead.status = 0 AND ahead.front IS NOT NULL \
+    let ahead = "SELECT ahead.id FROM job AS ahead WHERE ahead.spec_id = $1 AND ahead.status < 1 AND ahead.front IS NOT NULL \
          AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = ahead.source AND busy.status IN (1, 2))";
     let sql = format!(
         "SELECT head.id, head.project_id, project.organization_id, head.labels, head.priority, head.queued, head.front, \

@@ -81,7 +81,7 @@ impl Store {
         let owner: OwnerRow = conn.one(sql, values![job.id]).await?;
         let in_flight = in_flight(&mut conn).await?;
         let heads = heads(&mut conn, job.spec_id).await?;
-        let sql = "SELECT project_id, labels, COUNT(*) AS count FROM job WHERE spec_id = $1 AND status = 0 AND front IS NULL \
+        let sql = "SELECT project_id, labels, COUNT(*) AS count FROM job WHERE spec_id = $1 AND status < 1 AND front IS NULL \
                    GROUP BY project_id, labels";
         let counts: Vec<LaneRow> = conn.all(sql, values![job.spec_id]).await?;
         let ahead = heads.iter().map(|head| head.candidate(&in_flight, rules)).filter(|head| head.front.is_some()).count();
@@ -91,7 +91,7 @@ impl Store {
         let before = match job.front {
             Some(_) => 0,
             None => {
-                let sql = "SELECT COUNT(*) AS count FROM job WHERE spec_id = $1 AND project_id = $2 AND labels = $3 AND status = 0 \
+                let sql = "SELECT COUNT(*) AS count FROM job WHERE spec_id = $1 AND project_id = $2 AND labels = $3 AND status < 1 \
                            AND front IS NULL AND (queued, id) < ($4, $5)";
                 let lane = values![job.spec_id, owner.project_id, job.labels.as_str(), job.queued.0, job.id];
                 conn.one::<CountRow>(sql, lane).await?.count

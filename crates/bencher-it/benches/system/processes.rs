@@ -12,7 +12,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    sync::OnceCell,
+};
 
 /// More than any measurement sends.
 const UNLIMITED: Limit = Limit { minute: u32::MAX, hour: u32::MAX, day: u32::MAX };
@@ -51,6 +54,7 @@ pub(crate) struct Server {
     pub(crate) token: String,
     pub(crate) client: reqwest::Client,
     pub(crate) folder: TempDir,
+    user_key: OnceCell<String>,
     child: Child,
 }
 
@@ -85,7 +89,7 @@ impl Server {
         let url = format!("http://{address}");
         let client = reqwest::Client::builder().no_proxy().build()?;
         let child = spawn_server(folder.path(), &client, &url).await?.0;
-        let mut server = Self { url, token: String::new(), client, folder, child };
+        let mut server = Self { url, token: String::new(), client, folder, user_key: OnceCell::new(), child };
         server.sign_up().await?;
         Ok(server)
     }
@@ -156,11 +160,14 @@ impl Server {
         Ok(())
     }
 
-    /// A new key of the admin, for the registry.
-    pub(crate) async fn user_key(&self) -> Result<String> {
-        let users = self.call(Method::GET, "/v0/users", Value::Null).await?;
-        let path = format!("/v0/users/{}/keys", text(&users[0], "slug")?);
-        text(&self.call(Method::POST, &path, json!({ "name": "registry" })).await?, "key")
+    /// The admin's key for the registry, which is made when it is first asked for.
+    pub(crate) async fn user_key(&self) -> Result<&str> {
+        let make = async || {
+            let users = self.call(Method::GET, "/v0/users", Value::Null).await?;
+            let path = format!("/v0/users/{}/keys", text(&users[0], "slug")?);
+            text(&self.call(Method::POST, &path, json!({ "name": "registry" })).await?, "key")
+        };
+        Ok(self.user_key.get_or_try_init(make).await?)
     }
 
     /// Submits a job and returns its id.

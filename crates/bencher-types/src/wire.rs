@@ -22,6 +22,7 @@ pub mod organization;
 pub mod perf;
 pub mod plot;
 pub mod project;
+pub mod registry;
 pub mod report;
 pub mod run;
 pub mod runner;

@@ -190,6 +190,8 @@ impl App {
         tasks.spawn(process::process_results(self.clone()));
         tasks.spawn(change_point::keep_looking(self.clone()));
         tasks.spawn(registry::upload::upkeep(self.clone()));
+        tasks.spawn(registry::collect::keep_collecting(self.clone()));
+        tasks.spawn(registry::verify::keep_verifying(self.clone()));
         tasks.spawn(deletion::resume(self.clone()));
         tasks.spawn(rate::keep_swept(self.clone()));
         if self.config.blob_bucket().is_some() {

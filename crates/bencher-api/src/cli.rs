@@ -4,12 +4,19 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
 use bencher_api::{
+    app::App,
     clock::Clock,
     config::Config,
+    limits::MIN_VERIFICATION_PACE,
     migrate::{self, Progress},
+    registry::{
+        collect,
+        verify::{self, Pace},
+    },
     restore::{self, Backup},
 };
-use clap::{Parser, Subcommand};
+use bencher_types::wire::registry::{Collection, Damage, DamagedBlob, Verification};
+use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
@@ -48,6 +55,51 @@ pub(crate) enum Command {
     ///
     /// No server may run. The database that was there is kept under another name.
     Restore(Restore),
+    /// Look after the registry
+    ///
+    /// A server may run meanwhile.
+    #[command(subcommand)]
+    Registry(Registry),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Registry {
+    /// Take away what nothing needs
+    ///
+    /// What nothing needs any more stays for the grace period (`plus.registry.garbage_collection`) after the first run that finds
+    /// it; the server has such runs by itself.
+    Gc(Gc),
+    /// Read every blob, and put what is damaged or missing into quarantine
+    ///
+    /// What is in quarantine is not served until it is pushed again, or put back and read by another run. Ends with 1 where there
+    /// is such a blob.
+    Verify(Verify),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Gc {
+    /// Say what would go, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// Read so many bytes per second at most.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(MIN_VERIFICATION_PACE..))]
+    bytes_per_second: Option<u64>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,4 +172,58 @@ pub(crate) async fn restore(args: &Restore, config: &Config) -> anyhow::Result<(
     }
     tracing::info!(database = %restored.database.display(), blobs = restored.blobs, "restored the backup");
     Ok(())
+}
+
+/// Looks after the registry; whether all is well.
+pub(crate) async fn registry(command: &Registry, config: Config) -> anyhow::Result<bool> {
+    let app = App::open(config, Clock::System).await?;
+    let done = match command {
+        Registry::Gc(args) => gc(&app, args).await,
+        Registry::Verify(args) => verify(&app, args).await,
+    };
+    app.store.close().await;
+    done
+}
+
+async fn gc(app: &App, args: &Gc) -> anyhow::Result<bool> {
+    let collected = if args.dry_run { collect::preview(app).await? } else { collect::collect(app).await? };
+    let Collection { tags, manifests, released, blobs, bytes, strays, stray_bytes, .. } = collected;
+    let verb = if args.dry_run { "would remove" } else { "removed" };
+    print(args.format, &collected, || {
+        format!(
+            "{verb} {tags} tags, {manifests} manifests, {blobs} blobs of {bytes} bytes ({released} times from a repository), and \
+             {strays} files that belong to nothing, of {stray_bytes} bytes\n"
+        )
+    })?;
+    Ok(true)
+}
+
+async fn verify(app: &App, args: &Verify) -> anyhow::Result<bool> {
+    let pace = args.bytes_per_second.map_or(Pace::AsFastAsItGoes, Pace::AtMost);
+    let verified = verify::verify(app, pace).await?;
+    print(args.format, &verified, || {
+        let Verification { blobs, bytes, healed, damaged, .. } = &verified;
+        let mut text = format!("read {blobs} blobs of {bytes} bytes: {} damaged, {healed} served again\n", damaged.len());
+        for DamagedBlob { digest, size, damage, repositories, .. } in damaged {
+            let what = match damage {
+                Some(Damage::Missing) | None => "missing",
+                Some(Damage::Size) => "of another size",
+                Some(Damage::Content) => "of other content",
+                Some(Damage::Unreadable) => "not readable",
+            };
+            text.push_str(&format!("{digest} ({size} bytes) is {what}; in {}\n", repositories.join(", ")));
+        }
+        text
+    })?;
+    Ok(verified.damaged.is_empty())
+}
+
+fn print(format: Format, result: &impl serde::Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    use std::io::Write as _;
+
+    let text = match format {
+        Format::Text => text(),
+        Format::Json => serde_json::to_string_pretty(result)? + "\n",
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("could not write to the standard output")
 }

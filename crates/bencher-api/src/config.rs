@@ -7,6 +7,7 @@ pub mod billing;
 pub mod data_store;
 pub mod logging;
 pub mod rate_limiting;
+pub mod registry;
 pub mod scheduling;
 pub mod server;
 mod shown;
@@ -27,6 +28,7 @@ use url::Url;
 pub use self::{
     data_store::{DataStore, S3},
     logging::{IfExists, Log, LogFormat, LogLevel, Logging},
+    registry::Registry,
     smtp::{MailSecurity, Smtp},
 };
 use self::{
@@ -124,21 +126,6 @@ pub struct Plus {
     pub registry: Option<Registry>,
     pub runners: Option<Runners>,
     pub scheduling: Option<Scheduling>,
-}
-
-#[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Registry {
-    /// Where clients and runners reach the registry.
-    pub url: Option<Url>,
-    /// The folder of image blobs and job output; beside the database when absent. Uploads are collected there in any case.
-    pub folder: Option<PathBuf>,
-    /// Where image blobs and job output are kept; in the folder when absent.
-    pub data_store: Option<DataStore>,
-    /// Seconds.
-    pub upload_timeout: Option<u64>,
-    /// Bytes of one blob.
-    pub max_body_size: Option<u64>,
 }
 
 #[skip_serializing_none]
@@ -255,6 +242,7 @@ impl Config {
         self.smtp.as_ref().map_or(Ok(()), check_smtp)?;
         self.sign_up.as_ref().map_or(Ok(()), check_sign_up)?;
         self.check_scheduling()?;
+        self.check_registry()?;
         self.billing().map_or(Ok(()), billing::check)?;
         for (key, timeout) in [
             ("database.timeout", self.database_timeout()),
@@ -277,8 +265,6 @@ impl Config {
             ("server.request_timeout", self.request_timeout().as_secs()),
             ("plus.rate_limiting.window", u64::from(rate_limiting.window.unwrap_or(1))),
             ("plus.runners.fetch_timeout", self.fetch_timeout().as_secs()),
-            ("plus.registry.upload_timeout", self.upload_timeout().as_secs()),
-            ("plus.registry.max_body_size", self.max_blob_bytes()),
         ] {
             if number == 0 {
                 return out_of_range(key, "0".to_owned(), "a number above 0");
@@ -364,22 +350,6 @@ impl Config {
         self.database.timeout.map_or(limits::DEFAULT_DATABASE_TIMEOUT, Duration::from_secs)
     }
 
-    /// The folder of uploads, and of image blobs and job output where they are in no bucket.
-    #[must_use]
-    pub fn blob_folder(&self) -> PathBuf {
-        let configured = self.registry().and_then(|registry| registry.folder.clone());
-        configured.unwrap_or_else(|| {
-            let database = self.database.file.as_deref().unwrap_or(Path::new("data/bencher.db"));
-            database.parent().unwrap_or(Path::new(".")).join("blobs")
-        })
-    }
-
-    /// Where clients and runners reach the registry.
-    #[must_use]
-    pub fn registry_url(&self) -> Url {
-        self.registry().and_then(|registry| registry.url.clone()).unwrap_or_else(|| url_of(self.server.bind_address))
-    }
-
     /// How often who may do what.
     #[must_use]
     pub fn rate_limiting(&self) -> RateLimiting {
@@ -396,24 +366,6 @@ impl Config {
     #[must_use]
     pub fn billing(&self) -> Option<&billing::Billing> {
         self.plus.as_ref().and_then(|plus| plus.billing.as_ref())
-    }
-
-    fn registry(&self) -> Option<&Registry> {
-        self.plus.as_ref().and_then(|plus| plus.registry.as_ref())
-    }
-
-    /// The largest blob that may be pushed, in bytes.
-    #[must_use]
-    pub fn max_blob_bytes(&self) -> u64 {
-        let configured = self.registry().and_then(|registry| registry.max_body_size);
-        configured.unwrap_or(limits::DEFAULT_MAX_BLOB_BYTES)
-    }
-
-    /// How long an upload to the registry may rest.
-    #[must_use]
-    pub fn upload_timeout(&self) -> Duration {
-        let configured = self.registry().and_then(|registry| registry.upload_timeout);
-        configured.map_or(limits::DEFAULT_UPLOAD_TIMEOUT, Duration::from_secs)
     }
 
     #[must_use]

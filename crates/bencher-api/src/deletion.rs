@@ -18,6 +18,7 @@ use crate::{
     store::{
         StoreError,
         deletion::{Deletion, Restoration},
+        oci::collect::Unheld,
         organization::OrganizationRow,
         project::ProjectRow,
     },
@@ -251,15 +252,13 @@ async fn purge_output(app: &App, job: JobUuid) -> Result<(), PurgeError> {
     Ok(())
 }
 
+/// A crash after the row is gone leaves bytes that belong to nothing: the registry's collector finds them.
 async fn purge_blob(app: &App, project: i64, digest: &Digest) -> Result<(), PurgeError> {
-    let key = blob::key(digest);
-    let remove = async { ignore_missing(app.blobs.delete(&key).await) };
-    match app.store.purge_blob(project, digest, remove).await {
-        Ok(removed) => removed.map_err(|source| PurgeError::Blobs { what: format!("the blob {digest}"), source }),
-        // Another repository has just come to hold it; the next round finds that.
-        Err(StoreError::ForeignKey) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    app.store.release_oci_blob_of(project, digest).await?;
+    // Unless another repository holds it.
+    let Some(Unheld { copy, .. }) = app.store.forget_oci_blob(digest).await? else { return Ok(()) };
+    let removed = blob::remove(app, digest, copy).await;
+    removed.map_err(|source| PurgeError::Blobs { what: format!("the blob {digest}"), source })
 }
 
 fn ignore_missing(removed: Result<(), object_store::Error>) -> Result<(), object_store::Error> {

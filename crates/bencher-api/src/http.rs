@@ -38,6 +38,7 @@ mod serve;
 pub mod server;
 mod source;
 pub mod specs;
+pub mod storage;
 pub mod testbeds;
 pub mod thresholds;
 pub mod usage;
@@ -93,6 +94,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(jobs::routes())
         .merge(events::routes())
         .merge(images::routes())
+        .merge(storage::routes())
 }
 
 /// The whole service, ready to be served.

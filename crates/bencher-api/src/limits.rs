@@ -104,6 +104,32 @@ pub const MAX_RUNNER_VERSION_CHARS: usize = 64;
 
 /// The largest blob of the registry, in bytes; an admin may change it.
 pub const DEFAULT_MAX_BLOB_BYTES: u64 = 10 << 30;
+/// The largest image for one platform, in bytes: what its manifest refers to. An admin may change it.
+pub const DEFAULT_MAX_IMAGE_BYTES: u64 = 10 << 30;
+/// How often the registry's garbage is collected; an admin may change it. A run that finds nothing looks at an index for each blob.
+pub const DEFAULT_COLLECTION_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long something stays in the registry that nothing needs any more: long enough to find out that it was deleted by mistake, or that
+/// the wrong backup was restored. An admin may change it.
+pub const DEFAULT_COLLECTION_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+/// After how long a blob at rest is read again; an admin may change it.
+pub const DEFAULT_VERIFICATION_INTERVAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// What is read per second of blobs at rest, in bytes: a small part of what disks give, and a terabyte in less than a day. An admin may
+/// change it.
+pub const DEFAULT_VERIFICATION_PACE: u64 = 16 << 20;
+/// The least that can be asked for: a piece that is read at a time must take less than a turn.
+pub const MIN_VERIFICATION_PACE: u64 = 64 << 10;
+/// How often a server looks whether there is something to look after in the registry. With several servers, one of them does it.
+pub const REGISTRY_CARE_CHECK: Duration = Duration::from_secs(5 * 60);
+/// How long a turn at that lasts unless it is renewed: after it, another server goes on where one was killed.
+pub const REGISTRY_TURN: Duration = Duration::from_secs(10 * 60);
+/// Rows of the registry that are looked through or changed in one transaction: some milliseconds.
+pub const REGISTRY_BATCH: i64 = 256;
+/// Names in the blob store that are compared with the database at once.
+pub const STRAY_BATCH: usize = 1000;
+/// Blobs that the blob store does not give before the others are not tried any more.
+pub const UNREADABLE_BLOBS: usize = 16;
+/// Blobs in quarantine that are shown, and repositories of each that are.
+pub const QUARANTINED_SHOWN: i64 = 100;
 /// The largest manifest, in bytes (OCI distribution specification asks for at least this).
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 /// The largest image configuration that is read to tell which platform an image is for, in bytes. Real ones are a few KiB.

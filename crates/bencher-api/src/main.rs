@@ -17,7 +17,7 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
@@ -25,16 +25,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let Some(Command::Migrate(args)) = &cli.command {
         log::init(cli.log, None)?;
-        return runtime.block_on(cli::migrate(args));
+        runtime.block_on(cli::migrate(args))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    if matches!(cli.command, Some(Command::Restore(_))) && cli.config_json.is_none() && !cli.config.exists() {
+    if matches!(cli.command, Some(Command::Restore(_) | Command::Registry(_)))
+        && cli.config_json.is_none()
+        && !cli.config.exists()
+    {
         log::init(cli.log, None)?;
-        // To write one would be to restore into another installation than the one that is meant.
+        // To write one would be to work on another installation than the one that is meant.
         anyhow::bail!("there is no configuration file {}", cli.config.display());
     }
     let loaded = Config::load(cli.config_json.as_deref(), &cli.config);
@@ -51,9 +55,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         config.rebind(bind);
     }
     match &cli.command {
-        Some(Command::Restore(args)) => runtime.block_on(cli::restore(args, &config)),
-        Some(Command::Migrate(_)) | None => runtime.block_on(serve(config)),
+        Some(Command::Restore(args)) => runtime.block_on(cli::restore(args, &config))?,
+        Some(Command::Registry(command)) => {
+            let is_well = runtime.block_on(cli::registry(command, config))?;
+            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Some(Command::Migrate(_)) | None => runtime.block_on(serve(config))?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

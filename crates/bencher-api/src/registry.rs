@@ -4,16 +4,24 @@
 //! project; whoever may view the project may pull, and whoever may add to it may push. Knows nothing of HTTP.
 //!
 //! The way of a blob: `begin` → bytes are appended to a file in the uploads folder and hashed on the way → the file is flushed and
-//! renamed to its digest → the repository holds it, leased until a manifest refers to it. A crash in between leaves an upload that
-//! can be continued or expires, or a content-addressed file that the next push of the same blob replaces.
+//! renamed to its digest and the upload's id → the repository holds it, leased until a manifest refers to it. A crash in between leaves
+//! an upload that can be continued or expires, or a file that belongs to no blob, which the collector finds.
+//!
+//! `collect` takes away what nothing needs, `retention` says which images a project keeps, `quota` how much it may have, and `verify`
+//! reads blobs at rest again.
 
 pub mod access;
 pub mod blob;
+pub mod collect;
 pub mod hash;
 pub mod manifest;
 pub mod name;
+pub mod quota;
+pub mod retention;
 pub mod scope;
+pub mod turn;
 pub mod upload;
+pub mod verify;
 
 use std::time::Duration;
 

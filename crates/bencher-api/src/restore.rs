@@ -169,7 +169,7 @@ async fn check(config: &Config, copy: &Path) -> Result<(u64, u64), RestoreError>
     let blobs = blobs::open(config).map_err(RestoreError::OpenBlobs)?.store;
     let keys = digests
         .iter()
-        .map(crate::registry::blob::key)
+        .map(|(digest, copy)| crate::registry::blob::key(digest, *copy))
         .chain(outputs.iter().map(|key| object_store::path::Path::from(key.as_str())));
     let (mut found, mut missing) = (0, 0);
     for key in keys {

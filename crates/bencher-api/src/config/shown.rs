@@ -3,7 +3,7 @@
 use bencher_types::secret;
 use serde_json::{Value, json};
 
-use super::{Config, DataStore, Log, LogFormat, LogLevel, Logging, Registry, Runners};
+use super::{Config, Log, LogFormat, LogLevel, Logging, Runners};
 use crate::limits;
 
 impl Config {
@@ -11,7 +11,7 @@ impl Config {
     /// replaced, whatever there is of them.
     #[must_use]
     pub fn shown(&self) -> Value {
-        let (anonymous_runs, scheduling) = (self.anonymous_runs(), self.shown_scheduling());
+        let (anonymous_runs, scheduling, registry) = (self.anonymous_runs(), self.shown_scheduling(), self.shown_registry());
         let mut shown = self.clone();
         shown.security.issuer = Some(self.issuer());
         shown.server.wire_version = Some(self.wire_version().to_owned());
@@ -26,13 +26,7 @@ impl Config {
             shown.database.timeout = Some(self.database_timeout().as_secs());
         }
         let plus = shown.plus.get_or_insert_default();
-        plus.registry = Some(Registry {
-            url: Some(self.registry_url()),
-            folder: Some(self.blob_folder()),
-            data_store: Some(self.blob_bucket().cloned().map_or(DataStore::Local, DataStore::AwsS3)),
-            upload_timeout: Some(self.upload_timeout().as_secs()),
-            max_body_size: Some(self.max_blob_bytes()),
-        });
+        plus.registry = Some(registry);
         plus.anonymous_runs = Some(anonymous_runs);
         plus.scheduling = Some(scheduling);
         plus.runners = Some(Runners {

@@ -135,12 +135,11 @@ async fn hash(store: &dyn ObjectStore, key: &Path, algorithm: Algorithm) -> Resu
 
 /// The digest that a blob's name says its content has: images' are all digest, and the output of a job has it at the end.
 fn digest_of(key: &Path) -> Option<Digest> {
+    if let Some((digest, _)) = blob::named(key) {
+        return Some(digest);
+    }
     let parts: Vec<_> = key.parts().collect();
     match parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>().as_slice() {
-        ["blobs", algorithm, _, hex] => {
-            let digest: Digest = format!("{algorithm}:{hex}").parse().ok()?;
-            (blob::key(&digest) == *key).then_some(digest)
-        }
         ["jobs", _, file] => {
             let (_, hex) = file.strip_suffix(".json")?.rsplit_once('-')?;
             format!("sha256:{hex}").parse().ok()

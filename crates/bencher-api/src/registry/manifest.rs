@@ -33,6 +33,11 @@ pub enum ManifestError {
     Missing(Vec<Digest>),
     #[error("{digest} is {actual} bytes, but the manifest says {expected}; push the image again")]
     WrongSize { digest: Digest, actual: u64, expected: u64 },
+    #[error(
+        "the image has {size} bytes, and this server takes images of up to {limit} (`plus.registry.max_image_size`); make it smaller, \
+         or ask an admin of this server for more"
+    )]
+    TooLarge { size: u64, limit: u64 },
     #[error("could not store the manifest")]
     Store(#[from] StoreError),
 }
@@ -163,6 +168,10 @@ pub async fn push(
     content: &[u8],
 ) -> Result<Pushed, ManifestError> {
     let parsed = parse(content_type, content)?;
+    let (size, limit) = (parsed.blobs.values().fold(0, |sum: u64, size| sum.saturating_add(*size)), app.config.max_image_bytes());
+    if size > limit {
+        return Err(ManifestError::TooLarge { size, limit });
+    }
     let (digest, tag) = match reference {
         ManifestReference::Tag(tag) => (digest_of(Algorithm::Sha256, content), Some(tag.as_str())),
         ManifestReference::Digest(expected) => {

@@ -37,12 +37,19 @@ use self::{
 use super::{
     access::Access,
     blob::{self, ByteStream},
+    quota::{self, NoRoom},
 };
 use crate::{
     app::App,
     blobs::{self, Commit, PutError},
     limits,
-    store::{StoreError, oci::upload::Outcome},
+    store::{
+        StoreError,
+        oci::{
+            blob::{CopyId, Held},
+            upload::Outcome,
+        },
+    },
 };
 
 /// The folder of uploads, beside the blobs.
@@ -59,6 +66,8 @@ pub enum UploadError {
     WrongLength { offset: u64, expected: u64, received: u64 },
     #[error("the blob is larger than {limit} bytes, which is this server's limit (`plus.registry.max_body_size`)")]
     TooLarge { limit: u64 },
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     #[error("the content's digest is {found}, but it was pushed as {expected}")]
     DigestMismatch { expected: Digest, found: Digest },
     #[error("the connection broke after {offset} bytes of the upload; continue from there")]
@@ -202,7 +211,7 @@ pub async fn offset(app: &App, access: &Access, upload: Uuid) -> Result<u64, Upl
 /// There is no such upload of the caller, the bytes are not those that come next, or something on the way failed.
 pub async fn append(app: &Arc<App>, access: &Access, upload: Uuid, incoming: Incoming) -> Result<u64, UploadError> {
     check(app, access, upload).await?;
-    to_the_end(write(app.clone(), upload, incoming, Goal::Append)).await
+    to_the_end(write(app.clone(), access.clone(), upload, incoming, Goal::Append)).await
 }
 
 /// Appends the last bytes, if any, and makes the upload a blob of its repository. Returns its size. A wrong digest ends the upload.
@@ -217,7 +226,7 @@ pub async fn finish(
     digest: &Digest,
 ) -> Result<u64, UploadError> {
     check(app, access, upload).await?;
-    to_the_end(write(app.clone(), upload, incoming, Goal::Finish(digest.clone()))).await
+    to_the_end(write(app.clone(), access.clone(), upload, incoming, Goal::Finish(digest.clone()))).await
 }
 
 /// Ends an upload and forgets its bytes.
@@ -306,7 +315,8 @@ enum Goal {
     Finish(Digest),
 }
 
-async fn write(app: Arc<App>, upload: Uuid, mut incoming: Incoming, goal: Goal) -> Result<u64, UploadError> {
+async fn write(app: Arc<App>, access: Access, upload: Uuid, mut incoming: Incoming, goal: Goal) -> Result<u64, UploadError> {
+    let room = quota::room(&app, &access).await?;
     let mut turn = app.uploads.take_turn(upload).await?;
     let algorithm = if let Goal::Finish(digest) = &goal { digest.algorithm() } else { Algorithm::Sha256 };
     let spool = match Spool::open(app.uploads.path(upload), turn.progress.take(), algorithm).await {
@@ -324,6 +334,7 @@ async fn write(app: Arc<App>, upload: Uuid, mut incoming: Incoming, goal: Goal) 
     let refusal = match (incoming.start, incoming.length) {
         (Some(start), _) if start != offset => Some(UploadError::OutOfOrder { offset }),
         (_, Some(length)) if length > limit.saturating_sub(offset) => Some(UploadError::TooLarge { limit }),
+        (_, Some(length)) => room.refuses(offset.saturating_add(length)).map(UploadError::NoRoom),
         _ => None,
     };
     if let Some(refusal) = refusal {
@@ -332,7 +343,8 @@ async fn write(app: Arc<App>, upload: Uuid, mut incoming: Incoming, goal: Goal) 
         return Err(refusal);
     }
 
-    let mut intake = Intake::new(incoming.body, &turn, incoming.length, limit.saturating_sub(offset));
+    let most = limit.min(room.bytes());
+    let mut intake = Intake::new(incoming.body, &turn, incoming.length, most.saturating_sub(offset));
     let (spool, end) = receive(&app, upload, spool, &mut intake).await?;
     if matches!(end, Pause::Overlong | Pause::TooLarge) {
         drain(&mut intake.into_body()).await;
@@ -343,7 +355,7 @@ async fn write(app: Arc<App>, upload: Uuid, mut incoming: Incoming, goal: Goal) 
         Pause::Cut(source) => Err(UploadError::Interrupted { offset: spool.len(), source }),
         Pause::TooLarge => {
             discard(&app, upload).await?;
-            return Err(UploadError::TooLarge { limit });
+            return Err(room.refuses(most.saturating_add(1)).map_or(UploadError::TooLarge { limit }, UploadError::NoRoom));
         }
         Pause::More | Pause::Done | Pause::Overlong => match incoming.length {
             Some(expected) if received != expected || matches!(end, Pause::Overlong) => {
@@ -354,7 +366,7 @@ async fn write(app: Arc<App>, upload: Uuid, mut incoming: Incoming, goal: Goal) 
         },
     };
     match (result, goal) {
-        (Ok(()), Goal::Finish(digest)) => commit(&app, upload, spool, &digest).await,
+        (Ok(()), Goal::Finish(digest)) => commit(&app, &access, upload, spool, &digest).await,
         (result, _) => {
             let len = spool.len();
             *turn.progress = Some(spool.into_progress());
@@ -387,39 +399,62 @@ async fn receive(app: &App, upload: Uuid, spool: Spool, intake: &mut Intake) -> 
 }
 
 /// Makes the finished file the blob of its digest.
-async fn commit(app: &App, upload: Uuid, spool: Spool, expected: &Digest) -> Result<u64, UploadError> {
+async fn commit(app: &App, access: &Access, upload: Uuid, spool: Spool, expected: &Digest) -> Result<u64, UploadError> {
     let (size, found) = spool.seal(expected.algorithm()).await?;
     if found != *expected {
         discard(app, upload).await?;
         return Err(UploadError::DigestMismatch { expected: expected.clone(), found });
     }
-    // Where the same blob is there already this puts an equal one in its place, and mends one that was damaged.
+    // Where the same blob is there already and damaged, ours is to take its place.
+    if let Some(content) = app.store.oci_content(expected).await?.filter(|content| content.quarantined.is_none())
+        && !blob::is_there(app, expected, &content).await.map_err(UploadError::Commit)?
+    {
+        app.store.quarantine_oci_blob(expected, content.copy, app.clock.now()).await?;
+    }
+    let ours = CopyId::of_upload(upload);
     match app.uploads.commit {
         Commit::Rename => {
             let from = object_store::path::Path::from(format!("{FOLDER}/{upload}"));
-            app.blobs.rename(&from, &blob::key(expected)).await.map_err(UploadError::Commit)?;
+            app.blobs.rename(&from, &blob::key(expected, ours)).await.map_err(UploadError::Commit)?;
             app.uploads.forget(upload);
         }
         // The file stays until the database knows the blob, so that a failure costs nothing but another try.
         Commit::Send { part_bytes } => {
             let file = app.uploads.path(upload);
-            blobs::put_file(&app.blobs, &blob::key(expected), &file, part_bytes).await.map_err(UploadError::Send)?;
+            blobs::put_file(&app.blobs, &blob::key(expected, ours), &file, part_bytes).await.map_err(UploadError::Send)?;
         }
     }
     let now = app.clock.now();
-    let leased_until = now.saturating_add(app.config.upload_timeout());
-    let outcome = app.store.finish_oci_upload(upload, expected, size, leased_until, now).await?;
-    if app.uploads.commit != Commit::Rename {
-        app.uploads.remove_file(upload).await;
+    let times = (now.saturating_add(app.config.upload_timeout()), now);
+    let held = app.store.finish_oci_upload(upload, expected, size, times, &app.config.registry_quotas()).await?;
+    match held {
+        Held::Held(kept) => {
+            if app.uploads.commit != Commit::Rename {
+                app.uploads.remove_file(upload).await;
+            }
+            if kept != ours {
+                remove_copy(app, expected, ours).await;
+            }
+            Ok(size)
+        }
+        // Another server that has the same folder of uploads may have finished it: then the copy is what the blob is. Else it is
+        // nobody's, and the collector finds it.
+        Held::Gone => {
+            app.uploads.remove_file(upload).await;
+            Err(UploadError::Unknown)
+        }
+        Held::NoRoom(exceeded) => {
+            // Once the upload is gone, nobody can finish it with this copy.
+            discard(app, upload).await?;
+            remove_copy(app, expected, ours).await;
+            Err(NoRoom::in_project_of(access, exceeded).into())
+        }
     }
-    match outcome {
-        Outcome::Done => {}
-        Outcome::Gone => return Err(UploadError::Unknown),
-    }
-    // The last repository that held the same blob may have gone between the two steps, and taken the content along.
-    match app.blobs.head(&blob::key(expected)).await {
-        Ok(_) => Ok(size),
-        Err(object_store::Error::NotFound { .. }) => Err(UploadError::Unknown),
-        Err(source) => Err(UploadError::Commit(source)),
+}
+
+/// Removes a copy that counts for nothing.
+async fn remove_copy(app: &App, digest: &Digest, copy: CopyId) {
+    if let Err(error) = blob::remove(app, digest, copy).await {
+        tracing::warn!(%error, %digest, "could not remove a copy of a blob that is not needed; the collector will");
     }
 }

@@ -149,7 +149,8 @@ async fn platforms(app: &App, document: &[u8]) -> Vec<Platform> {
     let Ok(document) = serde_json::from_slice::<Document>(document) else { return Vec::new() };
     match document.config {
         Some(config) if config.size <= limits::MAX_IMAGE_CONFIG_BYTES => {
-            let read = async { app.blobs.get(&blob::key(&config.digest)).await?.bytes().await };
+            let Ok(Some(content)) = app.store.oci_content(&config.digest).await else { return Vec::new() };
+            let read = async { app.blobs.get(&blob::key(&config.digest, content.copy)).await?.bytes().await };
             let platform = read.await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
             platform.into_iter().collect()
         }

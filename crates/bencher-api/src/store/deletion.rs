@@ -209,32 +209,16 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.digest.0).collect())
     }
 
-    /// Takes a blob out of a project's repositories. Where no other repository holds it, `remove` removes its content within the
-    /// same transaction: whoever pushes the same blob meanwhile enters it before, and it stays, or after, and finds it gone.
+    /// Takes a blob out of a project's repositories.
     ///
     /// # Errors
-    /// The database failed, or `remove` did.
-    pub async fn purge_blob<E>(
-        &self,
-        project: i64,
-        digest: &Digest,
-        remove: impl Future<Output = Result<(), E>> + Send,
-    ) -> Result<Result<(), E>, StoreError> {
+    /// The database failed.
+    pub async fn release_oci_blob_of(&self, project: i64, digest: &Digest) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let sql = "DELETE FROM oci_repository_blob WHERE digest = $1 \
                    AND repository_id IN (SELECT id FROM oci_repository WHERE project_id = $2)";
         tx.execute(sql, values![digest, project]).await?;
-        let held: Option<DigestRow> =
-            tx.optional("SELECT digest FROM oci_repository_blob WHERE digest = $1 LIMIT 1", values![digest]).await?;
-        if held.is_none() {
-            // Fails where a repository has come to hold it since: then the next try leaves it alone.
-            tx.execute("DELETE FROM oci_blob WHERE digest = $1", values![digest]).await?;
-            if let Err(error) = remove.await {
-                return Ok(Err(error));
-            }
-        }
-        tx.commit().await?;
-        Ok(Ok(()))
+        tx.commit().await
     }
 
     /// Removes what is left of a project. `false` where something was added meanwhile that has to be looked at first.

@@ -4,9 +4,14 @@
 //! one project is unknown to all others.
 
 pub mod blob;
+pub mod care;
+pub mod collect;
 pub mod manifest;
+pub mod quota;
+pub mod retention;
 pub mod tag;
 pub mod upload;
+pub mod verify;
 
 use bencher_types::DateTime;
 

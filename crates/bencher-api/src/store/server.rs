@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bencher_types::{DateTime, Digest, ServerUuid};
 
-use super::{Queries, Store, StoreError, Text, sqlite};
+use super::{Queries, Store, StoreError, Text, oci::blob::CopyId, sqlite};
 use crate::values;
 
 #[derive(sqlx::FromRow)]
@@ -15,6 +15,7 @@ struct ServerRow {
 #[derive(sqlx::FromRow)]
 struct DigestRow {
     digest: Text<Digest>,
+    copy_id: Text<CopyId>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -73,16 +74,19 @@ impl Store {
         sqlite::has_table(file, "server").await
     }
 
-    /// The digests of all image blobs, and the names of everything else that the database says is in the blob store.
+    /// The digests of all image blobs with the copies that count, and the names of everything else that the database says is in the blob store.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn blob_keys(&self) -> Result<(Vec<Digest>, Vec<String>), StoreError> {
+    pub async fn blob_keys(&self) -> Result<(Vec<(Digest, CopyId)>, Vec<String>), StoreError> {
         let mut conn = self.read().await?;
-        let digests: Vec<DigestRow> = conn.all("SELECT digest FROM oci_blob ORDER BY digest", values![]).await?;
+        let digests: Vec<DigestRow> = conn.all("SELECT digest, copy_id FROM oci_blob ORDER BY digest", values![]).await?;
         let sql = "SELECT output_key FROM job WHERE output_key IS NOT NULL UNION \
                    SELECT output_key FROM job_attempt WHERE output_key IS NOT NULL ORDER BY 1";
         let outputs: Vec<OutputRow> = conn.all(sql, values![]).await?;
-        Ok((digests.into_iter().map(|row| row.digest.0).collect(), outputs.into_iter().map(|row| row.output_key).collect()))
+        Ok((
+            digests.into_iter().map(|row| (row.digest.0, row.copy_id.0)).collect(),
+            outputs.into_iter().map(|row| row.output_key).collect(),
+        ))
     }
 }

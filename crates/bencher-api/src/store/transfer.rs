@@ -19,8 +19,8 @@ use super::{Dialect, Queries, Store, StoreError, Tx, Value, connection::Connecti
 use crate::{limits, values};
 
 /// Uploads that are under way are files of one server: what there is of them stays behind, and clients begin again. The log of events
-/// is what the target's own triggers write.
-const LEFT_BEHIND: &[&str] = &["event", "oci_upload"];
+/// is what the target's own triggers write, and so is what projects hold of blobs.
+const LEFT_BEHIND: &[&str] = &["event", "oci_upload", "oci_usage"];
 
 /// Whoever keeps the tables of a database from being moved.
 #[derive(Debug, thiserror::Error)]

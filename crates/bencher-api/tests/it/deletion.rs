@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use bencher_api::{
     auth::Principal,
     queue::{self, Delivered, Terminal},
-    registry::blob,
     store::{Dialect, Queries as _, queue::RunnerAuthRow},
     values,
 };
 use bencher_types::{Digest, JobUuid, RunnerKey, wire::channel::IterationOutput};
 use futures::TryStreamExt as _;
-use object_store::{ObjectStore as _, ObjectStoreExt as _, path::Path};
+use object_store::{ObjectStore as _, path::Path};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -30,8 +29,9 @@ struct Count {
     count: i64,
 }
 
-/// What outlives a project: what was worked stays counted, and its organization remembers when it was last served.
-const KEPT: &[&str] = &["runner_usage", "organization_turn"];
+/// What outlives a project: what was worked stays counted, its organization remembers when it was last served, and the server when it
+/// looked after its registry.
+const KEPT: &[&str] = &["runner_usage", "organization_turn", "oci_care"];
 
 /// How many rows each table has, but for those, when nothing is due to be looked at any more.
 async fn rows(server: &TestServer) -> BTreeMap<String, i64> {
@@ -154,7 +154,7 @@ async fn nothing_is_left_of_a_project_that_is_removed_for_good() {
 
         assert_eq!(rows(&server).await, rows_before);
         assert_eq!(files(&server).await, files_before, "what the other project shares is there, and nothing else");
-        assert!(server.app.blobs.head(&blob::key(&own)).await.is_err());
+        assert!(server.app.store.oci_content(&own).await.unwrap().is_none());
         refused(server.get("/v0/projects/shop", &bob).await, 404, "Project (shop) not found");
         assert!(queue::claim(&server.app, &runner).await.unwrap().is_none(), "its waiting job is gone");
         // The other project's image is whole.

@@ -2,7 +2,7 @@
 
 use bencher_api::{
     queue::{self, Delivered, Terminal},
-    store::{Queries as _, queue::Ended},
+    store::{Queries as _, oci::blob::CopyId, queue::Ended},
     values,
 };
 use bencher_types::{
@@ -263,7 +263,10 @@ async fn an_image_that_cannot_run_is_refused() {
         push(&server, "shop", "arm", "v1", arm).await;
         let config = r#"{"os":"linux","architecture":"riscv64"}"#;
         let digest = Digest::sha256(config.as_bytes());
-        let key = bencher_api::registry::blob::key(&digest);
+        let key = bencher_api::registry::blob::key(&digest, CopyId::FIRST);
+        let mut tx = server.app.store.begin().await.unwrap();
+        tx.execute("INSERT INTO oci_blob (digest, size, created) VALUES ($1, 1, 0)", values![&digest]).await.unwrap();
+        tx.commit().await.unwrap();
         server.app.blobs.put(&key, PutPayload::from(config.to_owned())).await.unwrap();
         let manifest = json!({ "config": { "digest": digest, "size": config.len() }, "layers": [] }).to_string();
         push(&server, "shop", "riscv", "v1", &manifest).await;

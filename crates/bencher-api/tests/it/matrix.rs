@@ -295,6 +295,8 @@ impl World {
             _ if route == ASK => json!({ "poll_timeout": 1 }),
             _ if route == SAY => json!({ "event": "heartbeat" }),
             ("PUT", path) if path.ends_with("/billing") => json!({ "customer": "cus_1" }),
+            ("PUT", path) if path.ends_with("/registry/quota") => json!({ "bytes": 1 << 30 }),
+            (_, path) if path.contains("/registry/retention") => json!({ "keep_days": 30 }),
             ("POST", "/v0/runners/{runner}/specs") => json!({ "spec": "small" }),
             ("POST", "/v0/specs") => json!({
                 "name": "Large", "os": "linux", "architecture": "x86_64", "cpu": 2, "memory": 1_u64 << 30, "disk": 4_u64 << 30,

@@ -174,7 +174,7 @@ async fn a_damaged_blob_is_named_and_one_that_is_damaged_at_the_target_is_replac
     let content = fill(&server).await;
     let folder = tempfile::tempdir().unwrap();
     let there = config_like(&server, folder.path());
-    let key = bencher_api::registry::blob::key(&content.layer.as_str().unwrap().parse().unwrap());
+    let key = server.blob_key(&content.layer.as_str().unwrap().parse().unwrap()).await;
     let good = server.app.blobs.get(&key).await.unwrap().bytes().await.unwrap();
     let bad: Vec<u8> = good.iter().map(|byte| !byte).collect();
     server.app.blobs.put(&key, bad.clone().into()).await.unwrap();

@@ -3,12 +3,18 @@
 mod access;
 mod blobs;
 mod bucket;
+mod collect;
+mod collect_at_once;
 mod jobs;
 mod manifests;
 mod memory;
 mod model;
+mod quota;
+mod retention;
+mod secrecy;
 mod tools;
 mod uploads;
+mod verify;
 
 use bencher_api::registry::hash::digest_of;
 use bencher_types::{Digest, oci::digest::Algorithm};
@@ -122,6 +128,12 @@ impl TestServer {
         let digest = sha256(manifest.to_string().as_bytes());
         assert_eq!(answer.header("docker-content-digest"), digest.to_string());
         (manifest, digest)
+    }
+
+    /// Where the blob store has the copy of a blob that counts.
+    pub(crate) async fn blob_key(&self, digest: &Digest) -> object_store::path::Path {
+        let content = self.app.store.oci_content(digest).await.expect("a database").expect("a blob");
+        bencher_api::registry::blob::key(digest, content.copy)
     }
 
     /// The files in the folder of uploads.

@@ -24,13 +24,14 @@ use crate::{
 impl Call {
     pub(super) async fn get_blob(&self, name: RepositoryName, digest: Digest) -> Result<Response, OciError> {
         let access = self.authorize(&name, OciAction::Pull).await?;
-        let size = blob::find(&self.app, &access, &digest).await?;
+        let content = blob::find(&self.app, &access, &digest).await?;
+        let size = content.size;
         let etag = format!("\"{digest}\"");
         let header = |name: HeaderName| self.parts.headers.get(name).and_then(|value| value.to_str().ok());
 
         let only_asks = self.parts.method == Method::HEAD;
         if only_asks && access.may_push {
-            blob::lease(&self.app, &access, &digest).await?;
+            blob::lease(&self.app, &access, &digest, &content).await?;
         }
         // Content never changes, so a range is only ever of another blob's content where the tag says so.
         let same = header(header::IF_RANGE).is_none_or(|tag| tag == etag);
@@ -53,7 +54,8 @@ impl Call {
         if status == StatusCode::PARTIAL_CONTENT {
             headers.push((header::CONTENT_RANGE, format!("bytes {}-{}/{size}", part.start, part.end - 1)));
         }
-        let body = if only_asks { Body::empty() } else { Body::from_stream(blob::read(&self.app, &digest, part).await?) };
+        let body =
+            if only_asks { Body::empty() } else { Body::from_stream(blob::read(&self.app, &digest, &content, part).await?) };
         let mut response = (status, body).into_response();
         for (name, value) in headers {
             response.headers_mut().insert(name, HeaderValue::try_from(value).expect("numbers and digests are header values"));

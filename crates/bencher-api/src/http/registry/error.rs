@@ -12,9 +12,10 @@ use crate::{
     rate::Limited,
     registry::{
         access::AccessError,
-        blob::BlobError,
+        blob::{BlobError, MountError},
         manifest::ManifestError,
         name::{InvalidRepositoryName, RepositoryName},
+        quota::NoRoom,
         upload::UploadError,
     },
     store::{StoreError, oci::manifest::ManifestReference},
@@ -243,7 +244,9 @@ impl From<ApiError> for OciError {
 impl From<BlobError> for OciError {
     fn from(error: BlobError) -> Self {
         match error {
-            BlobError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", error.to_string()),
+            BlobError::Unknown(_) | BlobError::Quarantined { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", error.to_string())
+            }
             BlobError::Store(error) => error.into(),
             BlobError::Read { .. } => Self::internal(&error),
         }
@@ -256,6 +259,7 @@ impl From<UploadError> for OciError {
         match error {
             UploadError::Unknown => Self::new(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", message),
             UploadError::OutOfOrder { .. } | UploadError::WrongLength { .. } => Self::range_invalid(message),
+            UploadError::NoRoom(error) => error.into(),
             UploadError::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message),
             UploadError::DigestMismatch { expected, found } => Self::new(StatusCode::BAD_REQUEST, "DIGEST_INVALID", message)
                 .with_detail(json!({ "expected": expected, "found": found })),
@@ -270,6 +274,22 @@ impl From<UploadError> for OciError {
     }
 }
 
+impl From<MountError> for OciError {
+    fn from(error: MountError) -> Self {
+        match error {
+            MountError::NoRoom(error) => error.into(),
+            MountError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NoRoom> for OciError {
+    fn from(error: NoRoom) -> Self {
+        let detail = json!({ "quota": error.quota, "needed": error.needed });
+        Self::new(StatusCode::FORBIDDEN, "DENIED", error.to_string()).with_detail(detail)
+    }
+}
+
 impl From<ManifestError> for OciError {
     fn from(error: ManifestError) -> Self {
         let message = error.to_string();
@@ -277,6 +297,8 @@ impl From<ManifestError> for OciError {
             ManifestError::Invalid(_) | ManifestError::WrongSize { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "MANIFEST_INVALID", message)
             }
+            ManifestError::TooLarge { size, limit } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message)
+                .with_detail(json!({ "size": size, "limit": limit })),
             ManifestError::Json(source) => Self::new(StatusCode::BAD_REQUEST, "MANIFEST_INVALID", format!("{message}: {source}")),
             ManifestError::DigestMismatch { expected, found } => Self::new(StatusCode::BAD_REQUEST, "DIGEST_INVALID", message)
                 .with_detail(json!({ "expected": expected, "found": found })),

@@ -111,8 +111,8 @@ impl Store {
             }
         }
         for digest in new.children {
-            // The update changes nothing; it keeps the row from being deleted before we commit.
-            let sql = "UPDATE oci_manifest SET digest = digest WHERE repository_id = $1 AND digest = $2";
+            // The update keeps the row from being deleted before we commit.
+            let sql = "UPDATE oci_manifest SET expired = NULL WHERE repository_id = $1 AND digest = $2";
             if tx.execute(sql, values![repository_id, digest]).await? == 0 {
                 missing.push(digest.clone());
             }
@@ -232,12 +232,14 @@ impl Store {
 
 /// The size of a blob in a repository, whose row is locked by renewing its lease.
 async fn lock_blob(tx: &mut Tx, repository_id: i64, digest: &Digest, until: DateTime) -> Result<Option<u64>, StoreError> {
-    let sql = "UPDATE oci_repository_blob SET leased_until = $3 WHERE repository_id = $1 AND digest = $2";
+    let sql = "UPDATE oci_repository_blob SET leased_until = $3, unreferenced = NULL WHERE repository_id = $1 AND digest = $2";
     if tx.execute(sql, values![repository_id, digest, until]).await? == 0 {
         return Ok(None);
     }
-    let row: Size = tx.one("SELECT size FROM oci_blob WHERE digest = $1", values![digest]).await?;
-    u64::try_from(row.size).map(Some).map_err(|_| StoreError::corrupt("oci_blob.size"))
+    // What is in quarantine has to be pushed again.
+    let sql = "SELECT size FROM oci_blob WHERE digest = $1 AND quarantined IS NULL";
+    let row: Option<Size> = tx.optional(sql, values![digest]).await?;
+    row.map(|row| u64::try_from(row.size).map_err(|_| StoreError::corrupt("oci_blob.size"))).transpose()
 }
 
 async fn insert(tx: &mut Tx, repository_id: i64, new: &NewManifest<'_>) -> Result<i64, StoreError> {
@@ -246,7 +248,7 @@ async fn insert(tx: &mut Tx, repository_id: i64, new: &NewManifest<'_>) -> Resul
         .one(
             "INSERT INTO oci_manifest (repository_id, digest, media_type, artifact_type, subject, size, content, created) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
-             ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = excluded.media_type RETURNING id",
+             ON CONFLICT (repository_id, digest) DO UPDATE SET media_type = excluded.media_type, expired = NULL RETURNING id",
             values![
                 repository_id,
                 new.digest,

@@ -3,7 +3,12 @@
 use bencher_types::{DateTime, Digest};
 use uuid::Uuid;
 
-use super::{RepositoryKey, blob::hold, ensure_repository};
+use super::{
+    RepositoryKey,
+    blob::{CopyId, Held, hold},
+    ensure_repository,
+    quota::Defaults,
+};
 use crate::{
     store::{Queries, Store, StoreError, Text},
     values,
@@ -75,7 +80,8 @@ impl Store {
         Ok(Outcome::of(rows))
     }
 
-    /// Turns an upload whose bytes are in the blob store into a blob of its repository.
+    /// Turns an upload whose bytes are in the blob store, as the copy that is called like it, into a blob of its repository. Where there
+    /// is the same blob already and it can be served, that copy stays the one that counts.
     ///
     /// # Errors
     /// The database failed.
@@ -84,22 +90,37 @@ impl Store {
         upload: Uuid,
         digest: &Digest,
         size: u64,
-        leased_until: DateTime,
-        now: DateTime,
-    ) -> Result<Outcome, StoreError> {
+        (leased_until, now): (DateTime, DateTime),
+        defaults: &Defaults,
+    ) -> Result<Held, StoreError> {
         #[derive(sqlx::FromRow)]
         struct Deleted {
             repository_id: i64,
+            project_id: i64,
+        }
+        #[derive(sqlx::FromRow)]
+        struct Kept {
+            copy_id: Text<CopyId>,
         }
         let mut tx = self.begin().await?;
-        let sql = "DELETE FROM oci_upload WHERE uuid = $1 RETURNING repository_id";
+        let sql = "DELETE FROM oci_upload WHERE uuid = $1 RETURNING repository_id, \
+                   (SELECT project_id FROM oci_repository WHERE id = oci_upload.repository_id) AS project_id";
         let deleted: Option<Deleted> = tx.optional(sql, values![upload.to_string()]).await?;
-        let Some(Deleted { repository_id }) = deleted else { return Ok(Outcome::Gone) };
-        let sql = "INSERT INTO oci_blob (digest, size, created) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING";
-        tx.execute(sql, values![digest, i64::try_from(size).map_err(|_| StoreError::corrupt("oci_blob.size"))?, now]).await?;
+        let Some(Deleted { repository_id, project_id }) = deleted else { return Ok(Held::Gone) };
+        let size = i64::try_from(size).map_err(|_| StoreError::corrupt("oci_blob.size"))?;
+        // The update takes the row, so that nobody removes it or puts it into quarantine before we commit.
+        let sql = "INSERT INTO oci_blob (digest, size, created, copy_id, verified) VALUES ($1, $2, $3, $4, $3) \
+                   ON CONFLICT (digest) DO UPDATE SET quarantined = NULL, \
+                   verified = CASE WHEN oci_blob.quarantined IS NULL THEN oci_blob.verified ELSE excluded.verified END, \
+                   copy_id = CASE WHEN oci_blob.quarantined IS NULL THEN oci_blob.copy_id ELSE excluded.copy_id END \
+                   RETURNING copy_id";
+        let kept: Kept = tx.one(sql, values![digest, size, now, CopyId::of_upload(upload)]).await?;
         hold(&mut tx, repository_id, digest, leased_until).await?;
+        if let Some(exceeded) = defaults.exceeded(&mut tx, project_id).await? {
+            return Ok(Held::NoRoom(exceeded));
+        }
         tx.commit().await?;
-        Ok(Outcome::Done)
+        Ok(Held::Held(kept.copy_id.0))
     }
 
     /// Forgets an upload.

@@ -101,9 +101,8 @@ async fn a_blob_whose_file_is_lost_or_damaged_comes_back_with_the_next_push() {
     let (server, user) = shop().await;
     let content = bytes(1000, 1);
     let digest = server.push_blob("shop", &user, &content).await;
-    let key = bencher_api::registry::blob::key(&digest);
-    let file = server.app.config.blob_folder().join(key.as_ref());
     for damage in [None, Some("short")] {
+        let file = server.app.config.blob_folder().join(server.blob_key(&digest).await.as_ref());
         match damage {
             None => std::fs::remove_file(&file).unwrap(),
             Some(text) => std::fs::write(&file, text).unwrap(),

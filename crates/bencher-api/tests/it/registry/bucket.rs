@@ -79,7 +79,7 @@ async fn what_a_deleted_project_had_goes_from_the_bucket() {
     let Some((_bucket, server, user)) = shop().await else { return };
     let (manifest, _) = server.push_image("shop", &user, "v1", 5).await;
     let layer = manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap();
-    let key = bencher_api::registry::blob::key(&layer);
+    let key = server.blob_key(&layer).await;
     assert!(server.app.blobs.head(&key).await.is_ok());
     assert_eq!(server.delete("/v0/projects/shop?hard=true", &user).await.0, StatusCode::NO_CONTENT);
     assert!(matches!(server.app.blobs.head(&key).await, Err(object_store::Error::NotFound { .. })));

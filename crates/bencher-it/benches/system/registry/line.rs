@@ -87,7 +87,8 @@ impl Line {
 
     fn answer(&mut self, method: &str, expected: u16) -> Result<Answer> {
         let head = self.read_head()?;
-        let status: u16 = head.split(' ').nth(1).and_then(|word| word.parse().ok()).with_context(|| format!("no status in {head}"))?;
+        let status: u16 =
+            head.split(' ').nth(1).and_then(|word| word.parse().ok()).with_context(|| format!("no status in {head}"))?;
         let mut answer = Answer { head, length: 0 };
         if method != "HEAD" && status != 204 {
             answer.length = match answer.header("content-length") {

@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 const PIECE: u64 = 1 << 20;
 /// Of each piece, what says of which blob and which piece it is.
 const MARK: usize = 16;
+/// The rest of a piece.
+const COMMON: usize = (1 << 20) - MARK;
 
 pub(super) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -28,7 +30,7 @@ impl Blob {
     pub(super) fn new(length: u64) -> Self {
         let (number, _) = uuid::Uuid::new_v4().as_u64_pair();
         let mut state = number | 1;
-        let common = (0..PIECE as usize - MARK).map(|_| {
+        let common = (0..COMMON).map(|_| {
             // xorshift64 (Marsaglia, 2003).
             state ^= state << 13;
             state ^= state >> 7;

@@ -27,10 +27,7 @@ pub(super) struct Registry {
 enum Kind {
     Ours(Box<Server>),
     /// Killed when it is dropped.
-    Debians {
-        _child: Child,
-        _folder: TempDir,
-    },
+    Other { _child: Child, _folder: TempDir },
 }
 
 /// How to reach a registry, from any thread.
@@ -81,14 +78,14 @@ impl Registry {
             ensure!(begun.elapsed() < PATIENCE, "docker-registry did not start");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(Self { name: "Debian's docker-registry", address, pid, kind: Kind::Debians { _child: child, _folder: folder } })
+        Ok(Self { name: "Debian's docker-registry", address, pid, kind: Kind::Other { _child: child, _folder: folder } })
     }
 
     /// A way that is open for some minutes.
     pub(super) async fn way(&self) -> Result<Way> {
         let authorization = match &self.kind {
             Kind::Ours(server) => Some(format!("Bearer {}", images::token(server, REPOSITORY, "pull,push").await?)),
-            Kind::Debians { .. } => None,
+            Kind::Other { .. } => None,
         };
         Ok(Way { address: self.address, authorization })
     }

@@ -27,7 +27,10 @@ pub(super) struct Registry {
 enum Kind {
     Ours(Box<Server>),
     /// Killed when it is dropped.
-    Other { _child: Child, _folder: TempDir },
+    Other {
+        _child: Child,
+        _folder: TempDir,
+    },
 }
 
 /// How to reach a registry, from any thread.

@@ -34,6 +34,8 @@ impl RateLimiting {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicRates {
     pub requests: Option<Rate>,
+    /// Requests to the registry. A key of ours.
+    pub registry: Option<Rate>,
     /// Sign-ups, log-ins, confirmations and credentials that are not valid.
     pub attempts: Option<Rate>,
     pub runs: Option<Rate>,
@@ -43,6 +45,8 @@ pub struct PublicRates {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRates {
     pub requests: Option<Rate>,
+    /// Requests to the registry. A key of ours.
+    pub registry: Option<Rate>,
     /// Log-ins and confirmations of one account, whoever asks for them.
     pub attempts: Option<Rate>,
     /// New keys and tokens.
@@ -56,6 +60,8 @@ pub struct UserRates {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectRates {
     pub requests: Option<Rate>,
+    /// Requests to the registry. A key of ours.
+    pub registry: Option<Rate>,
     pub runs: Option<Rate>,
 }
 

@@ -139,6 +139,8 @@ pub struct Registry {
     pub upload_timeout: Option<u64>,
     /// Bytes of one blob.
     pub max_body_size: Option<u64>,
+    /// Uploads that one user or key may be sending at once. A key of ours.
+    pub max_uploads: Option<usize>,
 }
 
 #[skip_serializing_none]
@@ -193,7 +195,7 @@ impl Config {
     /// # Errors
     /// The text or file is not valid, or the file cannot be read or written.
     pub fn load(json: Option<&str>, path: &Path) -> Result<Loaded, ConfigError> {
-        let mut loaded = match json {
+        let loaded = match json {
             Some(json) => parse(json, || "the configuration from the environment".to_owned())?,
             None => match std::fs::read_to_string(path) {
                 Ok(text) => parse(&text, || format!("the configuration file {}", path.display()))?,
@@ -205,7 +207,6 @@ impl Config {
             },
         };
         loaded.config.check()?;
-        loaded.notes.extend(loaded.config.rate_limiting().unused().map(unused));
         Ok(loaded)
     }
 
@@ -279,6 +280,7 @@ impl Config {
             ("plus.runners.fetch_timeout", self.fetch_timeout().as_secs()),
             ("plus.registry.upload_timeout", self.upload_timeout().as_secs()),
             ("plus.registry.max_body_size", self.max_blob_bytes()),
+            ("plus.registry.max_uploads", self.max_uploads() as u64),
         ] {
             if number == 0 {
                 return out_of_range(key, "0".to_owned(), "a number above 0");
@@ -407,6 +409,13 @@ impl Config {
     pub fn max_blob_bytes(&self) -> u64 {
         let configured = self.registry().and_then(|registry| registry.max_body_size);
         configured.unwrap_or(limits::DEFAULT_MAX_BLOB_BYTES)
+    }
+
+    /// How many uploads to the registry one user or key may be sending at once.
+    #[must_use]
+    pub fn max_uploads(&self) -> usize {
+        let configured = self.registry().and_then(|registry| registry.max_uploads);
+        configured.unwrap_or(limits::DEFAULT_MAX_UPLOADS)
     }
 
     /// How long an upload to the registry may rest.

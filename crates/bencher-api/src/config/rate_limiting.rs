@@ -23,13 +23,6 @@ pub struct RateLimiting {
     pub oci_bandwidth: Option<OciBandwidth>,
 }
 
-impl RateLimiting {
-    /// The keys that are given and that nothing reads.
-    pub(super) fn unused(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.oci_bandwidth.is_some().then_some("plus.rate_limiting.oci_bandwidth").into_iter()
-    }
-}
-
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicRates {
@@ -81,7 +74,7 @@ pub struct Rate {
     pub day: Option<u64>,
 }
 
-/// Bytes that an organization's repositories may move per day, by its plan. Kept, and not used: bytes are not counted.
+/// Bytes that an organization's repositories may move per day, by its plan. What is not named is not bounded.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OciBandwidth {

@@ -32,6 +32,7 @@ impl Config {
             data_store: Some(self.blob_bucket().cloned().map_or(DataStore::Local, DataStore::AwsS3)),
             upload_timeout: Some(self.upload_timeout().as_secs()),
             max_body_size: Some(self.max_blob_bytes()),
+            max_uploads: Some(self.max_uploads()),
         });
         plus.anonymous_runs = Some(anonymous_runs);
         plus.scheduling = Some(scheduling);

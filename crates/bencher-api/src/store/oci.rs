@@ -4,7 +4,10 @@
 //! one project is unknown to all others.
 
 pub mod blob;
+pub mod catalog;
 pub mod manifest;
+pub mod referrer;
+pub mod source;
 pub mod tag;
 pub mod upload;
 

@@ -3,10 +3,14 @@
 mod access;
 mod blobs;
 mod bucket;
+mod foreign;
 mod jobs;
+mod limits;
 mod manifests;
 mod memory;
 mod model;
+mod odd;
+mod specification;
 mod tools;
 mod uploads;
 

@@ -3,6 +3,7 @@
 mod access;
 mod blobs;
 mod bucket;
+mod clients;
 mod foreign;
 mod jobs;
 mod limits;

@@ -13,6 +13,7 @@ mod guest;
 mod nextest;
 mod postgres;
 mod process;
+mod python;
 mod schemathesis;
 mod setup;
 mod signals;

@@ -1,11 +1,7 @@
 //! `cargo xtask schemathesis`: a real server, and schemathesis, which makes up requests from its OpenAPI document and checks
 //! every answer against that document. What is called how is in `xtask/schemathesis/`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -13,12 +9,17 @@ use serde_json::{Value, json};
 use crate::{
     demo::{clear_settings, client::Client, program, service::Service},
     process,
+    python::Packages,
     setup::{self, Need},
     workspace,
 };
 
-/// Every package with its version: what is found today is found on every machine.
-const REQUIREMENTS: &str = include_str!("../schemathesis/requirements.txt");
+pub(crate) const PACKAGES: Packages = Packages {
+    name: "schemathesis",
+    why: "which calls the API with made-up requests",
+    folder: "target/schemathesis",
+    requirements: include_str!("../schemathesis/requirements.txt"),
+};
 const CONFIG: &str = include_str!("../schemathesis/schemathesis.toml");
 
 /// What makes calls of a run with nothing but the seed the same every time.
@@ -112,7 +113,7 @@ pub(crate) fn call_everything(args: &Args) -> Result<()> {
         let config = folder.path().join(format!("{}.toml", pass.name));
         fs::write(&config, prepared.config(pass)).context("could not write a configuration")?;
         println!("schemathesis as {}", pass.name);
-        let mut command = Command::new(venv().join("bin/schemathesis"));
+        let mut command = Command::new(PACKAGES.path().join("bin/schemathesis"));
         command.arg("--config-file").arg(&config).args(["run", &format!("{host}/v0/server/spec")]).args(pass.arguments);
         command.args(["--seed", &args.seed, "--max-examples", &args.examples.to_string()]).args(&args.arguments);
         clear_settings(&mut command);
@@ -216,27 +217,4 @@ fn no_defects(log: &Path) -> Result<()> {
         return Ok(());
     }
     bail!("the server logged {} errors in {}:\n{}", defects.len(), log.display(), defects[..defects.len().min(10)].join("\n"))
-}
-
-fn venv() -> PathBuf {
-    workspace::root().join("target/schemathesis")
-}
-
-/// Installs schemathesis and what it needs below the target folder. Quick where it is there.
-pub(crate) fn install() -> Result<()> {
-    let venv = venv();
-    let installed = venv.join("installed-requirements.txt");
-    if fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) {
-        return Ok(());
-    }
-    eprintln!("missing: schemathesis, which calls the API with made-up requests; it goes to {}", venv.display());
-    let wanted = venv.with_extension("requirements.txt");
-    fs::create_dir_all(workspace::root().join("target")).context("could not create the target folder")?;
-    fs::write(&wanted, REQUIREMENTS).with_context(|| format!("could not write {}", wanted.display()))?;
-    process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-    let mut pip = Command::new(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement"]).arg(&wanted);
-    process::run(&mut pip).context("could not install schemathesis from PyPI")?;
-    // Last, so that an installation that was interrupted is made again.
-    fs::rename(&wanted, &installed).with_context(|| format!("could not write {}", installed.display()))
 }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use nix::unistd::Uid;
 
-use crate::{postgres, process, schemathesis, workspace};
+use crate::{postgres, process, python, schemathesis, workspace};
 
 /// What a requirement is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -71,6 +71,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "postgresql", provides: Provides::PostgresServer, needs: TEST, why: "the store suite on PostgreSQL" },
     Requirement { package: "skopeo", provides: Provides::Program("skopeo"), needs: TEST, why: "a real client of the registry" },
     Requirement { package: "buildah", provides: Provides::Program("buildah"), needs: TEST, why: "a real client of the registry" },
+    Requirement { package: "umoci", provides: Provides::Program("umoci"), needs: TEST, why: "makes images in layouts, which the registry takes" },
     Requirement { package: "busybox-static", provides: Provides::StaticProgram("busybox"), needs: GUEST, why: "small images with a shell" },
     Requirement { package: "python3-aiosmtpd", provides: Provides::File("/usr/lib/python3/dist-packages/aiosmtpd/__init__.py"), needs: TEST, why: "a real mail server" },
     Requirement { package: "openssl", provides: Provides::Program("openssl"), needs: TEST, why: "the mail server's certificate" },
@@ -79,7 +80,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "xfsprogs", provides: Provides::Program("mkfs.xfs"), needs: TEST, why: "a file system that shares blocks, to clone disks on" },
     Requirement { package: "e2fsprogs", provides: Provides::Program("mkfs.ext4"), needs: GUEST, why: "disk images of a bounded size" },
     Requirement { package: "user-mode-linux", provides: Provides::Program("linux.uml"), needs: GUEST, why: "a kernel for guests where the processor starts none" },
-    Requirement { package: "python3-venv", provides: Provides::PythonModule("ensurepip"), needs: TEST, why: "schemathesis, which calls the API with made-up requests" },
+    Requirement { package: "python3-venv", provides: Provides::PythonModule("ensurepip"), needs: TEST, why: "schemathesis, which calls the API with made-up requests, and oras, a real client of the registry" },
     Requirement { package: "debootstrap", provides: Provides::Program("debootstrap"), needs: &[Need::ChrootTest], why: "a bare Debian in a folder" },
 ];
 
@@ -127,7 +128,8 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
     }
     if need == Need::Test {
         provide(GARAGE, install_garage)?;
-        schemathesis::install()?;
+        schemathesis::PACKAGES.install()?;
+        python::ORAS.install()?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::{
     mail::{MailError, Mailer},
     process, queue,
     rate::{self, Rates},
-    registry::{self, upload::Uploads},
+    registry::{self, bandwidth::Bandwidth, upload::Uploads},
     scraps,
     seal::Sealer,
     store::{Store, StoreError},
@@ -55,6 +55,8 @@ pub struct App {
     pub clock: Clock,
     /// How often who did what.
     pub rates: Rates,
+    /// How much the registry moved for whom.
+    pub bandwidth: Bandwidth,
     /// There is none where the server speaks plain HTTP.
     pub certificates: Option<Arc<Certificates>>,
     pub tokens: Tokens,
@@ -102,12 +104,14 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let location = config.database()?;
         let certificates = config.server.tls.clone().map(Certificates::load).transpose().map_err(StartError::Tls)?;
-        let rates = Rates::new(&config.rate_limiting());
+        let rate_limiting = config.rate_limiting();
+        let rates = Rates::new(&rate_limiting);
+        let bandwidth = Bandwidth::new(rate_limiting.oci_bandwidth.filter(|_| rate_limiting.enabled != Some(false)));
         if let crate::store::DatabaseLocation::Sqlite(file) = &location {
             make_parent(file)?;
         }
         let Blobs { store: blobs, commit } = blobs::open(&config).map_err(StartError::Blobs)?;
-        let uploads = open_uploads(config.blob_folder(), commit)?;
+        let uploads = open_uploads(&config, commit)?;
         let store = Store::open(&location).await.map_err(StartError::Store)?;
         let rates = if store.is_shared() { rates.shared() } else { rates };
         let server = store.server_uuid(clock.now()).await.map_err(StartError::Store)?;
@@ -129,6 +133,7 @@ impl App {
             mail,
             clock,
             rates,
+            bandwidth,
             certificates,
             tokens,
             sealer,
@@ -218,10 +223,10 @@ async fn try_bucket(app: Arc<App>) {
 }
 
 /// Uploads are collected in a folder: beside the blobs, where those are in a folder too, so that finishing one is a rename.
-fn open_uploads(blobs: std::path::PathBuf, commit: Commit) -> Result<Uploads, StartError> {
-    let path = blobs.join(registry::upload::FOLDER);
+fn open_uploads(config: &Config, commit: Commit) -> Result<Uploads, StartError> {
+    let path = config.blob_folder().join(registry::upload::FOLDER);
     match std::fs::create_dir_all(&path) {
-        Ok(()) => Ok(Uploads::new(path, commit)),
+        Ok(()) => Ok(Uploads::new(path, commit, config.max_uploads())),
         Err(source) => Err(StartError::Folder { path, source }),
     }
 }

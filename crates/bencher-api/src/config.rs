@@ -180,7 +180,7 @@ impl Config {
     /// # Errors
     /// The text or file is not valid, or the file cannot be read or written.
     pub fn load(json: Option<&str>, path: &Path) -> Result<Loaded, ConfigError> {
-        let mut loaded = match json {
+        let loaded = match json {
             Some(json) => parse(json, || "the configuration from the environment".to_owned())?,
             None => match std::fs::read_to_string(path) {
                 Ok(text) => parse(&text, || format!("the configuration file {}", path.display()))?,
@@ -192,7 +192,6 @@ impl Config {
             },
         };
         loaded.config.check()?;
-        loaded.notes.extend(loaded.config.rate_limiting().unused().map(unused));
         Ok(loaded)
     }
 

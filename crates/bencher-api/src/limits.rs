@@ -175,8 +175,28 @@ pub const BUCKET_RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DRAIN_BYTES: usize = 8 << 20;
 /// How long such a body is read.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Blobs and manifests that one manifest may refer to. Real images have up to about 130 layers; indexes fewer entries.
-pub const MAX_MANIFEST_REFERENCES: usize = 1024;
+/// Images of an index that are looked into for parts that are missing, before a job is taken.
+pub const MAX_IMAGES_LOOKED_INTO: usize = 16;
+/// Manifests in each other: an image, the index that lists it, the index that lists that one, and so on. Nobody needs more than three.
+pub const MAX_MANIFEST_DEPTH: u32 = 8;
+/// Tags that one push of a manifest sets. The specification asks for ten at least; each is a header of the answer, and clients bound
+/// their number.
+pub const MAX_TAGS_PER_PUSH: usize = 32;
+/// Repositories in which a blob is looked for that is to be mounted from wherever it is. The client sends the blob where none of them
+/// will do.
+pub const MAX_MOUNT_SOURCES: i64 = 16;
+/// Bytes of the warnings of one answer (OCI distribution specification, "Warnings").
+pub const MAX_WARNING_BYTES: usize = 4096;
+/// Repositories per page of the catalog where the client does not say, and at most.
+pub const DEFAULT_REPOSITORIES_PER_PAGE: u32 = 100;
+pub const MAX_REPOSITORIES_PER_PAGE: u32 = 10_000;
+/// Uploads that one user, key or runner may be sending at once, unless an admin says otherwise. Each takes some MiB of memory; tools send
+/// up to ten at once.
+pub const DEFAULT_MAX_UPLOADS: usize = 128;
+/// Uploads that one of them may have begun and not ended: what nobody goes on with is forgotten after [`DEFAULT_UPLOAD_TIMEOUT`].
+pub const MAX_OPEN_UPLOADS: i64 = 2048;
+/// When a client should try again that sends too many uploads at once.
+pub const UPLOADS_RETRY_SECS: u64 = 5;
 /// Scopes of one token. Tools ask for two at most, for a mount.
 pub const MAX_TOKEN_SCOPES: usize = 16;
 /// Tags on a page where the client names no number (the contract's default).
@@ -270,6 +290,10 @@ pub const USER_RUNS: [u32; 3] = [64, 1024, 4096];
 pub const PROJECT_REQUESTS: [u32; 3] = [2048, 8192, 16_384];
 /// Runs with the keys of one project.
 pub const PROJECT_RUNS: [u32; 3] = [64, 1024, 4096];
+/// The same of requests to the registry, which come by the dozen: an image of forty layers, pushed, is two hundred.
+pub const PUBLIC_REGISTRY_REQUESTS: [u32; 3] = [8192, 131_072, 1_048_576];
+pub const USER_REGISTRY_REQUESTS: [u32; 3] = [65_536, 1_048_576, 8_388_608];
+pub const PROJECT_REGISTRY_REQUESTS: [u32; 3] = [65_536, 1_048_576, 8_388_608];
 /// Connects of one runner to its channel.
 pub const RUNNER_CONNECTS: [u32; 3] = [16, 256, 4096];
 /// Addresses, users or the like of one count before they share buckets. About 100 bytes each.

@@ -38,6 +38,8 @@ pub enum Subject<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Counter {
     Requests,
+    /// Requests to the registry: one image is some dozens of them.
+    Registry,
     /// Log-ins and the like, and credentials that are not valid.
     Attempts,
     /// New keys and tokens.
@@ -51,6 +53,7 @@ impl Counter {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Requests => "requests",
+            Self::Registry => "requests to the registry",
             Self::Attempts => "attempts to log in",
             Self::Credentials => "new keys and tokens",
             Self::Organizations => "new organizations",
@@ -133,6 +136,7 @@ struct Tables {
 #[derive(Debug)]
 struct Public {
     requests: Buckets,
+    registry: Buckets,
     attempts: Buckets,
     runs: Buckets,
 }
@@ -140,6 +144,7 @@ struct Public {
 #[derive(Debug)]
 struct User {
     requests: Buckets,
+    registry: Buckets,
     attempts: Buckets,
     credentials: Buckets,
     organizations: Buckets,
@@ -150,6 +155,7 @@ struct User {
 #[derive(Debug)]
 struct Project {
     requests: Buckets,
+    registry: Buckets,
     runs: Buckets,
 }
 
@@ -160,15 +166,18 @@ impl Rates {
         if config.enabled == Some(false) {
             return Self { tables: None, exchange: None };
         }
-        let PublicRates { requests, attempts, runs } = config.public.unwrap_or_default();
+        let PublicRates { requests, registry, attempts, runs } = config.public.unwrap_or_default();
         let address = Public {
             requests: buckets(requests, limits::PUBLIC_REQUESTS),
+            registry: buckets(registry, limits::PUBLIC_REGISTRY_REQUESTS),
             attempts: buckets(attempts, limits::PUBLIC_ATTEMPTS),
             runs: buckets(runs, limits::PUBLIC_RUNS),
         };
-        let UserRates { requests, attempts, credentials, organizations, invites, runs } = config.user.unwrap_or_default();
+        let UserRates { requests, registry, attempts, credentials, organizations, invites, runs } =
+            config.user.unwrap_or_default();
         let user = User {
             requests: buckets(requests, limits::USER_REQUESTS),
+            registry: buckets(registry, limits::USER_REGISTRY_REQUESTS),
             attempts: buckets(attempts, limits::USER_ATTEMPTS),
             credentials: buckets(credentials, limits::USER_CREDENTIALS),
             organizations: buckets(organizations, limits::USER_ORGANIZATIONS),
@@ -178,6 +187,7 @@ impl Rates {
         let project = config.project.unwrap_or_default();
         let project = Project {
             requests: buckets(project.requests, limits::PROJECT_REQUESTS),
+            registry: buckets(project.registry, limits::PROJECT_REGISTRY_REQUESTS),
             runs: buckets(project.runs, limits::PROJECT_RUNS),
         };
         let runner = buckets(config.runner.unwrap_or_default().requests, limits::RUNNER_CONNECTS);
@@ -237,22 +247,26 @@ impl Tables {
         let Self { address, user, project, runner } = self;
         match (subject, counter) {
             (Subject::Address(_), Counter::Requests) => Some(&address.requests),
+            (Subject::Address(_), Counter::Registry) => Some(&address.registry),
             (Subject::Address(_), Counter::Attempts) => Some(&address.attempts),
             (Subject::Address(_), Counter::Runs) => Some(&address.runs),
             (Subject::Account(_), Counter::Attempts) => Some(&user.attempts),
             (Subject::User(_), Counter::Requests) => Some(&user.requests),
+            (Subject::User(_), Counter::Registry) => Some(&user.registry),
             (Subject::User(_), Counter::Credentials) => Some(&user.credentials),
             (Subject::User(_), Counter::Organizations) => Some(&user.organizations),
             (Subject::User(_), Counter::Invites) => Some(&user.invites),
             (Subject::User(_), Counter::Runs) => Some(&user.runs),
             (Subject::Project(_), Counter::Requests) => Some(&project.requests),
+            (Subject::Project(_), Counter::Registry) => Some(&project.registry),
             (Subject::Project(_), Counter::Runs) => Some(&project.runs),
             (Subject::Runner(_), Counter::Requests) => Some(runner),
             _ => None,
         }
     }
 
-    fn all(&self) -> [&Buckets; 12] {
+    /// Servers tell each other of them by their place in this list: new ones come last.
+    fn all(&self) -> [&Buckets; 15] {
         let Self { address, user, project, runner } = self;
         [
             &address.requests,
@@ -267,6 +281,9 @@ impl Tables {
             &project.requests,
             &project.runs,
             runner,
+            &address.registry,
+            &user.registry,
+            &project.registry,
         ]
     }
 }

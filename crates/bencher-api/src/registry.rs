@@ -11,12 +11,15 @@
 //! reads blobs at rest again.
 
 pub mod access;
+pub mod bandwidth;
 pub mod blob;
 pub mod collect;
 pub mod hash;
 pub mod manifest;
+pub mod mount;
 pub mod name;
 pub mod quota;
+pub mod referrer;
 pub mod retention;
 pub mod scope;
 pub mod turn;
@@ -35,6 +38,6 @@ use crate::{
 /// A token with which a runner pulls the images of one project, at `/v2/{project UUID}/…` by their digests.
 #[must_use]
 pub fn runner_pull_token(app: &App, runner: RunnerUuid, project: ProjectUuid, ttl: Duration) -> Jwt {
-    let access = OciAccess { repository: Some(project.to_string()), actions: vec![OciAction::Pull], also: Vec::new() };
+    let access = OciAccess { repository: Some(project.to_string()), actions: vec![OciAction::Pull], ..OciAccess::default() };
     app.tokens.issue(Audience::OciRunner, runner.to_string(), Some(access), app.clock.now(), ttl).0
 }

@@ -67,11 +67,14 @@ pub struct InvitationClaims {
 }
 
 /// Access to a repository of the registry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OciAccess {
     /// The name as it stands in the URL.
     pub repository: Option<String>,
     pub actions: Vec<OciAction>,
+    /// May list all repositories.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub catalog: bool,
     /// Access to further repositories, such as the source of a mount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<OciAccess>,

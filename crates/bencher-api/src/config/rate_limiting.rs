@@ -23,17 +23,12 @@ pub struct RateLimiting {
     pub oci_bandwidth: Option<OciBandwidth>,
 }
 
-impl RateLimiting {
-    /// The keys that are given and that nothing reads.
-    pub(super) fn unused(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.oci_bandwidth.is_some().then_some("plus.rate_limiting.oci_bandwidth").into_iter()
-    }
-}
-
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicRates {
     pub requests: Option<Rate>,
+    /// Requests to the registry. A key of ours.
+    pub registry: Option<Rate>,
     /// Sign-ups, log-ins, confirmations and credentials that are not valid.
     pub attempts: Option<Rate>,
     pub runs: Option<Rate>,
@@ -43,6 +38,8 @@ pub struct PublicRates {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRates {
     pub requests: Option<Rate>,
+    /// Requests to the registry. A key of ours.
+    pub registry: Option<Rate>,
     /// Log-ins and confirmations of one account, whoever asks for them.
     pub attempts: Option<Rate>,
     /// New keys and tokens.
@@ -56,6 +53,8 @@ pub struct UserRates {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectRates {
     pub requests: Option<Rate>,
+    /// Requests to the registry. A key of ours.
+    pub registry: Option<Rate>,
     pub runs: Option<Rate>,
 }
 
@@ -75,7 +74,7 @@ pub struct Rate {
     pub day: Option<u64>,
 }
 
-/// Bytes that an organization's repositories may move per day, by its plan. Kept, and not used: bytes are not counted.
+/// Bytes that an organization's repositories may move per day, by its plan. What is not named is not bounded.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OciBandwidth {

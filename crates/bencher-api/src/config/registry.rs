@@ -26,6 +26,8 @@ pub struct Registry {
     pub upload_timeout: Option<u64>,
     /// Bytes of one blob.
     pub max_body_size: Option<u64>,
+    /// Uploads that one user or key may be sending at once.
+    pub max_uploads: Option<usize>,
     /// Bytes of one image for one platform.
     pub max_image_size: Option<u64>,
     /// What may be held for whom no admin has said anything else.
@@ -90,6 +92,13 @@ impl Config {
     pub fn max_blob_bytes(&self) -> u64 {
         let configured = self.registry().and_then(|registry| registry.max_body_size);
         configured.unwrap_or(limits::DEFAULT_MAX_BLOB_BYTES)
+    }
+
+    /// How many uploads to the registry one user or key may be sending at once.
+    #[must_use]
+    pub fn max_uploads(&self) -> usize {
+        let configured = self.registry().and_then(|registry| registry.max_uploads);
+        configured.unwrap_or(limits::DEFAULT_MAX_UPLOADS)
     }
 
     /// How long an upload to the registry may rest.
@@ -157,6 +166,7 @@ impl Config {
             data_store: Some(self.blob_bucket().cloned().map_or(DataStore::Local, DataStore::AwsS3)),
             upload_timeout: Some(self.upload_timeout().as_secs()),
             max_body_size: Some(self.max_blob_bytes()),
+            max_uploads: Some(self.max_uploads()),
             max_image_size: Some(self.max_image_bytes()),
             quota: Some(self.registry().and_then(|registry| registry.quota).unwrap_or_default()),
             garbage_collection: Some(GarbageCollection {
@@ -176,6 +186,7 @@ impl Config {
         for (key, number) in [
             ("plus.registry.upload_timeout", self.upload_timeout().as_secs()),
             ("plus.registry.max_body_size", self.max_blob_bytes()),
+            ("plus.registry.max_uploads", self.max_uploads() as u64),
             ("plus.registry.max_image_size", self.max_image_bytes()),
             ("plus.registry.garbage_collection.interval", self.garbage_collection().interval.unwrap_or(1)),
             ("plus.registry.verification.interval", self.verification().interval.unwrap_or(1)),

@@ -67,9 +67,7 @@ fn a_file_of_the_v0_6_series_works_and_says_what_is_not_used() {
     });
     let Loaded { config, notes } = load(&config).unwrap();
     let note = |key: &str| format!("the configuration key `{key}` is not used by this server");
-    let mut expected = ["database.cache_size", "plus.runners.update_base_url", "plus.stats", "plus.rate_limiting.oci_bandwidth"]
-        .map(note)
-        .to_vec();
+    let mut expected = ["database.cache_size", "plus.runners.update_base_url", "plus.stats"].map(note).to_vec();
     expected.sort();
     let mut notes = notes;
     notes.sort();

@@ -3,11 +3,12 @@
 //! Names of repositories have any number of segments, which routes cannot express, so there is one route and `path` reads the rest.
 
 mod blob;
+mod condition;
+mod content;
 mod error;
+mod list;
 mod manifest;
 mod path;
-mod range;
-mod tag;
 pub(crate) mod token;
 mod upload;
 
@@ -78,9 +79,11 @@ async fn dispatch(app: AppState, parts: Parts, body: &mut Body) -> Result<Respon
     let caller = access::identify(&app, &credentials(&parts.headers)?).await?;
     charge(Visit::of(&parts), &caller)?;
     let method = parts.method.clone();
+    let allowed = target.allowed();
     let call = Call { app, parts, caller };
     match (method, target) {
         (Method::GET | Method::HEAD, Target::Base) => call.base(),
+        (Method::GET | Method::HEAD, Target::Catalog) => call.catalog().await,
         (Method::GET | Method::HEAD, Target::Blob { name, digest }) => call.get_blob(name, digest).await,
         (Method::DELETE, Target::Blob { name, digest }) => call.delete_blob(name, digest).await,
         (Method::POST, Target::Uploads { name }) => call.begin_upload(name, body).await,
@@ -94,7 +97,7 @@ async fn dispatch(app: AppState, parts: Parts, body: &mut Body) -> Result<Respon
         (Method::DELETE, Target::Manifest { name, reference }) => call.delete_manifest(name, reference).await,
         (Method::GET | Method::HEAD, Target::Tags { name }) => call.tags(name).await,
         (Method::GET | Method::HEAD, Target::Referrers { name, digest }) => call.referrers(name, digest).await,
-        (method, _) => Err(OciError::unsupported(format!("{method} is not possible here"))),
+        (method, _) => Err(OciError::method_not_allowed(&method, allowed)),
     }
 }
 
@@ -144,7 +147,12 @@ impl Call {
     /// The parameters of the query, in order; a name may be repeated.
     fn query(&self) -> Result<Vec<(String, String)>, OciError> {
         let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&self.parts.uri);
-        query.map(|query| query.0).map_err(|error| OciError::unsupported(error.body_text()))
+        let query = query.map(|query| query.0).map_err(|error| OciError::bad_request(error.body_text()))?;
+        // No name of anything has one, and not every database could compare with it.
+        if query.iter().any(|(_, value)| value.contains('\0')) {
+            return Err(OciError::bad_request("a parameter has a zero byte in it"));
+        }
+        Ok(query)
     }
 }
 
@@ -167,6 +175,10 @@ fn credentials(headers: &HeaderMap) -> Result<Credentials, OciError> {
     let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).ok();
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(invalid)?;
     let (user, password) = decoded.split_once(':').ok_or_else(invalid)?;
+    if user.is_empty() && password.is_empty() {
+        // Some tools write the header even where they have nothing to write into it.
+        return Ok(Credentials::None);
+    }
     Ok(Credentials::Basic { user: Secret::new(user), password: Secret::new(password) })
 }
 

@@ -75,6 +75,8 @@ pub(crate) struct Visit(Arc<Inner>);
 struct Inner {
     app: AppState,
     address: IpAddr,
+    /// What the request itself counts as.
+    request: Counter,
     counter: Option<Counter>,
     /// Somebody was charged, or nobody is to be.
     charged: AtomicBool,
@@ -82,8 +84,8 @@ struct Inner {
 }
 
 impl Visit {
-    fn new(app: AppState, address: IpAddr, counter: Option<Counter>) -> Self {
-        Self(Arc::new(Inner { app, address, counter, charged: AtomicBool::new(false), user: OnceLock::new() }))
+    fn new(app: AppState, address: IpAddr, request: Counter, counter: Option<Counter>) -> Self {
+        Self(Arc::new(Inner { app, address, request, counter, charged: AtomicBool::new(false), user: OnceLock::new() }))
     }
 
     /// The visit that this request is.
@@ -139,7 +141,7 @@ impl Visit {
         if self.0.charged.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        self.0.app.rates.charge(subject, Counter::Requests)?;
+        self.0.app.rates.charge(subject, self.0.request)?;
         self.0.counter.map_or(Ok(()), |counter| self.0.app.rates.charge(subject, counter))
     }
 
@@ -167,7 +169,8 @@ pub(crate) async fn count(State(app): State<AppState>, mut request: Request, nex
     let knocks = shows_credentials(request.headers()) || path == TOKEN_PATH;
     let is_runner = path.starts_with("/v0/runners/") && shows_runner_key(request.headers());
 
-    let visit = Visit::new(app, address, counter);
+    let kind = if is_registry { Counter::Registry } else { Counter::Requests };
+    let visit = Visit::new(app, address, kind, counter);
     request.extensions_mut().insert(visit.clone());
     if is_free {
         visit.uncounted();

@@ -8,9 +8,15 @@ fn one_per_minute() -> Option<Rate> {
 }
 
 fn rates() -> Rates {
-    let public = PublicRates { requests: one_per_minute(), attempts: one_per_minute(), runs: one_per_minute() };
+    let public = PublicRates {
+        requests: one_per_minute(),
+        registry: one_per_minute(),
+        attempts: one_per_minute(),
+        runs: one_per_minute(),
+    };
     let user = UserRates {
         requests: one_per_minute(),
+        registry: one_per_minute(),
         attempts: one_per_minute(),
         credentials: one_per_minute(),
         organizations: one_per_minute(),
@@ -20,7 +26,7 @@ fn rates() -> Rates {
     Rates::new(&RateLimiting {
         public: Some(public),
         user: Some(user),
-        project: Some(ProjectRates { requests: one_per_minute(), runs: one_per_minute() }),
+        project: Some(ProjectRates { requests: one_per_minute(), registry: one_per_minute(), runs: one_per_minute() }),
         runner: Some(RunnerRates { requests: one_per_minute() }),
         ..RateLimiting::default()
     })
@@ -33,15 +39,18 @@ fn each_subject_has_a_count_of_each_thing() {
     let user = Subject::User(UserUuid::random());
     let counted = [
         (Subject::Address(HOME), Counter::Requests),
+        (Subject::Address(HOME), Counter::Registry),
         (Subject::Address(HOME), Counter::Attempts),
         (Subject::Address(HOME), Counter::Runs),
         (Subject::Account(&email), Counter::Attempts),
         (user, Counter::Requests),
+        (user, Counter::Registry),
         (user, Counter::Credentials),
         (user, Counter::Organizations),
         (user, Counter::Invites),
         (user, Counter::Runs),
         (Subject::Project(ProjectUuid::random()), Counter::Requests),
+        (Subject::Project(ProjectUuid::random()), Counter::Registry),
         (Subject::Runner(RunnerUuid::random()), Counter::Requests),
     ];
     for (subject, counter) in counted {

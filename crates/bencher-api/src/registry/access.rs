@@ -7,6 +7,7 @@
 use bencher_types::{Permission, ProjectKey, ProjectKeyUuid, ResourceId, ResourceName, RunnerUuid, UserKey};
 
 use super::{
+    bandwidth::Allowance,
     name::RepositoryName,
     scope::{self, Scope, action_name},
 };
@@ -58,6 +59,8 @@ pub struct Access {
     pub principal: Option<String>,
     /// Whether the caller may also push.
     pub may_push: bool,
+    /// What the organization may move, where that is bounded.
+    pub allowance: Option<Allowance>,
 }
 
 /// Access that is not given.
@@ -69,6 +72,9 @@ pub enum AccessError {
     /// The token is good, but not for this; another one may be had.
     #[error("the token does not allow to {} `{name}`; ask for a token with that scope", action_name(*action))]
     InsufficientScope { name: String, action: OciAction },
+    /// The same for the list of all repositories.
+    #[error("the token does not allow to list all repositories; ask for a token with the scope registry:catalog:*")]
+    NoCatalog,
     /// Known, and not allowed.
     #[error("{0}")]
     Denied(String),
@@ -97,6 +103,17 @@ pub async fn identify(app: &App, credentials: &Credentials) -> Result<Caller, Ac
 }
 
 impl Caller {
+    /// The same, as if it had shown a token for every repository: what it may do by its rights alone.
+    #[must_use]
+    pub fn with_all_scopes(self) -> Self {
+        match self {
+            // Who comes with a public token has no rights but its scopes.
+            Self::Anonymous(_) | Self::Runner(..) => self,
+            Self::User(user, _) => Self::User(user, Grant::Everything),
+            Self::ProjectKey(holder, _) => Self::ProjectKey(holder, Grant::Everything),
+        }
+    }
+
     fn of(principal: Principal, grant: Grant) -> Self {
         match principal {
             Principal::Anonymous => Self::Anonymous(grant),
@@ -156,6 +173,22 @@ const fn permission(action: OciAction) -> Permission {
     match action {
         OciAction::Pull => Permission::View,
         OciAction::Push => Permission::Create,
+    }
+}
+
+/// Lets a caller see the names of all repositories: an admin of the server.
+///
+/// # Errors
+/// The caller is none, or shows a token for something else.
+pub fn authorize_catalog(caller: &Caller) -> Result<(), AccessError> {
+    match caller {
+        Caller::Anonymous(_) => Err(unauthorized("log in as an admin to list all repositories")),
+        Caller::User(user, grant) if user.admin => match grant {
+            Grant::Everything => Ok(()),
+            Grant::Token(Some(access)) if access.catalog => Ok(()),
+            Grant::Token(_) => Err(AccessError::NoCatalog),
+        },
+        _ => Err(AccessError::Denied("only an admin of the server may list all repositories; list the tags of one".to_owned())),
     }
 }
 
@@ -234,7 +267,8 @@ async fn authorize_where(
         Principal::User(user) => Some(format!("user:{}", user.uuid)),
         Principal::ProjectKey(holder) => Some(format!("project:{}", holder.project)),
     };
-    Ok(Access { name: name.clone(), place: place(&project, name, Reach::Repository), principal, may_push })
+    let allowance = app.bandwidth.of(&project, &app.clock);
+    Ok(Access { name: name.clone(), place: place(&project, name, Reach::Repository), principal, may_push, allowance })
 }
 
 /// Whether what a caller shows is enough to make a project of this name. Tools ask for a token first; an anonymous request without any
@@ -325,7 +359,9 @@ async fn authorize_runner(
     match project.filter(|_| allowed) {
         Some(project) => {
             let place = place(&project, name, Reach::Project);
-            Ok(Access { name: name.clone(), place, principal: Some(format!("runner:{runner}")), may_push: false })
+            // What a job needs is bounded by there being a job.
+            let principal = Some(format!("runner:{runner}"));
+            Ok(Access { name: name.clone(), place, principal, may_push: false, allowance: None })
         }
         None => Err(AccessError::Denied("a runner may only pull the images of its job's project".to_owned())),
     }

@@ -67,17 +67,24 @@ pub const fn action_name(action: OciAction) -> &'static str {
     }
 }
 
+/// What a token for the list of all repositories is asked for with.
+pub const CATALOG: &str = "registry:catalog:*";
+
+/// Whether a query or form asks for the list of all repositories.
+pub fn asks_for_catalog<'a>(texts: impl IntoIterator<Item = &'a str>) -> bool {
+    texts.into_iter().flat_map(|text| text.split(' ')).any(|scope| scope == CATALOG)
+}
+
 /// What a token for these scopes says.
 #[must_use]
-pub fn access_of(scopes: Vec<Scope>) -> Option<OciAccess> {
+pub fn access_of(scopes: Vec<Scope>, catalog: bool) -> Option<OciAccess> {
     let mut all = scopes.into_iter().map(|scope| OciAccess {
         repository: Some(scope.name.as_str().to_owned()),
         actions: scope.actions,
-        also: Vec::new(),
+        ..OciAccess::default()
     });
-    let mut first = all.next()?;
-    first.also = all.collect();
-    Some(first)
+    let first = all.next().or_else(|| catalog.then(OciAccess::default))?;
+    Some(OciAccess { catalog, also: all.collect(), ..first })
 }
 
 /// Whether a token allows an action in a repository that may also be called by one of `aliases`.

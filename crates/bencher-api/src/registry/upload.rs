@@ -13,6 +13,7 @@
 //! ```
 
 mod intake;
+mod sender;
 mod spool;
 
 use std::{
@@ -32,6 +33,7 @@ use uuid::Uuid;
 pub use self::intake::drain;
 use self::{
     intake::{Intake, Pause},
+    sender::{Senders, Sending},
     spool::{Progress, Spool, Writer},
 };
 use super::{
@@ -78,6 +80,8 @@ pub enum UploadError {
     },
     #[error("a later request took this upload over")]
     Superseded,
+    #[error("too many uploads at once: {limit} are allowed; try again when some have ended")]
+    TooMany { limit: u64 },
     #[error("another request on this upload has not ended yet; try again")]
     Busy,
     #[error("the server's disk is full; make room on it or push something smaller")]
@@ -123,6 +127,7 @@ pub struct Uploads {
     folder: PathBuf,
     commit: Commit,
     sessions: Mutex<HashMap<Uuid, Arc<Session>>>,
+    senders: Senders,
 }
 
 #[derive(Debug, Default)]
@@ -142,8 +147,8 @@ struct Turn {
 
 impl Uploads {
     #[must_use]
-    pub fn new(folder: PathBuf, commit: Commit) -> Self {
-        Self { folder, commit, sessions: Mutex::default() }
+    pub fn new(folder: PathBuf, commit: Commit, most_at_once: usize) -> Self {
+        Self { folder, commit, sessions: Mutex::default(), senders: Senders::new(most_at_once) }
     }
 
     fn path(&self, upload: Uuid) -> PathBuf {
@@ -183,16 +188,23 @@ impl Uploads {
     }
 }
 
-/// Begins an upload.
+/// Begins an upload, whose digest will most likely be of this algorithm.
 ///
 /// # Errors
-/// The caller is nobody in particular, or the database or disk failed.
-pub async fn begin(app: &App, access: &Access) -> Result<Uuid, UploadError> {
+/// The caller is nobody in particular or has begun too many, or the database or disk failed.
+pub async fn begin(app: &App, access: &Access, algorithm: Algorithm) -> Result<Uuid, UploadError> {
     let principal = access.principal.as_deref().ok_or(UploadError::Unknown)?;
     let upload = Uuid::new_v4();
     // The row comes first: a file without one is garbage to the upkeep.
-    app.store.create_oci_upload(&access.place.repository, upload, principal, app.clock.now()).await?;
+    let most = limits::MAX_OPEN_UPLOADS;
+    match app.store.create_oci_upload(&access.place.repository, upload, principal, most, app.clock.now()).await? {
+        Outcome::Done => {}
+        Outcome::Gone => return Err(UploadError::TooMany { limit: most.unsigned_abs() }),
+    }
     tokio::fs::File::create_new(app.uploads.path(upload)).await.map_err(UploadError::Spool)?;
+    if algorithm != Algorithm::Sha256 {
+        *app.uploads.session(upload).progress.lock().await = Some(Progress::new(algorithm));
+    }
     Ok(upload)
 }
 
@@ -210,8 +222,8 @@ pub async fn offset(app: &App, access: &Access, upload: Uuid) -> Result<u64, Upl
 /// # Errors
 /// There is no such upload of the caller, the bytes are not those that come next, or something on the way failed.
 pub async fn append(app: &Arc<App>, access: &Access, upload: Uuid, incoming: Incoming) -> Result<u64, UploadError> {
-    check(app, access, upload).await?;
-    to_the_end(write(app.clone(), access.clone(), upload, incoming, Goal::Append)).await
+    let sending = check_sender(app, access, upload).await?;
+    to_the_end(write(app.clone(), access.clone(), upload, incoming, Goal::Append), sending).await
 }
 
 /// Appends the last bytes, if any, and makes the upload a blob of its repository. Returns its size. A wrong digest ends the upload.
@@ -225,8 +237,8 @@ pub async fn finish(
     incoming: Incoming,
     digest: &Digest,
 ) -> Result<u64, UploadError> {
-    check(app, access, upload).await?;
-    to_the_end(write(app.clone(), access.clone(), upload, incoming, Goal::Finish(digest.clone()))).await
+    let sending = check_sender(app, access, upload).await?;
+    to_the_end(write(app.clone(), access.clone(), upload, incoming, Goal::Finish(digest.clone())), sending).await
 }
 
 /// Ends an upload and forgets its bytes.
@@ -291,6 +303,13 @@ async fn check(app: &App, access: &Access, upload: Uuid) -> Result<(), UploadErr
     }
 }
 
+/// The same for a request that sends content, of which a caller may have so many at once.
+async fn check_sender(app: &App, access: &Access, upload: Uuid) -> Result<Sending, UploadError> {
+    let principal = access.principal.as_deref().ok_or(UploadError::Unknown)?;
+    check(app, access, upload).await?;
+    app.uploads.senders.admit(principal).map_err(|limit| UploadError::TooMany { limit })
+}
+
 async fn discard(app: &App, upload: Uuid) -> Result<(), UploadError> {
     let outcome = app.store.delete_oci_upload(upload).await?;
     app.uploads.remove_file(upload).await;
@@ -301,7 +320,15 @@ async fn discard(app: &App, upload: Uuid) -> Result<(), UploadError> {
 }
 
 /// Runs in a task of its own: a handler is dropped when its connection breaks, and what arrived until then must still be written.
-async fn to_the_end(write: impl Future<Output = Result<u64, UploadError>> + Send + 'static) -> Result<u64, UploadError> {
+async fn to_the_end(
+    write: impl Future<Output = Result<u64, UploadError>> + Send + 'static,
+    sending: Sending,
+) -> Result<u64, UploadError> {
+    let write = async move {
+        let result = write.await;
+        drop(sending);
+        result
+    };
     match tokio::spawn(write.in_current_span()).await {
         Ok(result) => result,
         Err(stopped) => Err(UploadError::Spool(io::Error::other(stopped))),
@@ -318,7 +345,7 @@ enum Goal {
 async fn write(app: Arc<App>, access: Access, upload: Uuid, mut incoming: Incoming, goal: Goal) -> Result<u64, UploadError> {
     let room = quota::room(&app, &access).await?;
     let mut turn = app.uploads.take_turn(upload).await?;
-    let algorithm = if let Goal::Finish(digest) = &goal { digest.algorithm() } else { Algorithm::Sha256 };
+    let algorithm = if let Goal::Finish(digest) = &goal { Some(digest.algorithm()) } else { None };
     let spool = match Spool::open(app.uploads.path(upload), turn.progress.take(), algorithm).await {
         Ok(spool) => spool,
         Err(error) => {

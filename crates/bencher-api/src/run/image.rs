@@ -34,8 +34,20 @@ pub enum ImageError {
     Missing { image: String, project: String },
     #[error("the image {image} is for {found}, and the spec {spec} needs linux/{needed}; build it for that platform")]
     Platform { image: String, found: String, spec: String, needed: &'static str },
+    #[error("the image {image} is not complete: the project {project} lacks {}; push the image again", listed(missing))]
+    Incomplete { image: String, project: String, missing: Vec<Digest> },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The first few of what is missing.
+fn listed(missing: &[Digest]) -> String {
+    const SHOWN: usize = 3;
+    let mut text = missing.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if missing.len() > SHOWN {
+        text.push_str(&format!(" and {} more", missing.len() - SHOWN));
+    }
+    text
 }
 
 /// Who asks for an image, for what machine.
@@ -73,7 +85,29 @@ pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> 
             needed: oci_name(wanted.architecture),
         });
     }
+    let missing = missing(app, &found.digest.0, &document, wanted).await?;
+    if !missing.is_empty() {
+        let project = wanted.project.slug.0.to_string();
+        return Err(ImageError::Incomplete { image: image.to_string(), project, missing });
+    }
     Ok(found.digest.0)
+}
+
+/// What a runner of this architecture would miss: the registry holds manifests of which parts were never pushed.
+async fn missing(app: &App, digest: &Digest, document: &[u8], wanted: Wanted<'_>) -> Result<Vec<Digest>, StoreError> {
+    let mut missing = app.store.oci_missing(wanted.project.id, digest).await?;
+    let listed = entries(document);
+    if listed.is_empty() {
+        return Ok(missing);
+    }
+    // Images for other machines may be elsewhere.
+    let runs = |entry: &&Entry| entry.platform.as_ref().is_none_or(|platform| platform.fits(wanted.architecture));
+    let wanted_here: Vec<&Digest> = listed.iter().filter(runs).map(|entry| &entry.digest).collect();
+    missing.retain(|digest| wanted_here.contains(&digest));
+    for entry in wanted_here.into_iter().take(limits::MAX_IMAGES_LOOKED_INTO) {
+        missing.extend(app.store.oci_missing(wanted.project.id, entry).await?);
+    }
+    Ok(missing)
 }
 
 fn place(project: &ProjectRow, name: &str, reach: Reach) -> Place {
@@ -127,18 +161,34 @@ struct Platform {
     architecture: String,
 }
 
+impl Platform {
+    fn fits(&self, architecture: Architecture) -> bool {
+        self.os == "linux" && self.architecture == oci_name(architecture)
+    }
+}
+
+/// An image that an index lists.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    digest: Digest,
+    platform: Option<Platform>,
+}
+
+/// What an index lists; nothing where the document is none.
+fn entries(document: &[u8]) -> Vec<Entry> {
+    #[derive(Deserialize)]
+    struct Index {
+        manifests: Option<Vec<Entry>>,
+    }
+    serde_json::from_slice::<Index>(document).ok().and_then(|index| index.manifests).unwrap_or_default()
+}
+
 /// The platforms of a manifest or index; empty where it does not say. Nobody relies on this: the runner looks for itself. It is for
 /// telling a person early.
 async fn platforms(app: &App, document: &[u8]) -> Vec<Platform> {
     #[derive(Deserialize)]
     struct Document {
-        #[serde(default)]
-        manifests: Vec<Entry>,
         config: Option<Config>,
-    }
-    #[derive(Deserialize)]
-    struct Entry {
-        platform: Option<Platform>,
     }
     #[derive(Deserialize)]
     struct Config {
@@ -146,8 +196,8 @@ async fn platforms(app: &App, document: &[u8]) -> Vec<Platform> {
         size: u64,
     }
 
-    let Ok(document) = serde_json::from_slice::<Document>(document) else { return Vec::new() };
-    match document.config {
+    let Ok(Document { config }) = serde_json::from_slice(document) else { return Vec::new() };
+    match config {
         Some(config) if config.size <= limits::MAX_IMAGE_CONFIG_BYTES => {
             let Ok(Some(content)) = app.store.oci_content(&config.digest).await else { return Vec::new() };
             let read = async { app.blobs.get(&blob::key(&config.digest, content.copy)).await?.bytes().await };
@@ -156,14 +206,13 @@ async fn platforms(app: &App, document: &[u8]) -> Vec<Platform> {
         }
         Some(_) => Vec::new(),
         // An entry without a platform may be for any.
-        None => document.manifests.into_iter().map(|entry| entry.platform).collect::<Option<Vec<_>>>().unwrap_or_default(),
+        None => entries(document).into_iter().map(|entry| entry.platform).collect::<Option<Vec<_>>>().unwrap_or_default(),
     }
 }
 
 /// The platforms of an image that has none for this architecture; `None` where it has one, or where nothing says what it has.
 fn platforms_without(platforms: &[Platform], architecture: Architecture) -> Option<String> {
-    let fits = |platform: &Platform| platform.os == "linux" && platform.architecture == oci_name(architecture);
-    if platforms.is_empty() || platforms.iter().any(fits) {
+    if platforms.is_empty() || platforms.iter().any(|platform| platform.fits(architecture)) {
         return None;
     }
     let names: Vec<String> = platforms.iter().map(|platform| format!("{}/{}", platform.os, platform.architecture)).collect();

@@ -5,10 +5,13 @@
 
 pub mod blob;
 pub mod care;
+pub mod catalog;
 pub mod collect;
 pub mod manifest;
 pub mod quota;
+pub mod referrer;
 pub mod retention;
+pub mod source;
 pub mod tag;
 pub mod upload;
 pub mod verify;

@@ -20,6 +20,12 @@ impl Algorithm {
         }
     }
 
+    /// The algorithm of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Sha256, Self::Sha512].into_iter().find(|algorithm| algorithm.as_str() == name)
+    }
+
     const fn hex_len(self) -> usize {
         match self {
             Self::Sha256 => 64,
@@ -76,11 +82,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
         let parsed = text.split_once(':').and_then(|(algorithm, hex)| {
-            let algorithm = match algorithm {
-                "sha256" => Algorithm::Sha256,
-                "sha512" => Algorithm::Sha512,
-                _ => return None,
-            };
+            let algorithm = Algorithm::named(algorithm)?;
             let lower_hex = hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
             (lower_hex && hex.len() == algorithm.hex_len()).then(|| Self { algorithm, hex: hex.to_owned() })
         });

@@ -6,6 +6,8 @@ mod channel;
 mod names;
 #[path = "../../../../fuzz/targets/new_run.rs"]
 mod new_run;
+#[path = "../../../../fuzz/targets/registry.rs"]
+mod registry;
 #[path = "../../../../fuzz/replay.rs"]
 mod replay;
 
@@ -22,4 +24,9 @@ fn the_corpus_of_names_is_handled() {
 #[test]
 fn the_corpus_of_new_run_is_handled() {
     replay::replay("new_run", new_run::run);
+}
+
+#[test]
+fn the_corpus_of_registry_is_handled() {
+    replay::replay("registry", registry::run);
 }

@@ -1,7 +1,7 @@
 //! Errors in the distribution specification's own shape: `{"errors": [{"code", "message", "detail"}]}`.
 
 use axum::response::{IntoResponse, Response};
-use bencher_types::Digest;
+use bencher_types::oci::manifest::InvalidManifest;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use url::Url;
@@ -9,13 +9,16 @@ use url::Url;
 use crate::{
     chain::chain,
     error::ApiError,
+    limits,
     rate::Limited,
     registry::{
         access::AccessError,
+        bandwidth::UsedUp,
         blob::{BlobError, MountError},
         manifest::ManifestError,
         name::{InvalidRepositoryName, RepositoryName},
         quota::NoRoom,
+        scope::CATALOG,
         upload::UploadError,
     },
     store::{StoreError, oci::manifest::ManifestReference},
@@ -80,11 +83,54 @@ impl OciError {
 
     /// The path is none of the API's.
     pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "no such route; see the OCI distribution specification")
+        Self::new(StatusCode::NOT_FOUND, "UNSUPPORTED", "no such route; see the OCI distribution specification")
     }
 
-    pub(super) fn unsupported(message: String) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message)
+    pub(super) fn method_not_allowed(method: &http::Method, allowed: &'static str) -> Self {
+        let message = format!("{method} is not possible here, but {allowed}");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message).with_header(header::ALLOW, allowed.to_owned())
+    }
+
+    /// A blob that cannot be deleted as long as a manifest refers to it.
+    pub(super) fn in_use(message: String) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message).with_header(header::ALLOW, "GET, HEAD".to_owned())
+    }
+
+    /// Parameters that make no sense.
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "UNSUPPORTED", message)
+    }
+
+    pub(super) fn too_many_tags(found: usize, limit: usize) -> Self {
+        let message = format!("the manifest is to be called {found} names at once: expected at most {limit}");
+        Self::new(StatusCode::URI_TOO_LONG, "TAG_INVALID", message)
+    }
+
+    pub(super) fn precondition_failed(etag: &str) -> Self {
+        let message = format!("the content is {etag}, which is none that the header If-Match names");
+        Self::new(StatusCode::PRECONDITION_FAILED, "UNSUPPORTED", message)
+    }
+
+    pub(super) fn algorithm_unknown(name: &str) -> Self {
+        let name: String = name.chars().take(40).collect();
+        let message = format!("`{name}` is no algorithm of digests here: expected sha256 or sha512");
+        Self::new(StatusCode::BAD_REQUEST, "DIGEST_INVALID", message)
+    }
+
+    /// The blob is there for the caller to mount, but not for the token that it shows.
+    pub(super) fn mount_needs_scope(target: &RepositoryName, source: &RepositoryName) -> Self {
+        let error = AccessError::InsufficientScope { name: source.as_str().to_owned(), action: OciAction::Pull };
+        let mut error = Self::from(error).for_scope(target, OciAction::Push);
+        if let Some(scope) = error.rest.challenge.as_mut().and_then(|challenge| challenge.scope.as_mut()) {
+            scope.push_str(&format!(" repository:{}:pull", source.as_str()));
+        }
+        error
+    }
+
+    /// What is wrong with the part of a list that is asked for.
+    pub(super) fn page_invalid(n: &str) -> Self {
+        let n: String = n.chars().take(40).collect();
+        Self::bad_request(format!("`{n}` as `n` is no number of entries: expected digits"))
     }
 
     pub(super) fn name_invalid(error: &InvalidRepositoryName) -> Self {
@@ -219,6 +265,13 @@ impl From<Limited> for OciError {
     }
 }
 
+impl From<UsedUp> for OciError {
+    fn from(used_up: UsedUp) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", used_up.to_string())
+            .with_header(header::RETRY_AFTER, used_up.retry_after.as_secs().to_string())
+    }
+}
+
 impl From<AccessError> for OciError {
     fn from(error: AccessError) -> Self {
         let message = error.to_string();
@@ -226,6 +279,14 @@ impl From<AccessError> for OciError {
             AccessError::Unauthorized(_) => Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).with_challenge(None),
             AccessError::InsufficientScope { .. } => {
                 Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).with_challenge(Some("insufficient_scope"))
+            }
+            AccessError::NoCatalog => {
+                let mut error =
+                    Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).with_challenge(Some("insufficient_scope"));
+                if let Some(challenge) = &mut error.rest.challenge {
+                    challenge.scope = Some(CATALOG.to_owned());
+                }
+                error
             }
             AccessError::Denied(_) => Self::new(StatusCode::FORBIDDEN, "DENIED", message),
             AccessError::NameUnknown(_) => Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message),
@@ -237,7 +298,15 @@ impl From<AccessError> for OciError {
 impl From<ApiError> for OciError {
     fn from(error: ApiError) -> Self {
         let cause = error.cause().map(str::to_owned);
-        Self::new(error.status(), "UNKNOWN", error.body(String::new()).message).with_cause(cause)
+        let code = match error.status() {
+            StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
+            StatusCode::FORBIDDEN => "DENIED",
+            StatusCode::NOT_FOUND => "NAME_UNKNOWN",
+            StatusCode::TOO_MANY_REQUESTS => "TOOMANYREQUESTS",
+            status if status.is_client_error() => "UNSUPPORTED",
+            _ => "UNKNOWN",
+        };
+        Self::new(error.status(), code, error.body(String::new()).message).with_cause(cause)
     }
 }
 
@@ -265,6 +334,8 @@ impl From<UploadError> for OciError {
                 .with_detail(json!({ "expected": expected, "found": found })),
             UploadError::Interrupted { .. } => Self::upload_invalid(message),
             UploadError::Superseded => Self::new(StatusCode::CONFLICT, "BLOB_UPLOAD_INVALID", message),
+            UploadError::TooMany { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS", message)
+                .with_header(header::RETRY_AFTER, limits::UPLOADS_RETRY_SECS.to_string()),
             UploadError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNKNOWN", message),
             UploadError::DiskFull(_) => Self::failed(StatusCode::INSUFFICIENT_STORAGE, &message, &error),
             UploadError::Spool(_) | UploadError::Commit(_) => Self::internal(&error),
@@ -294,17 +365,18 @@ impl From<ManifestError> for OciError {
     fn from(error: ManifestError) -> Self {
         let message = error.to_string();
         match error {
-            ManifestError::Invalid(_) | ManifestError::WrongSize { .. } => {
+            ManifestError::Invalid(InvalidManifest::Json(source)) => {
+                Self::new(StatusCode::BAD_REQUEST, "MANIFEST_INVALID", format!("{message}: {source}"))
+            }
+            ManifestError::Invalid(_) | ManifestError::WrongSize { .. } | ManifestError::TooDeep { .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "MANIFEST_INVALID", message)
             }
             ManifestError::TooLarge { size, limit } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", message)
                 .with_detail(json!({ "size": size, "limit": limit })),
-            ManifestError::Json(source) => Self::new(StatusCode::BAD_REQUEST, "MANIFEST_INVALID", format!("{message}: {source}")),
             ManifestError::DigestMismatch { expected, found } => Self::new(StatusCode::BAD_REQUEST, "DIGEST_INVALID", message)
                 .with_detail(json!({ "expected": expected, "found": found })),
-            ManifestError::Missing(digests) => {
-                let detail: Vec<Value> = digests.iter().map(|digest: &Digest| json!({ "digest": digest })).collect();
-                Self::new(StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", message).with_detail(Value::Array(detail))
+            ManifestError::NoConfig(digest) => {
+                Self::new(StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN", message).with_detail(json!([{ "digest": digest }]))
             }
             ManifestError::Store(error) => error.into(),
         }

@@ -1,13 +1,15 @@
 //! Manifests: look up, download, push, delete.
+//!
+//! A manifest is served as it was pushed, whatever the header `Accept` says: its digest is of these bytes. What it is, the header
+//! `Content-Type` says.
 
-use axum::{
-    body::Body,
-    response::{IntoResponse as _, Response},
-};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::{body::Body, response::Response};
+use bencher_types::Digest;
+use bytes::Bytes;
+use http::{HeaderName, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 
-use super::{CONTENT_DIGEST, Call, empty, error::OciError};
+use super::{CONTENT_DIGEST, Call, content::Content, empty, error::OciError, path::parse_tag};
 use crate::{
     limits,
     registry::{manifest, name::RepositoryName},
@@ -16,31 +18,26 @@ use crate::{
 };
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 impl Call {
     pub(super) async fn get_manifest(&self, name: RepositoryName, reference: ManifestReference) -> Result<Response, OciError> {
         let access = self.authorize(&name, OciAction::Pull).await?;
         let unknown = || OciError::manifest_unknown(&reference);
-        let row = self.app.store.oci_manifest(&access.place, &reference).await?.ok_or_else(unknown)?;
-        let digest = row.digest.0;
-        let body = if self.parts.method == Method::HEAD {
-            Body::empty()
+        let (row, content) = if self.parts.method == Method::HEAD {
+            (self.app.store.oci_manifest(&access.place, &reference).await?.ok_or_else(unknown)?, Bytes::new())
         } else {
-            let content = self.app.store.oci_manifest_content(&access.place, &digest).await?;
-            Body::from(content.ok_or_else(unknown)?)
+            let found = self.app.store.oci_manifest_document(&access.place, &reference).await?.ok_or_else(unknown)?;
+            (found.row, Bytes::from(found.content))
         };
-        let mut response = body.into_response();
-        for (name, value) in [
-            (header::CONTENT_TYPE, row.media_type),
-            (header::CONTENT_LENGTH, row.size.to_string()),
-            (header::ETAG, format!("\"{digest}\"")),
-            (CONTENT_DIGEST, digest.to_string()),
-        ] {
-            response.headers_mut().insert(name, HeaderValue::try_from(value).expect("checked when the manifest was pushed"));
-        }
-        Ok(response)
+        let size = u64::try_from(row.size).unwrap_or_default();
+        let mut answer = Content { digest: &row.digest.0, media_type: &row.media_type, size }.answer(&self.parts)?;
+        let bound = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(content.len());
+        let body = answer.part.take().map(|part| Body::from(content.slice(bound(part.start)..bound(part.end))));
+        Ok(answer.with_body(body.unwrap_or_default()))
     }
 
+    /// `PUT …/manifests/TAG`, or `PUT …/manifests/DIGEST[?tag=…]`
     pub(super) async fn put_manifest(
         &self,
         name: RepositoryName,
@@ -48,13 +45,32 @@ impl Call {
         body: &mut Body,
     ) -> Result<Response, OciError> {
         let access = self.authorize_first_push(&name).await?;
+        let tags = self.tag_parameters(&reference)?;
         let content = collect(body).await?;
         let content_type = self.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let pushed = manifest::push(&self.app, &access, &reference, content_type, &content).await?;
+        let pushed = manifest::push(&self.app, &access, (&reference, &tags), content_type, &content).await?;
         let location = format!("/v2/{}/manifests/{}", name.as_str(), pushed.digest);
         let headers = [(header::LOCATION, location), (CONTENT_DIGEST, pushed.digest.to_string())];
         let subject = pushed.subject.map(|subject| (SUBJECT, subject.to_string()));
-        Ok(empty(StatusCode::CREATED, headers.into_iter().chain(subject)))
+        let tags = tags.into_iter().map(|tag| (TAG, tag));
+        let warnings = warnings(&pushed.missing).into_iter().map(|warning| (header::WARNING, warning));
+        Ok(empty(StatusCode::CREATED, headers.into_iter().chain(subject).chain(tags).chain(warnings)))
+    }
+
+    /// The tags that a manifest is to have beside what it is pushed as.
+    fn tag_parameters(&self, reference: &ManifestReference) -> Result<Vec<String>, OciError> {
+        let query = self.query()?;
+        let found = query.iter().filter(|(name, _)| name == "tag").map(|(_, tag)| parse_tag(tag));
+        let mut tags = found.collect::<Result<Vec<_>, _>>()?;
+        if tags.len() > limits::MAX_TAGS_PER_PUSH {
+            return Err(OciError::too_many_tags(tags.len(), limits::MAX_TAGS_PER_PUSH));
+        }
+        if !tags.is_empty() && matches!(reference, ManifestReference::Tag(_)) {
+            return Err(OciError::bad_request("the parameter `tag` is for a manifest that is pushed by its digest"));
+        }
+        tags.sort();
+        tags.dedup();
+        Ok(tags)
     }
 
     pub(super) async fn delete_manifest(&self, name: RepositoryName, reference: ManifestReference) -> Result<Response, OciError> {
@@ -66,8 +82,22 @@ impl Call {
     }
 }
 
+/// What a person should know of a manifest that was stored all the same.
+fn warnings(missing: &[Digest]) -> Vec<String> {
+    let mut room = limits::MAX_WARNING_BYTES;
+    let all = missing.iter().map(|digest| {
+        format!("299 - \"the repository lacks {digest}, which the manifest refers to; no job can run it before that is pushed\"")
+    });
+    all.take_while(|warning| {
+        let fits = warning.len() <= room;
+        room = room.saturating_sub(warning.len());
+        fits
+    })
+    .collect()
+}
+
 /// The whole body in memory, if it is of a manifest's size.
-async fn collect(body: &mut Body) -> Result<bytes::Bytes, OciError> {
+async fn collect(body: &mut Body) -> Result<Bytes, OciError> {
     let limited = Limited::new(std::mem::take(body), limits::MAX_MANIFEST_BYTES);
     match tokio::time::timeout(limits::BODY_STALL_TIMEOUT, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),

@@ -10,6 +10,7 @@ use crate::{registry::name::RepositoryName, store::oci::manifest::ManifestRefere
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Base,
+    Catalog,
     Blob { name: RepositoryName, digest: Digest },
     Uploads { name: RepositoryName },
     Upload { name: RepositoryName, upload: Uuid },
@@ -27,6 +28,8 @@ impl Target {
         };
         match &*segments {
             [] => Ok(Self::Base),
+            // No repository can be called so.
+            ["_catalog"] => Ok(Self::Catalog),
             [rest @ .., "tags", "list"] => Ok(Self::Tags { name: name(rest)? }),
             [rest @ .., "blobs", "uploads"] => Ok(Self::Uploads { name: name(rest)? }),
             [rest @ .., "blobs", "uploads", upload] => {
@@ -38,20 +41,33 @@ impl Target {
             [rest @ .., "manifests", reference] => {
                 let reference = if reference.contains(':') {
                     ManifestReference::Digest(parse_digest(reference)?)
-                } else if is_tag(reference) {
-                    ManifestReference::Tag((*reference).to_owned())
                 } else {
-                    return Err(OciError::tag_invalid(reference));
+                    ManifestReference::Tag(parse_tag(reference)?)
                 };
                 Ok(Self::Manifest { name: name(rest)?, reference })
             }
             _ => Err(OciError::not_found()),
         }
     }
+
+    /// The methods that mean something here, as the header `Allow` has them.
+    pub(super) const fn allowed(&self) -> &'static str {
+        match self {
+            Self::Base | Self::Catalog | Self::Tags { .. } | Self::Referrers { .. } => "GET, HEAD",
+            Self::Blob { .. } => "GET, HEAD, DELETE",
+            Self::Uploads { .. } => "POST, PUT",
+            Self::Upload { .. } => "GET, HEAD, PATCH, PUT, DELETE",
+            Self::Manifest { .. } => "GET, HEAD, PUT, DELETE",
+        }
+    }
 }
 
 pub(super) fn parse_digest(text: &str) -> Result<Digest, OciError> {
     text.parse().map_err(|error| OciError::digest_invalid(&error))
+}
+
+pub(super) fn parse_tag(text: &str) -> Result<String, OciError> {
+    if is_tag(text) { Ok(text.to_owned()) } else { Err(OciError::tag_invalid(text)) }
 }
 
 /// The text that a percent-encoded one stands for: some clients encode the colon of a digest.

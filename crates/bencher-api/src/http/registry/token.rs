@@ -34,7 +34,8 @@ use crate::{
 )]
 pub(crate) async fn get(State(app): State<AppState>, visit: Visit, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query: Vec<(String, String)> = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
-    let asked = Scope::parse_all(query.iter().filter(|(name, _)| name == "scope").map(|(_, scope)| scope.as_str()));
+    let scopes = query.iter().filter(|(name, _)| name == "scope").map(|(_, scope)| scope.as_str());
+    let asked = Asked { catalog: scope::asks_for_catalog(scopes.clone()), scopes: Scope::parse_all(scopes) };
     let issued = async {
         let principal = principal(&app, &visit, &credentials(&headers)?).await?;
         Ok::<_, OciError>(issue(&app, &principal, asked).await?)
@@ -87,7 +88,9 @@ pub(crate) async fn post(State(app): State<AppState>, visit: Visit, form: Result
         }
         Err(error) => return OciError::from(error).into_response(),
     };
-    match issue(&app, &principal, Scope::parse_all(form.scope.as_deref())).await {
+    let scope = form.scope.as_deref();
+    let asked = Asked { catalog: scope::asks_for_catalog(scope), scopes: Scope::parse_all(scope) };
+    match issue(&app, &principal, asked).await {
         Ok(Issued { token, granted, issued_at }) => Json(json!({
             "access_token": token.expose(),
             "token_type": "Bearer",
@@ -100,6 +103,13 @@ pub(crate) async fn post(State(app): State<AppState>, visit: Visit, form: Result
     }
 }
 
+/// What a token is to be for.
+struct Asked {
+    scopes: Vec<Scope>,
+    /// The list of all repositories.
+    catalog: bool,
+}
+
 struct Issued {
     token: Secret,
     /// The scopes of the token, with spaces between them.
@@ -107,9 +117,11 @@ struct Issued {
     issued_at: bencher_types::DateTime,
 }
 
-async fn issue(app: &AppState, principal: &Principal, asked: Vec<Scope>) -> Result<Issued, StoreError> {
-    let scopes = access::grantable(app, principal, asked).await?;
-    let granted = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+async fn issue(app: &AppState, principal: &Principal, asked: Asked) -> Result<Issued, StoreError> {
+    let scopes = access::grantable(app, principal, asked.scopes).await?;
+    let catalog = asked.catalog && matches!(principal, Principal::User(user) if user.admin);
+    let granted = scopes.iter().map(ToString::to_string).chain(catalog.then(|| scope::CATALOG.to_owned()));
+    let granted = granted.collect::<Vec<_>>().join(" ");
     let (audience, subject, jti) = match principal {
         Principal::User(user) => (Audience::OciAuth, user.email.to_string(), None),
         Principal::ProjectKey(holder) => (Audience::OciProject, holder.project.to_string(), Some(holder.key.as_uuid())),
@@ -117,7 +129,7 @@ async fn issue(app: &AppState, principal: &Principal, asked: Vec<Scope>) -> Resu
     };
     let issued_at = app.clock.now();
     let claims = app.tokens.claims(audience, subject, issued_at, issued_at.saturating_add(limits::OCI_TOKEN_TTL));
-    let token = app.tokens.sign(&Claims { jti, oci: scope::access_of(scopes), ..claims });
+    let token = app.tokens.sign(&Claims { jti, oci: scope::access_of(scopes, catalog), ..claims });
     Ok(Issued { token, granted, issued_at })
 }
 

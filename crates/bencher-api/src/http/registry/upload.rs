@@ -1,15 +1,19 @@
 //! Uploads: begin (or mount), append, finish, ask, cancel.
 
 use axum::{body::Body, response::Response};
-use bencher_types::Digest;
+use bencher_types::{
+    Digest,
+    oci::{digest::Algorithm, range},
+};
 use http::{HeaderName, StatusCode, header};
 use uuid::Uuid;
 
-use super::{CONTENT_DIGEST, Call, empty, error::OciError, parameter, path::parse_digest, range, stream};
+use super::{CONTENT_DIGEST, Call, empty, error::OciError, parameter, path::parse_digest, stream};
 use crate::{
     registry::{
-        access::{self, Access},
-        blob,
+        access::Access,
+        blob::MountError,
+        mount::{self, Mount},
         name::RepositoryName,
         upload::{self, Incoming, UploadError},
     },
@@ -26,21 +30,29 @@ impl Call {
         if let Some(digest) = parameter(&query, "digest") {
             return self.whole(&access, &parse_digest(digest)?, body).await;
         }
-        if let (Some(digest), Some(from)) = (parameter(&query, "mount"), parameter(&query, "from")) {
+        let algorithm = match parameter(&query, "digest-algorithm") {
+            None => Algorithm::Sha256,
+            Some(name) => Algorithm::named(name).ok_or_else(|| OciError::algorithm_unknown(name))?,
+        };
+        if let Some(digest) = parameter(&query, "mount") {
             let digest = parse_digest(digest)?;
-            if self.mount(&access, &digest, from).await? {
-                return Ok(created(&name, &digest));
+            match self.mount(&access, &digest, parameter(&query, "from")).await? {
+                Mount::Done => return Ok(created(&name, &digest)),
+                Mount::NeedsScope(source) => return Err(OciError::mount_needs_scope(&name, &source)),
+                // The specification has it that the client then uploads; it is not told why.
+                Mount::NotFound => {}
             }
-            // The specification has it that the client then uploads; it is not told why.
         }
-        let upload = upload::begin(&self.app, &access).await?;
+        let upload = upload::begin(&self.app, &access, algorithm).await?;
         Ok(under_way(StatusCode::ACCEPTED, &name, upload, 0))
     }
 
-    async fn mount(&self, target: &Access, digest: &Digest, from: &str) -> Result<bool, OciError> {
-        let Ok(source) = from.parse::<RepositoryName>() else { return Ok(false) };
-        let Ok(source) = access::authorize(&self.app, &self.caller, &source, OciAction::Pull).await else { return Ok(false) };
-        Ok(blob::mount(&self.app, target, &source.place.repository, digest).await?)
+    async fn mount(&self, target: &Access, digest: &Digest, from: Option<&str>) -> Result<Mount, MountError> {
+        match from.map(str::parse) {
+            None => mount::mount_from_anywhere(&self.app, &self.caller, target, digest).await,
+            Some(Ok(from)) => mount::mount_from(&self.app, &self.caller, target, digest, &from).await,
+            Some(Err(_)) => Ok(Mount::NotFound),
+        }
     }
 
     /// `PUT …/blobs/uploads?digest=`
@@ -52,8 +64,8 @@ impl Call {
 
     /// A blob in one request.
     async fn whole(&self, access: &Access, digest: &Digest, body: &mut Body) -> Result<Response, OciError> {
-        let incoming = self.incoming(body)?;
-        let upload = upload::begin(&self.app, access).await?;
+        let incoming = self.incoming(access, body)?;
+        let upload = upload::begin(&self.app, access, digest.algorithm()).await?;
         let finished = upload::finish(&self.app, access, upload, incoming, digest).await;
         match finished {
             Ok(_) => Ok(created(&access.name, digest)),
@@ -71,7 +83,7 @@ impl Call {
 
     pub(super) async fn append(&self, name: RepositoryName, upload: Uuid, body: &mut Body) -> Result<Response, OciError> {
         let access = self.authorize(&name, OciAction::Push).await?;
-        let appended = match self.incoming(body) {
+        let appended = match self.incoming(&access, body) {
             Ok(incoming) => upload::append(&self.app, &access, upload, incoming).await.map_err(OciError::from),
             Err(error) => Err(error),
         };
@@ -84,7 +96,7 @@ impl Call {
     pub(super) async fn finish_upload(&self, name: RepositoryName, upload: Uuid, body: &mut Body) -> Result<Response, OciError> {
         let access = self.authorize(&name, OciAction::Push).await?;
         let digest = self.digest_parameter()?;
-        let finished = match self.incoming(body) {
+        let finished = match self.incoming(&access, body) {
             Ok(incoming) => upload::finish(&self.app, &access, upload, incoming, &digest).await.map_err(OciError::from),
             Err(error) => Err(error),
         };
@@ -103,8 +115,7 @@ impl Call {
     pub(super) async fn cancel_upload(&self, name: RepositoryName, upload: Uuid) -> Result<Response, OciError> {
         let access = self.authorize(&name, OciAction::Push).await?;
         upload::cancel(&self.app, &access, upload).await?;
-        // The specification would have 204; clients of the v0.6 series are answered this, and all others take any success.
-        Ok(empty(StatusCode::ACCEPTED, []))
+        Ok(empty(StatusCode::NO_CONTENT, []))
     }
 
     fn digest_parameter(&self) -> Result<Digest, OciError> {
@@ -114,7 +125,10 @@ impl Call {
     }
 
     /// Takes the body, and what the headers say of it.
-    fn incoming(&self, body: &mut Body) -> Result<Incoming, OciError> {
+    fn incoming(&self, access: &Access, body: &mut Body) -> Result<Incoming, OciError> {
+        if let Some(allowance) = &access.allowance {
+            allowance.check()?;
+        }
         let text = |name: HeaderName| self.parts.headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let declared = text(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
         let (start, length) = match text(header::CONTENT_RANGE) {
@@ -130,7 +144,12 @@ impl Call {
                 (Some(start), Some(length))
             }
         };
-        Ok(Incoming { body: stream(std::mem::take(body)), start, length })
+        let body = stream(std::mem::take(body));
+        let body = match access.allowance.clone() {
+            None => body,
+            Some(allowance) => allowance.count(body),
+        };
+        Ok(Incoming { body, start, length })
     }
 
     /// Tells a client whose chunk did not fit where the upload is, so that it can go on.

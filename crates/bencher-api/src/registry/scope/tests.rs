@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Scope, access_of, allows};
+use super::{Scope, access_of, allows, asks_for_catalog};
 use crate::token::OciAction;
 
 fn check(text: &str, expected: Option<&str>) {
@@ -37,12 +37,22 @@ fn scopes_of_one_repository_are_united() {
 
 #[test]
 fn a_token_allows_what_its_scopes_say_and_no_more() {
-    let access = access_of(Scope::parse_all(["repository:shop:pull,push repository:lib:pull"])).unwrap();
+    let access = access_of(Scope::parse_all(["repository:shop:pull,push repository:lib:pull"]), false).unwrap();
     let allowed = |name: &str, action| allows(&access, &[name.to_owned()], action);
     assert!(allowed("shop", OciAction::Push));
     assert!(allowed("lib", OciAction::Pull));
     assert!(!allowed("lib", OciAction::Push));
     assert!(!allowed("shop/web", OciAction::Pull));
+    assert!(!access.catalog);
+}
+
+#[test]
+fn the_list_of_all_repositories_is_a_scope_of_its_own() {
+    assert!(asks_for_catalog(["repository:shop:pull registry:catalog:*"]));
+    assert!(!asks_for_catalog(["registry:catalog:pull", "repository:registry/catalog:*"]));
+    let access = access_of(Vec::new(), true).unwrap();
+    assert!(access.catalog && !allows(&access, &["shop".to_owned()], OciAction::Pull));
+    assert_eq!(access_of(Vec::new(), false), None);
 }
 
 proptest! {

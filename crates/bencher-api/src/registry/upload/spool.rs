@@ -20,6 +20,13 @@ pub(super) struct Progress {
     hashed: u64,
 }
 
+impl Progress {
+    /// The hash of no bytes.
+    pub(super) fn new(algorithm: Algorithm) -> Self {
+        Self { hasher: Hasher::new(algorithm), hashed: 0 }
+    }
+}
+
 /// An upload's file, open to be appended to.
 #[derive(Debug)]
 pub(super) struct Spool {
@@ -29,14 +36,19 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Opens the file of an upload. Without a hash so far, one is begun with the algorithm that will most likely be asked for.
-    pub(super) async fn open(path: PathBuf, progress: Option<Progress>, algorithm: Algorithm) -> io::Result<Self> {
+    /// Opens the file of an upload. Where nothing is hashed yet, the hash is of the algorithm that is asked for, where that is known, or
+    /// was announced, or is usual.
+    pub(super) async fn open(path: PathBuf, progress: Option<Progress>, algorithm: Option<Algorithm>) -> io::Result<Self> {
         blocking(move || {
             let file = OpenOptions::new().read(true).append(true).open(path)?;
             let len = file.metadata()?.len();
             // A hash of more bytes than there are is of another file: one that lost its end in a power cut.
-            let progress = progress.filter(|progress| progress.hashed > 0 && progress.hashed <= len);
-            Ok(Self { file, len, progress: progress.unwrap_or(Progress { hasher: Hasher::new(algorithm), hashed: 0 }) })
+            let progress = progress.filter(|progress| progress.hashed <= len).unwrap_or_else(|| Progress::new(Algorithm::Sha256));
+            let progress = match algorithm {
+                Some(algorithm) if progress.hashed == 0 => Progress::new(algorithm),
+                _ => progress,
+            };
+            Ok(Self { file, len, progress })
         })
         .await
     }
@@ -54,7 +66,7 @@ impl Spool {
     pub(super) async fn seal(mut self, algorithm: Algorithm) -> io::Result<(u64, Digest)> {
         blocking(move || {
             if self.progress.hasher.algorithm() != algorithm {
-                self.progress = Progress { hasher: Hasher::new(algorithm), hashed: 0 };
+                self.progress = Progress::new(algorithm);
             }
             self.catch_up()?;
             self.file.sync_all()?;

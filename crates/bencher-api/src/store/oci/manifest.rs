@@ -6,7 +6,8 @@ use bencher_types::{DateTime, Digest};
 
 use super::{Place, RepositoryKey, ensure_repository};
 use crate::{
-    store::{Id, Queries, Store, StoreError, Text, Tx},
+    limits,
+    store::{Id, Queries, Store, StoreError, Text, Tx, Value},
     values,
 };
 
@@ -19,11 +20,13 @@ pub struct NewManifest<'a> {
     pub artifact_type: Option<&'a str>,
     pub subject: Option<&'a Digest>,
     pub content: &'a [u8],
-    /// The blobs it refers to, with the sizes it gives for them. All must be in the repository.
+    /// The one of its blobs that must be in the repository.
+    pub config: Option<&'a Digest>,
+    /// The blobs it refers to, with the sizes it gives for them.
     pub blobs: &'a BTreeMap<Digest, u64>,
-    /// The manifests it refers to. All must be in the repository.
+    /// The manifests it refers to.
     pub children: &'a BTreeSet<Digest>,
-    pub tag: Option<&'a str>,
+    pub tags: Vec<&'a str>,
     /// Until when its blobs are kept should it be deleted at once.
     pub leased_until: DateTime,
     pub now: DateTime,
@@ -31,16 +34,18 @@ pub struct NewManifest<'a> {
 
 /// How a push of a manifest ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "a manifest whose parts are missing is not stored"]
+#[must_use = "a manifest that lacks its config is not stored"]
 pub enum Stored {
-    Stored,
-    /// These are not in the repository.
-    Missing(Vec<Digest>),
-    /// This blob has another size than the manifest says.
-    WrongSize {
-        digest: Digest,
-        actual: u64,
+    Stored {
+        /// What it refers to and is not in the repository.
+        missing: Vec<Digest>,
     },
+    /// Its config is not in the repository.
+    NoConfig(Digest),
+    /// It makes for too many manifests in each other.
+    TooDeep,
+    /// This blob has another size than the manifest says.
+    WrongSize { digest: Digest, actual: u64 },
 }
 
 /// How a request names a manifest.
@@ -68,13 +73,11 @@ pub struct ManifestRow {
     pub size: i64,
 }
 
-/// A manifest that refers to another one as its subject.
+/// A manifest with its content.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct ReferrerRow {
-    pub digest: Text<Digest>,
-    pub media_type: String,
-    pub artifact_type: Option<String>,
-    pub size: i64,
+pub struct ManifestDocument {
+    #[sqlx(flatten)]
+    pub row: ManifestRow,
     pub content: Vec<u8>,
 }
 
@@ -93,8 +96,17 @@ struct Name {
     name: String,
 }
 
+#[derive(sqlx::FromRow)]
+struct Depth {
+    depth: i64,
+}
+
+/// What is selected of a manifest, and what with its content.
+const COLUMNS: &str = "oci_manifest.digest, oci_manifest.media_type, oci_manifest.size";
+const DOCUMENT: &str = "oci_manifest.digest, oci_manifest.media_type, oci_manifest.size, oci_manifest.content";
+
 impl Store {
-    /// Stores a manifest and lets the tag point to it, if everything it refers to is in its repository.
+    /// Stores a manifest and lets the tags point to it, if its config is in its repository.
     ///
     /// # Errors
     /// The database failed.
@@ -117,17 +129,20 @@ impl Store {
                 missing.push(digest.clone());
             }
         }
-        if !missing.is_empty() {
-            return Ok(Stored::Missing(missing));
+        if let Some(config) = new.config.filter(|config| missing.contains(config)) {
+            return Ok(Stored::NoConfig(config.clone()));
         }
         let manifest_id = insert(&mut tx, repository_id, new).await?;
-        if let Some(tag) = new.tag {
+        if !new.children.is_empty() && depth(&mut tx, repository_id, manifest_id).await? > limits::MAX_MANIFEST_DEPTH {
+            return Ok(Stored::TooDeep);
+        }
+        for &tag in &new.tags {
             let sql = "INSERT INTO oci_tag (repository_id, name, manifest_id, created, modified) VALUES ($1, $2, $3, $4, $4) \
                        ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = excluded.manifest_id, modified = excluded.modified";
             tx.execute(sql, values![repository_id, tag, manifest_id, new.now]).await?;
         }
         tx.commit().await?;
-        Ok(Stored::Stored)
+        Ok(Stored::Stored { missing })
     }
 
     /// A manifest that can be read at this place.
@@ -135,23 +150,21 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn oci_manifest(&self, place: &Place, reference: &ManifestReference) -> Result<Option<ManifestRow>, StoreError> {
-        let mut conn = self.read().await?;
-        match reference {
-            ManifestReference::Digest(digest) => {
-                let sql = "SELECT oci_manifest.digest, oci_manifest.media_type, oci_manifest.size FROM oci_manifest \
-                           JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
-                           WHERE oci_manifest.digest = $1 AND oci_repository.project_id = $2 \
-                           AND ($3 IS NULL OR oci_repository.name = $3) ORDER BY oci_manifest.id LIMIT 1";
-                conn.optional(sql, values![digest, place.repository.project_id, place.name()]).await
-            }
-            ManifestReference::Tag(tag) => {
-                let sql = "SELECT oci_manifest.digest, oci_manifest.media_type, oci_manifest.size FROM oci_tag \
-                           JOIN oci_manifest ON oci_manifest.id = oci_tag.manifest_id \
-                           JOIN oci_repository ON oci_repository.id = oci_tag.repository_id \
-                           WHERE oci_tag.name = $1 AND oci_repository.project_id = $2 AND oci_repository.name = $3";
-                conn.optional(sql, values![&**tag, place.repository.project_id, &*place.repository.name]).await
-            }
-        }
+        let (sql, values) = find(COLUMNS, place, reference);
+        self.read().await?.optional(sql, values).await
+    }
+
+    /// The same with its content.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn oci_manifest_document(
+        &self,
+        place: &Place,
+        reference: &ManifestReference,
+    ) -> Result<Option<ManifestDocument>, StoreError> {
+        let (sql, values) = find(DOCUMENT, place, reference);
+        self.read().await?.optional(sql, values).await
     }
 
     /// The document of a manifest that [`Store::oci_manifest`] found; `None` where it was deleted since.
@@ -208,26 +221,73 @@ impl Store {
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
-    /// The manifests of a repository whose subject is this digest, after `last`.
+    /// What a manifest refers to and no repository of its project holds: blobs, and manifests of an index.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn oci_referrers(
-        &self,
-        repository: &RepositoryKey,
-        subject: &Digest,
-        artifact_type: Option<&str>,
-        last: &str,
-        limit: i64,
-    ) -> Result<Vec<ReferrerRow>, StoreError> {
-        let sql = "SELECT oci_manifest.digest, oci_manifest.media_type, oci_manifest.artifact_type, oci_manifest.size, \
-                   oci_manifest.content FROM oci_manifest JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
-                   WHERE oci_manifest.subject = $1 AND oci_repository.project_id = $2 AND oci_repository.name = $3 \
-                   AND ($4 IS NULL OR oci_manifest.artifact_type = $4) AND oci_manifest.digest > $5 \
-                   ORDER BY oci_manifest.digest LIMIT $6";
-        let values = values![subject, repository.project_id, &*repository.name, artifact_type, last, limit];
-        self.read().await?.all(sql, values).await
+    pub async fn oci_missing(&self, project_id: i64, digest: &Digest) -> Result<Vec<Digest>, StoreError> {
+        #[derive(sqlx::FromRow)]
+        struct Missing {
+            digest: Text<Digest>,
+        }
+        let sql = "SELECT DISTINCT oci_manifest_reference.digest FROM oci_manifest_reference \
+                   JOIN oci_manifest ON oci_manifest.id = oci_manifest_reference.manifest_id \
+                   JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
+                   WHERE oci_manifest.digest = $1 AND oci_repository.project_id = $2 \
+                   AND NOT EXISTS (SELECT 1 FROM oci_repository_blob AS held \
+                       JOIN oci_repository AS holder ON holder.id = held.repository_id \
+                       WHERE held.digest = oci_manifest_reference.digest AND holder.project_id = $2) \
+                   AND NOT EXISTS (SELECT 1 FROM oci_manifest AS child \
+                       JOIN oci_repository AS holder ON holder.id = child.repository_id \
+                       WHERE child.digest = oci_manifest_reference.digest AND holder.project_id = $2) \
+                   ORDER BY oci_manifest_reference.digest";
+        let rows: Vec<Missing> = self.read().await?.all(sql, values![digest, project_id]).await?;
+        Ok(rows.into_iter().map(|row| row.digest.0).collect())
     }
+}
+
+/// The statement that finds a manifest, by its digest or by a tag.
+fn find(columns: &str, place: &Place, reference: &ManifestReference) -> (String, Vec<Value>) {
+    let RepositoryKey { project_id, name } = &place.repository;
+    match reference {
+        ManifestReference::Digest(digest) => (
+            format!(
+                "SELECT {columns} FROM oci_manifest JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
+                 WHERE oci_manifest.digest = $1 AND oci_repository.project_id = $2 \
+                 AND ($3 IS NULL OR oci_repository.name = $3) ORDER BY oci_manifest.id LIMIT 1"
+            ),
+            values![digest, *project_id, place.name()],
+        ),
+        ManifestReference::Tag(tag) => (
+            format!(
+                "SELECT {columns} FROM oci_tag JOIN oci_manifest ON oci_manifest.id = oci_tag.manifest_id \
+                 JOIN oci_repository ON oci_repository.id = oci_tag.repository_id \
+                 WHERE oci_tag.name = $1 AND oci_repository.project_id = $2 AND oci_repository.name = $3"
+            ),
+            values![&**tag, *project_id, &**name],
+        ),
+    }
+}
+
+/// How many manifests are in each other where this one is: those in it, itself and those that it is in. Counts no further than one
+/// more than is allowed on either side.
+async fn depth(tx: &mut Tx, repository_id: i64, manifest_id: i64) -> Result<u32, StoreError> {
+    let sql = "WITH RECURSIVE \
+               down (id, depth) AS (SELECT CAST($1 AS BIGINT), CAST(1 AS BIGINT) \
+                   UNION SELECT child.id, down.depth + 1 FROM down \
+                   JOIN oci_manifest_reference ON oci_manifest_reference.manifest_id = down.id \
+                   JOIN oci_manifest AS child ON child.digest = oci_manifest_reference.digest AND child.repository_id = $2 \
+                   WHERE down.depth < $3), \
+               up (id, depth) AS (SELECT CAST($1 AS BIGINT), CAST(0 AS BIGINT) \
+                   UNION SELECT parent.id, up.depth + 1 FROM up \
+                   JOIN oci_manifest AS child ON child.id = up.id \
+                   JOIN oci_manifest_reference ON oci_manifest_reference.digest = child.digest \
+                   JOIN oci_manifest AS parent ON parent.id = oci_manifest_reference.manifest_id AND parent.repository_id = $2 \
+                   WHERE up.depth < $3) \
+               SELECT (SELECT MAX(depth) FROM down) + (SELECT MAX(depth) FROM up) AS depth";
+    let most = i64::from(limits::MAX_MANIFEST_DEPTH) + 1;
+    let row: Depth = tx.one(sql, values![manifest_id, repository_id, most]).await?;
+    u32::try_from(row.depth).map_err(|_| StoreError::corrupt("oci_manifest"))
 }
 
 /// The size of a blob in a repository, whose row is locked by renewing its lease.

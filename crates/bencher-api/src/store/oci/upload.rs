@@ -34,7 +34,7 @@ struct UploadRow {
 }
 
 impl Store {
-    /// Enters a new upload, and its repository where that is new too.
+    /// Enters a new upload, and its repository where that is new too, unless this principal has so many already.
     ///
     /// # Errors
     /// The database failed.
@@ -43,16 +43,17 @@ impl Store {
         repository: &RepositoryKey,
         upload: Uuid,
         principal: &str,
+        most: i64,
         now: DateTime,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Outcome, StoreError> {
         let mut tx = self.begin().await?;
         let repository_id = ensure_repository(&mut tx, repository, now).await?;
-        tx.execute(
-            "INSERT INTO oci_upload (uuid, repository_id, principal, created, modified) VALUES ($1, $2, $3, $4, $4)",
-            values![upload.to_string(), repository_id, principal, now],
-        )
-        .await?;
-        tx.commit().await
+        let sql = "INSERT INTO oci_upload (uuid, repository_id, principal, created, modified) \
+                   SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($4 AS BIGINT) \
+                   WHERE (SELECT COUNT(*) FROM oci_upload WHERE principal = $3) < $5";
+        let rows = tx.execute(sql, values![upload.to_string(), repository_id, principal, now, most]).await?;
+        tx.commit().await?;
+        Ok(Outcome::of(rows))
     }
 
     /// Whether there is such an upload of this principal in this repository.

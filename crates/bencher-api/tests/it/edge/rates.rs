@@ -95,14 +95,34 @@ async fn credentials_that_nobody_looks_at_do_not_help() {
 }
 
 #[tokio::test]
-async fn the_registry_refuses_in_its_own_shape() {
-    let server = limited(json!({ "public": { "requests": { "minute": 1 } } })).await;
+async fn the_registry_is_counted_apart_and_refuses_in_its_own_shape() {
+    let server = limited(json!({ "public": { "requests": { "minute": 2 }, "registry": { "minute": 1 } } })).await;
     let request = || server.client.get(format!("{}/v2/", server.url)).send();
     assert_eq!(request().await.unwrap().status(), StatusCode::UNAUTHORIZED, "a challenge is no attempt");
     let answer = request().await.unwrap();
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(answer.headers().contains_key("retry-after"));
     assert_eq!(answer.json::<Value>().await.unwrap()["errors"][0]["code"], "TOOMANYREQUESTS");
+    assert_eq!(anonymous(&server, "/v0/projects").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn users_and_projects_have_rates_of_their_own_in_the_registry() {
+    let rates = json!({ "user": { "registry": { "minute": 2 } }, "project": { "registry": { "minute": 1 } } });
+    let server = limited(rates).await;
+    let ada = server.sign_up("Ada").await;
+    let project = server.project(&ada, "shop", "public").await;
+    let path = format!("/v0/projects/{}/keys", project["uuid"].as_str().unwrap());
+    let key = server.create(&path, &ada, json!({ "name": "a key" })).await;
+    let ask = async |token: &str| server.send(Method::GET, "/v2/", Some(token), None).await;
+    for (token, times) in [(&*ada.token, 2), (key["key"].as_str().unwrap(), 1)] {
+        for _ in 0..times {
+            assert_eq!(ask(token).await.0, StatusCode::OK);
+        }
+        let (status, answer) = ask(token).await;
+        assert_eq!((status, &answer["errors"][0]["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("TOOMANYREQUESTS")));
+    }
+    assert_eq!(server.get("/v0/projects", &ada).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -4,14 +4,14 @@ use bencher_api::config::Config;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{Answer, keeper, shop};
+use super::{Answer, keeper, sha256, shop};
 use crate::{
     setup::TestUser,
     support::{Backend, TestServer, on_each_database},
 };
 
 impl TestServer {
-    async fn key(&self, user: &TestUser) -> String {
+    pub(super) async fn key(&self, user: &TestUser) -> String {
         let path = format!("/v0/users/{}/keys", user.uuid);
         let created = self.create(&path, user, json!({ "name": "for tests" })).await;
         created["key"].as_str().unwrap().to_owned()
@@ -162,18 +162,88 @@ async fn a_private_project_looks_like_none_to_who_may_not_see_it() {
 }
 
 #[tokio::test]
-async fn a_mount_needs_the_source_in_the_token_too() {
+async fn a_mount_from_another_project_needs_the_source_in_the_token_too() {
     let (server, user) = shop().await;
     server.project(&user, "bank", "private").await;
     let digest = server.push_blob("bank", &user, b"secret").await;
     let key = server.key(&user).await;
-    let mount = async |scopes: &[&str]| {
-        let token = server.token(Some(("keeper", &*key)), scopes).await;
-        let path = format!("shop/blobs/uploads/?mount={digest}&from=bank");
-        Answer::of(server.v2(Method::POST, &path).bearer_auth(token)).await
+    let mount = async |key: &str, scopes: &[&str], query: &str| {
+        let token = server.token(Some(("anybody", key)), scopes).await;
+        Answer::of(server.v2(Method::POST, &format!("shop/blobs/uploads/?{query}")).bearer_auth(token)).await
     };
-    mount(&["repository:shop:pull,push"]).await.expect(202);
-    mount(&["repository:shop:pull,push", "repository:bank:pull"]).await.expect(201);
+    let (narrow, wide) = ("repository:shop:pull,push", "repository:shop:pull,push repository:bank:pull");
+    let from = format!("mount={digest}&from=bank");
+    let answer = mount(&key, &[narrow], &from).await.expect_error(401, "UNAUTHORIZED");
+    assert!(answer.header("www-authenticate").contains(&format!("scope=\"{wide}\"")), "{}", answer.header("www-authenticate"));
+    // What is not there could not be mounted with any token.
+    mount(&key, &[narrow], &format!("mount={}&from=bank", sha256(b"none"))).await.expect(202);
+    mount(&key, &[narrow], &format!("mount={digest}&from=none")).await.expect(202);
+    mount(&key, &[narrow], &format!("mount={digest}")).await.expect(202);
+    mount(&key, &[wide], &format!("mount={digest}")).await.expect(201);
+    Answer::of(server.oci(Method::DELETE, &format!("shop/blobs/{digest}"), &user)).await.expect(202);
+    mount(&key, &[wide], &from).await.expect(201);
+
+    // To who has no right to the source it is as if it were not there, whatever the scope.
+    let stranger = server.sign_up("Stranger").await;
+    server.project(&stranger, "stall", "public").await;
+    let key = server.key(&stranger).await;
+    let scopes = ["repository:stall:pull,push", "repository:bank:pull"];
+    let token = server.token(Some(("anybody", &*key)), &scopes).await;
+    for query in [from, format!("mount={digest}")] {
+        Answer::of(server.v2(Method::POST, &format!("stall/blobs/uploads/?{query}")).bearer_auth(&token)).await.expect(202);
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_one_repository_mounts_from_the_others_of_its_project() {
+    let (server, user) = shop().await;
+    let digest = server.push_blob("shop/base", &user, b"base").await;
+    let key = server.key(&user).await;
+    for (number, from) in ["&from=shop/base", ""].into_iter().enumerate() {
+        let target = format!("shop/web{number}");
+        let token = server.token(Some(("anybody", &*key)), &[&format!("repository:{target}:pull,push")]).await;
+        let path = format!("{target}/blobs/uploads/?mount={digest}{from}");
+        Answer::of(server.v2(Method::POST, &path).bearer_auth(token)).await.expect(201);
+        assert_eq!(server.blob(&target, &user, &digest).await.expect(200).body, b"base");
+    }
+}
+
+#[tokio::test]
+async fn all_repositories_are_listed_to_admins_only() {
+    crate::support::on_each_database(async |server| {
+        let user = keeper(&server).await;
+        let admin = server.confirm("admin@example.com").await;
+        server.project(&user, "shop-2", "private").await;
+        for repository in ["shop/web", "shop", "shop-2/a", "shop/web/b"] {
+            server.push_blob(repository, &user, b"blob").await;
+        }
+        let list = async |query: &str| {
+            let answer = Answer::of(server.oci(Method::GET, &format!("_catalog{query}"), &admin)).await.expect(200);
+            (answer.json()["repositories"].clone(), answer.header("link").to_owned())
+        };
+        // In the order of bytes, in which a hyphen comes before a slash.
+        assert_eq!(list("").await, (json!(["shop", "shop-2/a", "shop/web", "shop/web/b"]), String::new()));
+        let next = "</v2/_catalog?n=2&last=shop-2/a>; rel=\"next\"".to_owned();
+        assert_eq!(list("?n=2").await, (json!(["shop", "shop-2/a"]), next));
+        assert_eq!(list("?n=2&last=shop-2/a").await, (json!(["shop/web", "shop/web/b"]), String::new()));
+        assert_eq!(list("?n=0").await, (json!([]), String::new()));
+        assert_eq!(list("?last=z").await, (json!([]), String::new()));
+
+        Answer::of(server.oci(Method::GET, "_catalog", &user)).await.expect_error(403, "DENIED");
+        Answer::of(server.v2(Method::GET, "_catalog")).await.expect_error(401, "UNAUTHORIZED");
+        let key = server.key(&admin).await;
+        let token = server.token(Some(("admin", &*key)), &["repository:shop:pull"]).await;
+        let answer = Answer::of(server.v2(Method::GET, "_catalog").bearer_auth(token)).await.expect_error(401, "UNAUTHORIZED");
+        let challenge = answer.header("www-authenticate").to_owned();
+        assert!(challenge.contains("scope=\"registry:catalog:*\",error=\"insufficient_scope\""), "{challenge}");
+        let token = server.token(Some(("admin", &*key)), &["registry:catalog:*"]).await;
+        Answer::of(server.v2(Method::GET, "_catalog").bearer_auth(&token)).await.expect(200);
+        Answer::of(server.v2(Method::GET, "shop/tags/list").bearer_auth(&token)).await.expect_error(401, "UNAUTHORIZED");
+        let key = server.key(&user).await;
+        let token = server.token(Some(("keeper", &*key)), &["registry:catalog:*"]).await;
+        Answer::of(server.v2(Method::GET, "_catalog").bearer_auth(token)).await.expect_error(403, "DENIED");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -45,6 +45,26 @@ async fn a_jobs_image_becomes_the_digest_that_its_name_stands_for() {
             let config: Value = serde_json::from_str(&stored.config).unwrap();
             assert_eq!(config["digest"], json!(digest.to_string()), "{image}");
         }
+        // A layer was never pushed: no runner could run it.
+        let sparse = super::image(br#"{"os":"linux","architecture":"amd64"}"#, &[b"never pushed"]);
+        server.push_blob("shop/sparse", &user, br#"{"os":"linux","architecture":"amd64"}"#).await;
+        server.put_manifest("shop/sparse", &user, "latest", &sparse).await.expect(201);
+        let missing = format!("is not complete: the project shop lacks {}", sha256(b"never pushed"));
+        crate::setup::refused(run("shop/sparse").await, 400, &missing);
+        // Nor could this server's, where an index lists it; what is for other machines need not be here.
+        let for_machine = |document: &[u8], architecture: &str| {
+            let mut entry = super::descriptor(super::OCI_MANIFEST, document);
+            entry["platform"] = json!({ "os": "linux", "architecture": architecture });
+            entry
+        };
+        let (whole, _) = server.push_image("shop/sparse", &user, "whole", 3).await;
+        for (tag, amd64, expected) in [("whole", &whole, 201), ("sparse", &sparse, 400)] {
+            let entries = [for_machine(amd64.to_string().as_bytes(), "amd64"), for_machine(b"elsewhere", "arm64")];
+            let index = json!({ "schemaVersion": 2, "mediaType": super::OCI_INDEX, "manifests": entries });
+            server.put_manifest("shop/index", &user, tag, &index).await.expect(201);
+            let (status, answer) = run(&format!("shop/index:{tag}")).await;
+            assert_eq!(status, expected, "{tag}: {answer}");
+        }
         for image in ["shop:v1", "shop/a/b", "shop/a:v1", &format!("shop@{}", sha256(b"none"))] {
             assert_eq!(run(image).await.0, 400, "{image}");
         }
@@ -86,7 +106,7 @@ async fn a_runner_pulls_by_digest_under_its_projects_uuid_and_nothing_else() {
     .await;
 }
 
-async fn project(server: &TestServer, slug: &str) -> ProjectUuid {
+pub(super) async fn project(server: &TestServer, slug: &str) -> ProjectUuid {
     let row = server.app.store.project(&slug.parse().unwrap(), None).await.unwrap().expect("a project");
     row.uuid.0
 }

@@ -108,7 +108,7 @@ impl World {
             }
             Operation::Cancel { upload } if upload < self.uploads.len() => {
                 let (status, ..) = self.send(Method::DELETE, &self.uploads[upload].path, None, Body::empty()).await;
-                assert_eq!(status, if self.uploads[upload].open { 202 } else { 404 });
+                assert_eq!(status, if self.uploads[upload].open { 204 } else { 404 });
                 self.uploads[upload].open = false;
             }
             Operation::Ask { upload } if upload < self.uploads.len() => self.ask(upload).await,

@@ -11,23 +11,17 @@ use super::{OCI_INDEX, keeper};
 use crate::{setup::TestUser, support::TestServer};
 
 /// skopeo and buildah with storage of their own, and who they log in as.
-struct Tools {
+pub(super) struct Tools {
     folder: tempfile::TempDir,
-    registry: String,
+    pub(super) registry: String,
     key: String,
 }
 
 impl Tools {
     /// `None` where the tools are not installed and nobody insists.
-    async fn new(server: &TestServer, user: &TestUser) -> Option<Self> {
-        for tool in ["skopeo", "buildah"] {
-            if Command::new(tool).arg("--version").output().is_err() {
-                assert!(
-                    std::env::var_os("BENCHER_TEST_REQUIRE").is_none(),
-                    "{tool} is not installed: `cargo xtask test` installs it (Debian package {tool})"
-                );
-                return None;
-            }
+    pub(super) async fn new(server: &TestServer, user: &TestUser) -> Option<Self> {
+        if !["skopeo", "buildah"].into_iter().all(is_installed) {
+            return None;
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("policy.json"), r#"{"default":[{"type":"insecureAcceptAnything"}]}"#).unwrap();
@@ -40,15 +34,15 @@ impl Tools {
         Some(Self { folder, registry: server.url.strip_prefix("http://").unwrap().to_owned(), key })
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn creds(&self) -> String {
+    pub(super) fn creds(&self) -> String {
         format!("keeper@example.com:{}", self.key)
     }
 
-    fn command(&self, tool: &str) -> Command {
+    pub(super) fn command(&self, tool: &str) -> Command {
         let mut command = Command::new(tool);
         command
             .env("HOME", self.folder.path())
@@ -61,12 +55,12 @@ impl Tools {
         command
     }
 
-    async fn run(&self, mut command: Command) -> Output {
+    pub(super) async fn run(&self, mut command: Command) -> Output {
         let running = tokio::task::spawn_blocking(move || command.output().expect("the tool starts"));
         tokio::time::timeout(std::time::Duration::from_secs(120), running).await.expect("the tool ends").unwrap()
     }
 
-    async fn skopeo(&self, arguments: &[&str]) -> String {
+    pub(super) async fn skopeo(&self, arguments: &[&str]) -> String {
         let mut command = self.command("skopeo");
         command.args(["--policy", &self.path("policy.json")]).args(arguments);
         succeeded("skopeo", arguments, self.run(command).await)
@@ -86,7 +80,7 @@ impl Tools {
     }
 
     /// An image of two layers in buildah's storage.
-    async fn build(&self, name: &str, architecture: &str) {
+    pub(super) async fn build(&self, name: &str, architecture: &str) {
         let mut base = "scratch".to_owned();
         for layer in ["one", "two"] {
             let file = self.path(&format!("{architecture}-{layer}"));
@@ -102,8 +96,26 @@ impl Tools {
     }
 }
 
+/// Whether a program of a Debian package of its name is there. Fails where it must be.
+pub(super) fn is_installed(tool: &str) -> bool {
+    let is_there = Command::new(tool).arg("--version").output().is_ok();
+    assert!(
+        is_there || std::env::var_os("BENCHER_TEST_REQUIRE").is_none(),
+        "{tool} is not installed: `cargo xtask test` installs it (Debian package {tool})"
+    );
+    if !is_there {
+        say_skipped(tool);
+    }
+    is_there
+}
+
+#[expect(clippy::print_stderr, reason = "says why a test did nothing")]
+pub(super) fn say_skipped(tool: &str) {
+    eprintln!("not run: {tool} is not installed");
+}
+
 #[track_caller]
-fn succeeded(tool: &str, arguments: &[&str], output: Output) -> String {
+pub(super) fn succeeded(tool: &str, arguments: &[&str], output: Output) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{tool} {arguments:?}: {error}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -228,4 +240,77 @@ async fn a_tool_says_why_it_may_not_push() {
         let error = String::from_utf8_lossy(&output.stderr).to_lowercase();
         assert!(!output.status.success() && error.contains(expected), "expected `{expected}` in: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_log_in_is_kept_by_the_tool_and_good_for_pushing_pulling_and_listing() {
+    let server = TestServer::start().await;
+    let user = keeper(&server).await;
+    server.project(&user, "bank", "private").await;
+    let Some(tools) = Tools::new(&server, &user).await else { return };
+    let registry = tools.registry.clone();
+    tools.build("localhost/image", "amd64").await;
+    let remote = format!("docker://{registry}/bank/web:v1");
+    let (user_name, key) = ("keeper@example.com", tools.key.clone());
+    for tool in ["skopeo", "buildah"] {
+        let log_in = async |password: &str| {
+            let mut command = tools.command(tool);
+            command.args(["login", "--tls-verify=false", "--username", user_name, "--password", password, &registry]);
+            tools.run(command).await
+        };
+        assert!(!log_in("wrong").await.status.success());
+        succeeded(tool, &["login"], log_in(&key).await);
+        match tool {
+            "skopeo" => {
+                tools.buildah(&["push", "--tls-verify=false", "localhost/image", &remote]).await;
+                let tags = tools.skopeo(&["list-tags", "--tls-verify=false", &remote.replace(":v1", "")]).await;
+                assert_eq!(serde_json::from_str::<Value>(&tags).unwrap()["Tags"], json!(["v1"]));
+            }
+            _ => drop(tools.buildah(&["pull", "--tls-verify=false", &format!("{registry}/bank/web:v1")]).await),
+        }
+        let mut command = tools.command(tool);
+        succeeded(
+            tool,
+            &["logout"],
+            tools
+                .run({
+                    command.args(["logout", &registry]);
+                    command
+                })
+                .await,
+        );
+        let mut command = tools.command("skopeo");
+        command.args(["inspect", "--tls-verify=false", &remote]);
+        assert!(!tools.run(command).await.status.success(), "the project is private");
+    }
+}
+
+#[tokio::test]
+async fn what_umoci_makes_travels_through_layouts_unchanged() {
+    let server = TestServer::start().await;
+    let user = keeper(&server).await;
+    let Some(tools) = Tools::new(&server, &user).await else { return };
+    if !is_installed("umoci") {
+        return;
+    }
+    let umoci = async |arguments: &[&str]| {
+        let mut command = tools.command("umoci");
+        command.args(arguments);
+        succeeded("umoci", arguments, tools.run(command).await)
+    };
+    let (made, back) = (tools.path("made"), tools.path("back"));
+    let (image, file) = (format!("{made}:v1"), tools.path("file"));
+    std::fs::write(&file, super::bytes(300_000, 7)).unwrap();
+    umoci(&["init", "--layout", &made]).await;
+    umoci(&["new", "--image", &image]).await;
+    umoci(&["insert", "--image", &image, &file, "/opt/file"]).await;
+    umoci(&["config", "--image", &image, "--config.entrypoint", "/opt/file"]).await;
+    let remote = format!("docker://{}/shop/umoci:v1", tools.registry);
+    let creds = tools.creds();
+    tools.skopeo(&["copy", "--dest-tls-verify=false", "--dest-creds", &creds, &format!("oci:{image}"), &remote]).await;
+    tools.skopeo(&["copy", "--src-tls-verify=false", &remote, &format!("oci:{back}:v1")]).await;
+    let bundle = tools.path("bundle");
+    umoci(&["unpack", "--rootless", "--image", &format!("{back}:v1"), &bundle]).await;
+    let unpacked = std::fs::read(Path::new(&bundle).join("rootfs/opt/file")).unwrap();
+    assert!(unpacked == super::bytes(300_000, 7));
 }

@@ -174,7 +174,7 @@ async fn a_canceled_upload_is_gone() {
     let (server, user) = shop().await;
     let upload = server.begin_upload("shop", &user).await;
     Answer::of(server.oci(Method::PATCH, &upload, &user).body("part")).await.expect(202);
-    Answer::of(server.oci(Method::DELETE, &upload, &user)).await.expect(202);
+    Answer::of(server.oci(Method::DELETE, &upload, &user)).await.expect(204);
     for method in [Method::GET, Method::PATCH, Method::DELETE] {
         Answer::of(server.oci(method, &upload, &user)).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     }
@@ -285,7 +285,7 @@ async fn cut(server: &TestServer, user: &TestUser, upload: &str, content: &[u8],
 }
 
 /// Waits until the server has written at least this much of what arrived, and returns how much that is.
-async fn until_spooled(server: &TestServer, user: &TestUser, upload: &str, least: usize) -> usize {
+pub(super) async fn until_spooled(server: &TestServer, user: &TestUser, upload: &str, least: usize) -> usize {
     let answer = async {
         loop {
             let answer = Answer::of(server.oci(Method::GET, upload, user)).await.expect(204);

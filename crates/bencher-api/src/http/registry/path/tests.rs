@@ -7,6 +7,7 @@ use super::{Target, percent_decode};
 fn describe(path: &str) -> String {
     match Target::parse(path) {
         Ok(Target::Base) => "base".to_owned(),
+        Ok(Target::Catalog) => "catalog".to_owned(),
         Ok(Target::Blob { name, .. }) => format!("blob of {}", name.as_str()),
         Ok(Target::Uploads { name }) => format!("uploads of {}", name.as_str()),
         Ok(Target::Upload { name, .. }) => format!("upload of {}", name.as_str()),
@@ -28,6 +29,7 @@ fn each_path_names_one_thing() {
     for (path, expected) in [
         (String::new(), "base"),
         ("/".to_owned(), "base"),
+        ("/_catalog".to_owned(), "catalog"),
         (format!("/shop/blobs/{digest}"), "blob of shop"),
         ("/shop/blobs/uploads".to_owned(), "uploads of shop"),
         (format!("/shop/blobs/uploads/{upload}"), "upload of shop"),
@@ -56,7 +58,9 @@ fn repositories_may_have_folders_called_like_words_of_the_api() {
 #[test]
 fn what_is_wrong_with_a_path_is_told_by_its_code() {
     for (path, expected) in [
-        ("/shop", "NOT_FOUND"),
+        ("/shop", "UNSUPPORTED"),
+        ("/shop/_catalog", "UNSUPPORTED"),
+        ("/_catalog/tags/list", "NAME_INVALID"),
         ("/shop/blobs/sha256:12", "DIGEST_INVALID"),
         ("/shop/blobs/latest", "DIGEST_INVALID"),
         ("/shop/manifests/.hidden", "TAG_INVALID"),

@@ -1,10 +1,10 @@
-//! Ranges of bytes: the `Range` of a download (RFC 9110) and the `Content-Range` of a chunk (OCI distribution specification).
+//! Ranges of bytes, as a registry is told of them: the `Range` of a download (RFC 9110) and the `Content-Range` of a chunk (OCI distribution specification).
 
 use std::ops::Range;
 
 /// What part of a blob a download asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub enum Wanted {
     All,
     Part(Range<u64>),
     /// Nothing of it is there.
@@ -12,8 +12,9 @@ pub(super) enum Wanted {
 }
 
 /// Reads a `Range` header for content of `size` bytes. A header that is not understood, or asks for several ranges, is passed over, as
-/// the standard allows: the answer is then all of it.
-pub(super) fn wanted(header: Option<&str>, size: u64) -> Wanted {
+/// the standard allows: the answer is then all of it. A range that ends before it begins is refused, which it allows too.
+#[must_use]
+pub fn wanted(header: Option<&str>, size: u64) -> Wanted {
     let Some(spec) = header.and_then(|text| text.trim().strip_prefix("bytes=")) else { return Wanted::All };
     let Some((first, last)) = spec.split_once('-') else { return Wanted::All };
     let (first, last) = (first.trim(), last.trim());
@@ -28,15 +29,15 @@ pub(super) fn wanted(header: Option<&str>, size: u64) -> Wanted {
         return Wanted::All;
     };
     match last {
-        Some(last) if last < first => Wanted::All,
-        Some(_) if first >= size => Wanted::Unsatisfiable,
+        Some(last) if last < first || first >= size => Wanted::Unsatisfiable,
         Some(last) => Wanted::Part(first..last.saturating_add(1).min(size)),
         None => Wanted::All,
     }
 }
 
 /// Where a chunk begins, and its length: `A-B` as the specification has it, or `bytes A-B/TOTAL` as HTTP has it.
-pub(super) fn chunk(header: &str) -> Option<(u64, u64)> {
+#[must_use]
+pub fn chunk(header: &str) -> Option<(u64, u64)> {
     let text = header.trim();
     let text = text.strip_prefix("bytes").map_or(text, |rest| rest.trim_start_matches(['=', ' ']));
     let text = text.split_once('/').map_or(text, |(range, _)| range);

@@ -12,7 +12,7 @@ fn a_download_may_ask_for_a_part() {
         ("bytes=8-100", Wanted::Part(8..10)),
         ("bytes=10-", Wanted::Unsatisfiable),
         ("bytes=-0", Wanted::Unsatisfiable),
-        ("bytes=3-2", Wanted::All),
+        ("bytes=3-2", Wanted::Unsatisfiable),
         ("bytes=0-1,4-5", Wanted::All),
         ("bytes=+1-2", Wanted::All),
         ("lines=0-3", Wanted::All),

@@ -1,7 +1,7 @@
-use bencher_types::Digest;
 use serde_json::{Value, json};
 
-use super::{DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Parsed, parse};
+use super::{DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, parse};
+use crate::Digest;
 
 fn digest(text: &str) -> Digest {
     Digest::sha256(text.as_bytes())
@@ -15,7 +15,7 @@ fn image() -> Value {
     json!({ "schemaVersion": 2, "config": descriptor("config"), "layers": [descriptor("one"), descriptor("two")] })
 }
 
-fn read(content_type: Option<&str>, document: &Value) -> Result<Parsed, String> {
+fn read(content_type: Option<&str>, document: &Value) -> Result<Manifest, String> {
     parse(content_type, document.to_string().as_bytes()).map_err(|error| error.to_string())
 }
 
@@ -77,6 +77,44 @@ fn documents_that_are_something_else_are_refused() {
         },
         "two different sizes",
     );
+}
+
+#[test]
+fn lists_that_are_null_are_empty() {
+    let image = json!({ "schemaVersion": 2, "config": descriptor("config"), "layers": null });
+    assert_eq!(read(Some(OCI_MANIFEST), &image).unwrap().blobs.len(), 1);
+    let index = json!({ "schemaVersion": 2, "manifests": null, "artifactType": "" });
+    let parsed = read(Some(OCI_INDEX), &index).unwrap();
+    assert!(parsed.children.is_empty() && parsed.artifact_type.is_none());
+    assert!(read(Some(OCI_MANIFEST), &json!({ "schemaVersion": 2, "config": descriptor("config") })).is_err());
+}
+
+#[test]
+fn a_type_that_no_header_or_database_would_take_is_refused() {
+    for odd in ["a\0b", "a\nb", "é", &"a".repeat(300)] {
+        let mut document = image();
+        document["artifactType"] = json!(odd);
+        assert!(read(Some(OCI_MANIFEST), &document).unwrap_err().contains("is no media type"), "{odd}");
+        document["artifactType"] = Value::Null;
+        document["config"]["mediaType"] = json!(odd);
+        assert!(read(Some(OCI_MANIFEST), &document).unwrap_err().contains("is no media type"), "{odd}");
+    }
+}
+
+#[test]
+fn a_document_that_is_nested_too_deeply_is_refused() {
+    let deep = |levels: usize| {
+        let mut document = image();
+        document["annotations"] = json!({ "harmless": "\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[" });
+        let text = document.to_string();
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!("{},\"x\":{open}{close}}}", text.strip_suffix('}').unwrap())
+    };
+    assert!(parse(Some(OCI_MANIFEST), deep(31).as_bytes()).is_ok());
+    for levels in [32, 1_000_000] {
+        let error = parse(Some(OCI_MANIFEST), deep(levels).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("more than 32 levels"), "{error}");
+    }
 }
 
 #[test]

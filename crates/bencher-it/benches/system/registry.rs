@@ -48,7 +48,7 @@ struct Plan {
 
 /// Everything that is measured of each registry, one after the other.
 pub(crate) async fn registry(extent: Extent, mut show: impl FnMut(Figure)) -> Result<()> {
-    let full = Plan { blob: 512 << 20, rounds: 3, requests: 20_000, images: 400, tags: 10_000 };
+    let full = Plan { blob: 512 << 20, rounds: 3, requests: 4_800, images: 400, tags: 10_000 };
     let plan = extent.pick(full, Plan { blob: 64 << 20, rounds: 2, requests: 640, images: 20, tags: 200 });
     show(floor(plan)?);
     for registry in [Registry::ours().await?, Registry::debians().await?] {

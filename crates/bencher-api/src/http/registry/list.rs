@@ -38,7 +38,7 @@ impl Call {
     pub(super) async fn catalog(&self) -> Result<Response, OciError> {
         access::authorize_catalog(&self.caller)?;
         let Wanted { n, last } = self.wanted(limits::DEFAULT_REPOSITORIES_PER_PAGE, limits::MAX_REPOSITORIES_PER_PAGE)?;
-        let mut repositories = self.app.store.oci_repositories(&last, i64::from(n) + 1).await?;
+        let mut repositories = self.app.store.oci_catalog(&last, i64::from(n) + 1).await?;
         let more = truncate(&mut repositories, n);
         let next = repositories.last().filter(|_| more).map(|last| format!("/v2/_catalog?n={n}&last={last}"));
         Ok(linked(axum::Json(json!({ "repositories": repositories })).into_response(), next))

@@ -15,7 +15,7 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn oci_repositories(&self, last: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+    pub async fn oci_catalog(&self, last: &str, limit: i64) -> Result<Vec<String>, StoreError> {
         let bytes = match self.dialect() {
             Dialect::Sqlite => "BINARY",
             Dialect::Postgres => "\"C\"",

@@ -28,8 +28,8 @@ mod libraries;
 mod pack;
 mod plan;
 
+pub use crate::compress::Compression;
 pub use elf::ElfError;
-pub use pack::Compression;
 
 use plan::Plan;
 

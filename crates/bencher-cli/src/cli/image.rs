@@ -1,8 +1,10 @@
 //! Arguments of `image`.
 
+pub(crate) mod place;
+
 use std::path::PathBuf;
 
-use bencher_oci::assemble::Add;
+use bencher_oci::{Platform, assemble::Add};
 use bencher_types::{Email, ImageRef, ResourceId};
 use clap::{Args, Subcommand};
 
@@ -12,8 +14,21 @@ use super::{Page, run::env_pair};
 pub(crate) enum Image {
     /// Make an image of a program or a folder, without any container tool
     Build(Box<Build>),
-    /// Push an image from an OCI layout on this machine to the server
+    /// Push an image to the server, from wherever it is
     Push(Push),
+    /// Pull an image, from the server or another registry
+    Pull(Pull),
+    /// Copy an image from one place to another
+    Copy(Copy),
+    /// Show what is in an image, and what it runs
+    View(View),
+    /// List the tags of a repository, such as shop/http
+    Tags {
+        /// The repository, without a tag
+        repository: ImageRef,
+        #[command(flatten)]
+        login: Login,
+    },
     /// List the images that a project has on the server
     #[command(alias = "ls")]
     List {
@@ -41,15 +56,75 @@ pub(crate) struct Login {
     /// The e-mail address that belongs to the key or token, for registries that ask for it
     #[arg(long, env = "BENCHER_EMAIL")]
     pub email: Option<Email>,
+    /// The file with the log-ins for other registries, instead of where podman, skopeo and docker keep theirs
+    #[arg(long, env = "REGISTRY_AUTH_FILE", value_name = "FILE")]
+    pub authfile: Option<PathBuf>,
 }
 
+/// Push an image to the server, from wherever it is.
+///
+/// What the server has already is not sent again, and a push that was interrupted goes on where it ended.
 #[derive(Debug, Args)]
+#[command(after_help = place::HELP)]
 pub(crate) struct Push {
     /// What to call it: the project, folders below it, a tag; such as shop:v1 or shop/http:v1
     pub image: ImageRef,
-    /// The OCI image layout that has it; where `image build` left it if absent
-    #[arg(long, value_name = "DIR")]
-    pub from: Option<PathBuf>,
+    /// Where it is; where `image build` and `image pull` leave images if absent
+    #[arg(long, value_name = "PLACE")]
+    pub from: Option<place::LocalPlace>,
+    /// Of an image for several platforms, push the one for this platform only, such as linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// Pull an image, from the server or another registry.
+///
+/// A pull that was interrupted goes on where it ended when it is repeated. An archive appears when it is whole, and not before.
+#[derive(Debug, Args)]
+#[command(after_help = place::HELP)]
+pub(crate) struct Pull {
+    /// The image, such as shop:v1 or docker.io/library/busybox:1.36
+    #[arg(value_name = "PLACE")]
+    pub from: place::Place,
+    /// Where to put it, such as oci:DIR, docker-archive:FILE or engine:NAME; into a layout of bencher's own cache if absent
+    #[arg(value_name = "TO")]
+    pub to: Option<place::Place>,
+    /// Of an image for several platforms, only the one for this platform, such as linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// Copy an image from one place to another.
+///
+/// The image keeps its digest, unless it comes from or goes to docker or a docker archive, which have no digests.
+#[derive(Debug, Args)]
+#[command(after_help = place::HELP)]
+pub(crate) struct Copy {
+    /// Where it is
+    pub from: place::Place,
+    /// Where it is to be
+    pub to: place::Place,
+    /// Of an image for several platforms, only the one for this platform, such as linux/arm64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
+    #[command(flatten)]
+    pub login: Login,
+}
+
+/// Show what is in an image, and what it runs.
+#[derive(Debug, Args)]
+#[command(after_help = place::HELP)]
+pub(crate) struct View {
+    /// The image
+    #[arg(value_name = "PLACE")]
+    pub image: place::Place,
+    /// Of an image for several platforms, show this one in full; this machine's if absent
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<Platform>,
     #[command(flatten)]
     pub login: Login,
 }

@@ -12,7 +12,7 @@ use bencher_oci::{
 use bencher_types::{ImageRef, oci::reference::DEFAULT_TAG};
 use serde_json::json;
 
-use super::{ImageError, own_layout, push};
+use super::{ImageError, on, origin::Opened, own_layout, push, transfer::Transfer};
 use crate::{
     cli::{Format, image::Build},
     commands::Context,
@@ -43,9 +43,10 @@ pub(super) async fn build(context: &Context, args: Build) -> Result<(), CliError
         out.talk(&format!("warning: {} is left out: an image cannot hold it", path.display()));
     }
     let pushed = if push_too {
-        let layout =
-            Layout::open(&dir).map_err(|source| ImageError::NoLayout { image: image.clone(), source: Box::new(source) })?;
-        Some(push(context, &layout, &image, &login).await?)
+        let transfer = Transfer::new(context, &login, None);
+        let name = format!("{}:{}", image.repository(), image.tag().unwrap_or(DEFAULT_TAG));
+        let built = Opened::layout_at(&dir, Some(name), &image.to_string())?;
+        Some(push(&transfer, &built, &image).await?)
     } else {
         None
     };
@@ -77,11 +78,11 @@ fn table(context: &Context, image: &ImageRef, dir: &Path, made: &Assembled) -> S
         context.out,
         [
             ("image", Cell::new(image)),
-            ("digest", Cell::new(&made.digest)),
             ("platform", Cell::new(&made.platform)),
             ("size", Cell::new(size)),
             ("libraries", Cell::new(if libraries.is_empty() { "none".to_owned() } else { libraries.join("\n") })),
             ("layout", Cell::new(dir.display())),
+            ("digest", Cell::new(&made.digest)),
         ],
     )
 }
@@ -125,7 +126,7 @@ fn make(recipe: &Recipe, target: &Target, image: &ImageRef) -> Result<(PathBuf, 
     let name = format!("{}:{}", image.repository(), image.tag().unwrap_or(DEFAULT_TAG));
     let into = |dir: &Path| {
         let layout =
-            Layout::create(dir).map_err(|source| ImageError::NoLayout { image: image.clone(), source: Box::new(source) })?;
+            Layout::create(dir).map_err(|source| ImageError::Layout { dir: dir.to_owned(), source: Box::new(source) })?;
         assemble(recipe, &layout, &name).map_err(|source| ImageError::Build { image: image.clone(), source: Box::new(source) })
     };
     match target {
@@ -144,9 +145,4 @@ fn make(recipe: &Recipe, target: &Target, image: &ImageRef) -> Result<(PathBuf, 
             Ok((dir.clone(), made))
         }
     }
-}
-
-fn on(action: &'static str, path: &Path) -> impl Fn(io::Error) -> ImageError {
-    let path = path.to_owned();
-    move |source| ImageError::Folder { action, path: path.clone(), source }
 }

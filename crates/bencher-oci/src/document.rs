@@ -16,6 +16,8 @@ const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2
 pub(crate) const MANIFEST_TYPES: [&str; 4] = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX];
 
 const CONFIG_TYPES: [&str; 2] = ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+/// A layer that is compressed by gzip, as docker calls it.
+pub(crate) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 /// How layers are compressed is seen from their first bytes; the media type only says that they are layers at all.
 const LAYER_TYPES: [&str; 7] = [
     "application/vnd.oci.image.layer.v1.tar",
@@ -24,7 +26,7 @@ const LAYER_TYPES: [&str; 7] = [
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    DOCKER_LAYER,
 ];
 
 /// Why documents do not make an image this machine can use.

@@ -281,6 +281,16 @@ impl Layout {
         self.list(descriptor(document, None)?, name)
     }
 
+    /// Takes a name, or the digest of what has none, out of the list. Its blobs stay.
+    ///
+    /// # Errors
+    /// The index cannot be read or written.
+    pub fn forget(&self, name: &str) -> Result<(), LayoutError> {
+        let mut manifests = self.index()?;
+        manifests.retain(|descriptor| name_of(descriptor) != name);
+        self.write_index(manifests)
+    }
+
     fn list(&self, mut descriptor: Descriptor, name: Option<&str>) -> Result<(), LayoutError> {
         let known_as = name.unwrap_or_else(|| descriptor.digest().as_ref()).to_owned();
         let mut manifests = self.index()?;

@@ -177,17 +177,14 @@ fn put_aside<R: Read>(archive: &mut Archive<R>, name: &[u8], path: PathBuf) -> R
     let mut hasher = Hasher::new(algorithm);
     let mut file = File::create_new(&path).map_err(IoError::on("create", &path))?;
     let (mut buffer, mut done) = (vec![0; CHUNK], 0);
-    loop {
+    while done < size {
         let read = archive.read(&mut buffer).map_err(TarError::from)?;
         if read == 0 {
-            break;
+            return Err(TarError::from(io::Error::from(io::ErrorKind::UnexpectedEof)).into());
         }
         hasher.update(&buffer[..read]);
         file.write_all(&buffer[..read]).map_err(IoError::on("write", &path))?;
         done += read as u64;
-    }
-    if done < size {
-        return Err(TarError::from(io::Error::from(io::ErrorKind::UnexpectedEof)).into());
     }
     Ok(Aside { path, size, digest: hasher.finish() })
 }

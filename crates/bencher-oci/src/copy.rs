@@ -22,6 +22,7 @@ use moving::Moving;
 
 /// Where an image is.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a command has one; a box would be in the way of every caller")]
 pub enum Origin {
     /// `reference` is a tag or a digest.
     Registry { client: RegistryClient, repository: String, reference: String },
@@ -31,6 +32,7 @@ pub enum Origin {
 
 /// Where an image is to be.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a command has one; a box would be in the way of every caller")]
 pub enum Destination {
     /// Without a tag it can be named by its digest alone.
     Registry {

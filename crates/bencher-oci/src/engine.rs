@@ -43,7 +43,7 @@ pub enum EngineError {
         image: String,
         engine: String,
         #[source]
-        source: ArchiveError,
+        source: Box<ArchiveError>,
     },
     #[error(transparent)]
     Io(#[from] IoError),
@@ -109,7 +109,11 @@ impl Engine {
             tokio::task::spawn_blocking(move || archive::read(Incoming { receiver, current: Bytes::new() }, &into, &limits));
         forward(response, sender).await;
         let read = reading.await.map_err(|error| IoError::on("work on", Path::new("an archive"))(join_error(error)))?;
-        read.map_err(|source| EngineError::Archive { image: image.to_owned(), engine: self.name.clone(), source })
+        read.map_err(|source| EngineError::Archive {
+            image: image.to_owned(),
+            engine: self.name.clone(),
+            source: Box::new(source),
+        })
     }
 
     /// Gives the engine an archive as [`archive::write_docker`] writes it.

@@ -133,7 +133,7 @@ impl Layer<'_> {
         let plain = compress::decoder(BufReader::with_capacity(CHUNK, File::open(path).map_err(&on_read)?)).map_err(&on_read)?;
         if compression == Compression::None {
             let encoder = Encoder::new(layout.begin_blob()?, Compression::Gzip).map_err(IoError::on("write to", layout.dir()))?;
-            return Ok(self.hash(plain, Some(encoder), layout, limits)?);
+            return self.hash(plain, Some(encoder), layout, limits);
         }
         // It is compressed already: kept as it is.
         self.hash(plain, None, layout, limits)?;

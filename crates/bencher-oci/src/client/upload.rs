@@ -144,7 +144,7 @@ impl RegistryClient {
         loop {
             parcel.moved.store(0, Ordering::Relaxed);
             let Err(error) = self.upload_attempt(parcel, &mut address, &mut entry).await else {
-                entry.map(Entry::forget);
+                entry.into_iter().for_each(Entry::forget);
                 return Ok(());
             };
             if parcel.moved.load(Ordering::Relaxed) > 0 {
@@ -152,7 +152,7 @@ impl RegistryClient {
             }
             if let Err(error) = self.pause(error, &mut backoff).await {
                 if !error.is_transient() {
-                    entry.map(Entry::forget);
+                    entry.into_iter().for_each(Entry::forget);
                 }
                 return Err(error);
             }
@@ -174,7 +174,7 @@ impl RegistryClient {
         address: &mut Option<Url>,
         entry: &mut Option<Entry>,
     ) -> Result<(), RegistryError> {
-        let known = match address.take() {
+        let known = match address.clone() {
             Some(known) => self.whereabouts(parcel, known).await?,
             None => None,
         };
@@ -204,7 +204,9 @@ impl RegistryClient {
         let scope = Scope::push(parcel.repository);
         let response = self.send(&parcel.action, &scope, || self.http.get(address.clone())).await?;
         if response.status() != StatusCode::NO_CONTENT {
-            return Ok(None);
+            let refused = refusal(&parcel.action, response).await;
+            // A registry that is busy may still know it.
+            return if refused.is_transient() { Err(refused) } else { Ok(None) };
         }
         let offset = received(response.headers()).filter(|offset| *offset <= parcel.blob.size);
         let address = location(&parcel.action, &response).unwrap_or(address);

@@ -125,7 +125,7 @@ fn an_archive_that_was_cut_short_is_refused_wherever_it_ends() {
     let dir = tempfile::tempdir().unwrap();
     let one = layout(&dir.path().join("one"), &[layer(&"a".repeat(5000))]);
     for bytes in [write_oci(&one), write_docker(&one)] {
-        for end in (1..bytes.len() - 1024).step_by(512).chain([100, 700, 5000]) {
+        for end in (1..bytes.len() - 1024).step_by(512).chain([100, 700]) {
             let error = read(&bytes[..end], &tempfile::tempdir().unwrap().path().join("layout"));
             assert!(error.is_err(), "cut after {end} of {}", bytes.len());
         }

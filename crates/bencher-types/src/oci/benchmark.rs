@@ -174,7 +174,22 @@ impl FromStr for OutputFormat {
 
 impl<'de> Deserialize<'de> for OutputFormat {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = OutputFormat;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of an output format")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OutputFormat, E> {
+                // Here, and not behind the deserializer, the error is told with its line.
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Name)
     }
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Content {
     pub(crate) manifests: HashMap<String, (String, Bytes)>,
     /// What there is of uploads, by the last part of their path.
     pub(crate) uploads: HashMap<String, Vec<u8>>,
+    /// How many were ever begun.
+    begun: usize,
     pub(crate) tags: Vec<String>,
     /// Digests that another repository of this registry has.
     pub(crate) elsewhere: Vec<String>,
@@ -265,7 +267,8 @@ async fn upload(
             content.blobs.insert(digest, Bytes::new());
             return answer(201, "");
         }
-        let session = format!("session-{}", content.uploads.len() + 1);
+        content.begun += 1;
+        let session = format!("session-{}", content.begun);
         content.uploads.insert(session.clone(), Vec::new());
         return under_way(202, &session, 0);
     }

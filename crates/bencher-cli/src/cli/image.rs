@@ -15,13 +15,13 @@ pub(crate) enum Image {
     /// Make an image of a program or a folder, without any container tool
     Build(Box<Build>),
     /// Push an image to the server, from wherever it is
-    Push(Push),
+    Push(Box<Push>),
     /// Pull an image, from the server or another registry
-    Pull(Pull),
+    Pull(Box<Pull>),
     /// Copy an image from one place to another
-    Copy(Copy),
+    Copy(Box<Copy>),
     /// Show what is in an image, and what it runs
-    View(View),
+    View(Box<View>),
     /// List the tags of a repository, such as shop/http
     Tags {
         /// The repository, without a tag
@@ -131,19 +131,38 @@ pub(crate) struct View {
 
 /// Make an image of a program or a folder, without any container tool.
 ///
-/// A program gets its loader and its shared libraries beside it, found as its loader finds them. The same input gives the same
-/// digest.
+/// A program gets its loader and its shared libraries beside it, found as its loader finds them, unless it goes on top of a --base that
+/// has them. The same input gives the same digest.
+///
+/// With --git, what is put into the image is taken from a fresh clone, after --setup was run in it: on this machine, as you, with
+/// everything that you may do. Give it only what you would build here anyway.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// Programs (ELF files; the first is the entrypoint), or one folder that becomes the image's root
-    #[arg(required = true, value_name = "PATH")]
+    /// Programs (ELF files; the first is the entrypoint), or one folder that becomes the image's root; `{arch}` (amd64) and
+    /// `{machine}` (x86_64) stand for what the image is for
+    #[arg(required_unless_present = "base", value_name = "PATH")]
     pub sources: Vec<PathBuf>,
     /// What to call it: the project, folders below it, a tag; such as shop:v1 or shop/http:v1
     #[arg(short = 't', long = "tag", value_name = "IMAGE")]
     pub image: ImageRef,
+    /// The image that it goes on top of: docker.io/library/debian:12, oci:DIR or any other place of `image copy --help`
+    #[arg(long, value_name = "PLACE")]
+    pub base: Option<place::Place>,
+    /// What it is for, such as linux/arm64; several make one image of several platforms; what the programs are for if absent
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Vec<Platform>,
     /// Put a file or folder into it; a program among them gets its libraries, too; may be repeated
-    #[arg(long, value_name = "SRC:DEST")]
+    #[arg(long, visible_alias = "file", value_name = "SRC:DEST")]
     pub add: Vec<Add>,
+    /// Take files from a fresh clone of this repository: a branch, a tag or a commit of it, else its default branch
+    #[arg(long, value_name = "URL[#REF]")]
+    pub git: Option<GitSource>,
+    /// What to run in the clone before files are taken from it, such as "cargo build --release"
+    #[arg(long, value_name = "COMMAND", requires = "git")]
+    pub setup: Option<String>,
+    /// What the image says of its benchmark; bencher-image.yaml in the clone or the folder, if there is one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// A word of the entrypoint; repeat it for further words
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
     pub entrypoint: Vec<String>,
@@ -173,4 +192,27 @@ pub(crate) struct Build {
     pub push: bool,
     #[command(flatten)]
     pub login: Login,
+}
+
+/// A repository and what of it is wanted, `URL[#REF]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GitSource {
+    pub url: String,
+    pub reference: Option<String>,
+}
+
+impl std::str::FromStr for GitSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (url, reference) = match text.rsplit_once('#') {
+            Some((url, reference)) => (url, Some(reference)),
+            None => (text, None),
+        };
+        // What begins like a flag would be one to git.
+        if url.is_empty() || url.starts_with('-') || reference.is_some_and(|name| name.is_empty() || name.starts_with('-')) {
+            return Err(format!("`{text}` is no repository: expected URL or URL#REF, such as https://example.com/shop.git#v1"));
+        }
+        Ok(Self { url: url.to_owned(), reference: reference.map(str::to_owned) })
+    }
 }

@@ -1,6 +1,7 @@
 //! `image`: images on this machine, in the server's registry, and on their way between places.
 
 mod build;
+mod checkout;
 pub(crate) mod engine;
 mod error;
 mod origin;
@@ -48,6 +49,7 @@ async fn run(context: &Context, args: args::Image) -> Result<(), CliError> {
     match args {
         args::Image::Build(args) => build::build(context, *args).await,
         args::Image::Push(args) => {
+            let args = *args;
             let transfer = Transfer::new(context, &args.login, args.platform);
             let from = match &args.from {
                 Some(place) => named(Opened::open(&transfer, &place.0).await?, &args.image),
@@ -58,8 +60,9 @@ async fn run(context: &Context, args: args::Image) -> Result<(), CliError> {
             context.out.done(&format!("run it with `bencher run --image {}`", args.image));
             Ok(())
         }
-        args::Image::Pull(args) => pull(context, args).await,
+        args::Image::Pull(args) => pull(context, *args).await,
         args::Image::Copy(args) => {
+            let args = *args;
             let transfer = Transfer::new(context, &args.login, args.platform);
             let from = Opened::open(&transfer, &args.from).await?;
             let copied = transfer.copy(&from, &args.to, &format!("copy {} to {}", args.from, args.to)).await?;
@@ -68,7 +71,7 @@ async fn run(context: &Context, args: args::Image) -> Result<(), CliError> {
             }
             show(context, &args.to.to_string(), &copied, "moved")
         }
-        args::Image::View(args) => view::view(context, args).await,
+        args::Image::View(args) => view::view(context, *args).await,
         args::Image::Tags { repository, login } => tags(context, &repository, &login).await,
         args::Image::List { project, search, page } => {
             let mut query = pairs([("search", search)]);
@@ -118,7 +121,7 @@ async fn pull(context: &Context, args: args::Pull) -> Result<(), CliError> {
     match &to {
         Place::Standard => return Ok(()),
         // What an image of the same name had before is of no use to anybody.
-        Place::Layout { dir, .. } if Some(dir.as_path()).is_some_and(|dir| is_own_layout(context, dir)) => {
+        Place::Layout { dir, .. } if is_own_layout(context, dir) => {
             let swept = Layout::open(dir).and_then(|layout| layout.sweep(&Limits::default()));
             swept.map_err(|source| ImageError::Layout { dir: dir.clone(), source: Box::new(source) })?;
         }
@@ -198,7 +201,9 @@ fn transfers_dir(context: &Context) -> Option<PathBuf> {
 
 /// A folder that goes when it is not used any more. Images are large: it is where caches are, not where memory may be.
 fn folder(context: &Context) -> Result<TempDir, ImageError> {
-    let parent = transfers_dir(context).unwrap_or_else(std::env::temp_dir);
+    let Some(parent) = transfers_dir(context) else {
+        return TempDir::new().map_err(on("write to", Path::new("the folder for temporary files")));
+    };
     fs::create_dir_all(&parent).map_err(on("create", &parent))?;
     tempfile::Builder::new().prefix("image-").tempdir_in(&parent).map_err(on("write to", &parent))
 }

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use bencher_oci::{ArchiveError, Blame, EngineError, LayoutError, LoginError, RegistryError, assemble::AssembleError};
-use bencher_types::ImageRef;
+use bencher_types::{ImageRef, oci::benchmark::InvalidBenchmark};
 
 use crate::{client::ApiError, exit::Exit};
 
@@ -50,9 +50,29 @@ pub(crate) enum ImageError {
         source: tokio::task::JoinError,
     },
     #[error("could not set up a connection to the registry")]
-    Setup {
+    Connection {
         #[source]
         source: ApiError,
+    },
+    #[error("could not clone {url}")]
+    Git {
+        url: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("there is no branch, tag or commit `{reference}` in {url}")]
+    NoSuchRef { reference: String, url: String },
+    #[error("the command that was to set the clone up failed: {command}")]
+    Setup {
+        command: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} does not describe a benchmark", file.display())]
+    Benchmark {
+        file: PathBuf,
+        #[source]
+        source: InvalidBenchmark,
     },
     #[error("could not {action}")]
     Registry {
@@ -87,7 +107,8 @@ fn list(paths: &[PathBuf]) -> String {
 impl ImageError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::NoCache | Self::NoLayout { .. } | Self::Setup { .. } | Self::Layout { .. } => Exit::Local,
+            Self::NoCache | Self::NoLayout { .. } | Self::Connection { .. } | Self::Layout { .. } => Exit::Local,
+            Self::Git { .. } | Self::NoSuchRef { .. } | Self::Setup { .. } | Self::Benchmark { .. } => Exit::Local,
             Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } | Self::Archive { .. } => Exit::Local,
             Self::NoEngine { .. } | Self::Login { .. } => Exit::Local,
             Self::OtherHost { .. } | Self::Digest { .. } | Self::NoFile { .. } | Self::Host { .. } => Exit::Usage,
@@ -139,6 +160,7 @@ impl ImageError {
                 EngineError::NoSuchImage { .. } => Some("`docker images` or `podman images` shows what there is".to_owned()),
                 _ => None,
             },
+            Self::Benchmark { .. } => Some("`bencher image build --help` and docs/images.md show what it may say".to_owned()),
             Self::Terminal => Some("send it to a file or to another program".to_owned()),
             Self::Digest { .. } => Some("name a tag, such as shop:v1".to_owned()),
             _ => None,

@@ -33,7 +33,7 @@ pub(super) fn own(context: &Context, login: &Login) -> Result<RegistryClient, Im
         }
         None => Credentials::None,
     };
-    let http = context.client.transfer_client().map_err(|source| ImageError::Setup { source })?;
+    let http = context.client.transfer_client().map_err(|source| ImageError::Connection { source })?;
     remembering(context, RegistryClient::with_http(http, context.client.host().clone(), credentials))
 }
 

@@ -66,11 +66,13 @@ impl Target {
                     return Err(ImageError::Terminal);
                 }
                 let folder = folder(context)?;
-                Self::layout(&folder.path().to_owned(), name, Then::Stdout(folder))
+                let dir = folder.path().to_owned();
+                Self::layout(&dir, name, Then::Stdout(folder))
             }
             Place::Engine(name) => {
                 let folder = folder(context)?;
-                Self::layout(&folder.path().to_owned(), None, Then::Engine { name: name.clone(), folder })
+                let dir = folder.path().to_owned();
+                Self::layout(&dir, None, Then::Engine { name: name.clone(), folder })
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bencher_oci::{Copied, Copy, Platform, Progress, copy};
+use bencher_oci::{Copied, Copy, Destination, Layout, Platform, Progress, copy};
 
 use super::{ImageError, origin::Opened, progress::Transfers, target::Target, transfers_dir};
 use crate::{
@@ -31,11 +31,16 @@ impl<'a> Transfer<'a> {
     /// Copies an image; `action` says what is done, after "could not".
     pub(super) async fn copy(&self, from: &Opened, to: &Place, action: &str) -> Result<Copied, ImageError> {
         let target = Target::open(self, to, from.name.clone()).await?;
-        let temporary = super::folder(self.context)?;
-        let spool = match transfers_dir(self.context) {
+        let (spool, _temporary) = match transfers_dir(self.context) {
             // Of this copy alone: what one leaves behind to go on with is not cleared away by another.
-            Some(dir) => dir.join(format!("copy-{}", &bencher_types::Digest::sha256(action.as_bytes()).hex()[..16])),
-            None => temporary.path().to_owned(),
+            Some(dir) => {
+                let name = bencher_types::Digest::sha256(action.as_bytes()).hex()[..16].to_owned();
+                (dir.join(format!("copy-{name}")), None)
+            }
+            None => {
+                let folder = super::folder(self.context)?;
+                (folder.path().to_owned(), Some(folder))
+            }
         };
         let mut how = Copy::new(spool);
         how.platform = self.platform.clone().or_else(|| target.is_of_one_platform().then(Platform::host));
@@ -49,5 +54,17 @@ impl<'a> Transfer<'a> {
                 Err(ImageError::Registry { action: action.to_owned(), source: Box::new(error) })
             }
         }
+    }
+
+    /// Copies into a layout that is for something else, under no name.
+    pub(super) async fn copy_into(&self, from: &Opened, layout: &Layout, action: &str) -> Result<Copied, ImageError> {
+        let to = Destination::Layout { layout: layout.clone(), name: None };
+        // Nothing goes from registry to registry here, which is what a spool is for.
+        let mut how = Copy::new(layout.dir().to_owned());
+        how.platform.clone_from(&self.platform);
+        how.progress = self.observer();
+        let copied = copy(&from.origin, &to, &how).await;
+        self.progress.end();
+        copied.map_err(|error| ImageError::Registry { action: action.to_owned(), source: Box::new(error) })
     }
 }

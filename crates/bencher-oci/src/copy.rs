@@ -179,7 +179,7 @@ pub async fn copy(from: &Origin, to: &Destination, how: &Copy) -> Result<Copied,
     let moved = moving.everything(&documents, &blobs).await;
     // What can go on stays for the next try; what cannot is no use to anybody.
     if !moved.as_ref().is_err_and(RegistryError::is_transient) {
-        moving.clear()?;
+        moving.clear().await?;
     }
     let moved = moved?;
     let sum = |was_moved| moved.iter().filter(|(_, moved)| *moved == was_moved).map(|(size, _)| size).sum();

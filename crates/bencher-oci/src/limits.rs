@@ -54,6 +54,8 @@ pub(crate) const PIPELINE_CHUNKS: usize = 8;
 pub(crate) const PARTIAL_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The pause between two looks at a lock another process holds. In-process waiters are woken instead.
 pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
+/// How often the rest of a copy that failed is tried to be removed, [`LOCK_POLL`] apart: a second, for threads that are ending.
+pub(crate) const CLEAR_TRIES: usize = 40;
 /// How often a cached image may vanish under a waiter before it gives up.
 pub(crate) const MAX_CACHE_RACES: usize = 16;
 /// The largest metadata file of a cached image that is read, in bytes: the configuration and a little.

@@ -2,7 +2,7 @@
 //!
 //! Which files there are is the caller's knowledge. The first file that knows a registry counts.
 
-mod helper;
+mod keeper;
 
 use std::{
     collections::BTreeMap,
@@ -98,7 +98,7 @@ impl Logins {
         for (path, contents) in &self.files {
             let helper = keys.iter().find_map(|key| Some((key, contents.cred_helpers.get(key)?)));
             if let Some((key, helper)) = helper
-                && let Some(found) = helper::ask(helper, key).await?
+                && let Some(found) = keeper::ask(helper, key).await?
             {
                 return Ok(found);
             }
@@ -117,7 +117,7 @@ impl Logins {
                 }
                 // An empty entry says that a store has the log-in, under the same name.
                 if let Some(store) = contents.creds_store.as_deref().filter(|store| !store.is_empty())
-                    && let Some(found) = helper::ask(store, name).await?
+                    && let Some(found) = keeper::ask(store, name).await?
                 {
                     return Ok(found);
                 }

@@ -15,7 +15,7 @@ use crate::{
     document::BlobRef,
     error::{IoError, join_error},
     layout::{Layout, LayoutError},
-    limits::{CHUNK, PARALLEL_COPIES, StoreLimits},
+    limits::{CHUNK, CLEAR_TRIES, LOCK_POLL, PARALLEL_COPIES, StoreLimits},
     progress::{Progress, ProgressEvent},
     store::{Blob, BlobStore},
 };
@@ -73,9 +73,15 @@ impl<'a> Moving<'a> {
     }
 
     /// Forgets what is left of transfers. What somebody else works on stays.
-    pub(super) fn clear(&self) -> Result<(), IoError> {
+    pub(super) async fn clear(&self) -> Result<(), IoError> {
         let Source::Registry { spool, .. } = &self.from else { return Ok(()) };
-        spool.store.clear()?;
+        // A transfer that was given up because another failed still holds its file for the moment that its thread needs to notice.
+        for _ in 0..CLEAR_TRIES {
+            if spool.store.clear()?.in_use == 0 {
+                break;
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+        }
         // A folder that is not empty belongs to another copy as well.
         for part in ["blobs", "partial", "tmp", ""] {
             let _ = fs::remove_dir(spool.dir.join(part));

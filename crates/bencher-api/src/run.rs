@@ -3,6 +3,7 @@
 //! Everything that can be refused is looked at before the one transaction that stores the run.
 
 mod context;
+mod described;
 mod image;
 pub mod job;
 mod unclaimed;
@@ -220,7 +221,7 @@ async fn target_project(app: &App, principal: &Principal, run: &NewRun, context:
 
 async fn prepare(app: &App, project: &ProjectRow, run: NewRun, context: &Context) -> Result<Prepared, RunError> {
     let thresholds = threshold::Wanted::new(run.thresholds)?;
-    let settings = run.settings.unwrap_or_default();
+    let mut settings = run.settings.unwrap_or_default();
     let content = match run.job {
         Some(new) => {
             if !run.results.is_empty() {
@@ -230,6 +231,9 @@ async fn prepare(app: &App, project: &ProjectRow, run: NewRun, context: &Context
         }
         None => Content::Results(read_results(settings, run.results).await?),
     };
+    if let Content::Job(job) = &content {
+        settings.adapter = settings.adapter.or(job.adapter);
+    }
     let testbed = match (run.testbed, &content) {
         (Some(testbed), _) => testbed,
         // Without a name for it, results are filed under the kind of machine they are measured on.

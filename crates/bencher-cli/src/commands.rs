@@ -46,8 +46,12 @@ pub(crate) struct Context {
     pub out: Out,
     /// Where images are kept when nobody says where; absent where this machine has no such place.
     pub image_cache: Option<PathBuf>,
-    /// Where container tools look for log-ins; absent where this machine has no such place.
+    /// Where docker looks for log-ins; absent where this machine has no such place.
     pub docker_config: Option<PathBuf>,
+    /// Where container tools look for log-ins for any registry, the most wanted first.
+    pub login_files: Vec<PathBuf>,
+    /// Where container engines may listen.
+    pub engines: image::engine::Engines,
 }
 
 /// Does what needs no server. `given` is what the command line and the environment say of one.

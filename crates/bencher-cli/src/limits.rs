@@ -62,6 +62,11 @@ pub(crate) const GIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long git may take to look up the commits of an import, thousands of them at once.
 pub(crate) const GIT_HISTORY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long git may take to clone a repository that an image is built from.
+pub(crate) const GIT_CLONE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// How long the command may take that builds what goes into an image.
+pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// How far a new plot looks back, in seconds: four weeks.
 pub(crate) const DEFAULT_PLOT_WINDOW_SECS: &str = "2419200";
 

@@ -4,6 +4,7 @@ mod cli;
 mod client;
 mod clock;
 mod commands;
+mod config;
 mod connection;
 mod error;
 mod exit;
@@ -14,7 +15,6 @@ mod profile;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
-    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -63,7 +63,7 @@ async fn run(cli: Cli, matches: &clap::ArgMatches, out: Out) -> Result<Exit, Cli
     if out.format == Format::Csv && !is_usage {
         return Err(CliError::Usage("only `bencher organization usage` prints CSV; --format is human or json".into()));
     }
-    let profiles = ProfileFile::new(profile_file());
+    let profiles = ProfileFile::new(config::profile_file());
     let mut command = match cli.command {
         AnyCommand::OfThisMachine(tool) => {
             return commands::tool(tool, out, &profiles, || connection::given(&cli.global, matches));
@@ -83,34 +83,16 @@ async fn run(cli: Cli, matches: &clap::ArgMatches, out: Out) -> Result<Exit, Cli
         run.project.clone_from(&connection.project);
     }
     let client = Client::new(client_config(&cli.global, &connection, out)?)?;
-    commands::dispatch(command, Context { client, connection, out, image_cache: image_cache(), docker_config: docker_config() })
-        .await
-}
-
-/// Where profiles are: a file that was named, else in the folder of the XDG base directory specification.
-fn profile_file() -> Option<PathBuf> {
-    if let Some(file) = std::env::var_os("BENCHER_CONFIG_FILE").filter(|file| !file.is_empty()) {
-        return Some(file.into());
-    }
-    let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(config.join("bencher").join("config.toml"))
-}
-
-/// A folder that a variable names; a relative one is to be ignored.
-fn absolute(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
-}
-
-/// Where docker keeps log-ins, which podman and others read too.
-fn docker_config() -> Option<PathBuf> {
-    let folder = std::env::var_os("DOCKER_CONFIG").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    Some(folder.or_else(|| Some(absolute("HOME")?.join(".docker")))?.join("config.json"))
-}
-
-/// The cache of the XDG base directory specification.
-fn image_cache() -> Option<PathBuf> {
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("bencher").join("images"))
+    let context = Context {
+        client,
+        connection,
+        out,
+        image_cache: config::image_cache(),
+        docker_config: config::docker_config(),
+        login_files: config::login_files(),
+        engines: config::engines(),
+    };
+    commands::dispatch(command, context).await
 }
 
 fn client_config(global: &Global, connection: &Connection, out: Out) -> Result<ClientConfig, CliError> {

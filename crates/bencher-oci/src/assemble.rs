@@ -11,38 +11,38 @@ use std::{
 };
 
 use bencher_types::{DateTime, Digest};
-use oci_spec::image::{
-    Arch, ConfigBuilder, DescriptorBuilder, ImageConfigurationBuilder, ImageManifestBuilder, MediaType, Os, RootFsBuilder,
-};
+use oci_spec::image::{ImageIndexBuilder, ImageManifestBuilder, MediaType};
 
 use crate::{
-    document::{BlobRef, MANIFEST},
+    document::{BlobRef, DOCKER_LAYER, INDEX, MANIFEST, ResolvedImage},
     error::IoError,
-    layout::{Layout, LayoutError, invalid, json},
+    layout::{Layout, LayoutError, descriptor, invalid, json},
     platform::Platform,
 };
 
+mod config;
 mod elf;
 mod folder;
 mod libraries;
 mod pack;
 mod plan;
 
+pub use crate::compress::Compression;
 pub use elf::ElfError;
-pub use pack::Compression;
 
 use plan::Plan;
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Where programs go that nobody placed.
 const DEFAULT_BIN: &str = "/usr/local/bin";
-/// Without a `PATH` of its own, an image's commands are looked for where people expect.
-const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What an image is made of, and how it is to be run.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     pub source: Source,
+    /// An image whose blobs are in the layout already: what is added goes on top of it, and what is not said is as it is there.
+    /// Programs find their libraries in it, or not at all.
+    pub base: Option<ResolvedImage>,
     /// Further files and folders. A program among them gets its libraries, too.
     pub add: Vec<Add>,
     /// Without one: the first program. A folder has none.
@@ -66,6 +66,7 @@ impl Recipe {
     pub fn new(source: Source) -> Self {
         Self {
             source,
+            base: None,
             add: Vec::new(),
             entrypoint: None,
             cmd: Vec::new(),
@@ -82,7 +83,7 @@ impl Recipe {
 
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Static or dynamic ELF programs; the first is the entrypoint.
+    /// Static or dynamic ELF programs; the first is the entrypoint. None where there is a base.
     Programs(Vec<Program>),
     /// A folder's content as it is, but for owners and times.
     Folder(PathBuf),
@@ -143,6 +144,8 @@ pub enum AssembleError {
     MissingLibrary { library: String, needed_by: PathBuf, searched: Vec<PathBuf> },
     #[error("{} is for {found}, the image is for {expected}", path.display())]
     Platform { path: PathBuf, found: Platform, expected: Platform },
+    #[error("two of the images are for {0}: an index has one for each platform")]
+    PlatformTwice(Platform),
     #[error("`{0}` is not an absolute path inside the image, free of `..`")]
     Dest(String),
     #[error("both {} and {} are to be `{path}` in the image", first.display(), second.display())]
@@ -170,6 +173,8 @@ fn list(paths: &[PathBuf]) -> String {
 pub struct Assembled {
     /// Of the manifest.
     pub digest: Digest,
+    /// The manifest.
+    pub manifest: BlobRef,
     pub platform: Platform,
     /// Bytes of the compressed layer.
     pub layer_bytes: u64,
@@ -186,17 +191,49 @@ pub struct Assembled {
 /// # Errors
 /// A program, library or file is missing or unusable, two things are to be in one place, or the disk refuses.
 pub fn assemble(recipe: &Recipe, layout: &Layout, tag: &str) -> Result<Assembled, AssembleError> {
+    let made = make(recipe, layout)?;
+    layout.tag(&made.manifest, &made.platform, tag)?;
+    Ok(made)
+}
+
+/// Makes an image for each of several platforms, and an index of them that is named `tag`. Blocks.
+///
+/// # Errors
+/// As [`assemble`], or two are for one platform.
+pub fn assemble_index(recipes: &[Recipe], layout: &Layout, tag: &str) -> Result<(Digest, Vec<Assembled>), AssembleError> {
+    let made = recipes.iter().map(|recipe| make(recipe, layout)).collect::<Result<Vec<_>, _>>()?;
+    for (at, one) in made.iter().enumerate() {
+        if made[..at].iter().any(|other| other.platform == one.platform) {
+            return Err(AssembleError::PlatformTwice(one.platform.clone()));
+        }
+    }
+    let manifests = made.iter().map(|one| descriptor(&one.manifest, Some(&one.platform))).collect::<Result<Vec<_>, _>>()?;
+    let index = ImageIndexBuilder::default()
+        .schema_version(2_u32)
+        .media_type(MediaType::ImageIndex)
+        .manifests(manifests)
+        .build()
+        .map_err(invalid)?;
+    let index = layout.write_document(INDEX, &json(&index)?)?;
+    layout.name(&index, Some(tag))?;
+    Ok((index.digest, made))
+}
+
+fn make(recipe: &Recipe, layout: &Layout) -> Result<Assembled, AssembleError> {
     let created = created(recipe.timestamp)?;
     if let Some(bad) = recipe.env.iter().find(|text| text.split_once('=').is_none_or(|(name, _)| name.is_empty())) {
         return Err(AssembleError::Env(bad.clone()));
     }
     let mut plan = Plan::default();
-    let mut collector = libraries::Collector::default();
+    let mut collector = libraries::Collector::of(recipe.base.is_some());
     let mut entrypoint = recipe.entrypoint.clone();
     match &recipe.source {
         Source::Programs(programs) => {
-            let first = programs.first().ok_or(AssembleError::NoProgram)?;
-            entrypoint = entrypoint.or_else(|| Some(vec![dest_of(first)]));
+            match programs.first() {
+                Some(first) => entrypoint = entrypoint.or_else(|| Some(vec![dest_of(first)])),
+                None if recipe.base.is_none() => return Err(AssembleError::NoProgram),
+                None => {}
+            }
             for program in programs {
                 collector.program(&mut plan, &program.file, &dest_of(program))?;
             }
@@ -206,15 +243,21 @@ pub fn assemble(recipe: &Recipe, layout: &Layout, tag: &str) -> Result<Assembled
     for add in &recipe.add {
         add_one(&mut plan, &mut collector, add)?;
     }
-    let platform = collector.platform(recipe.platform.as_ref())?;
-    add_basics(&mut plan, recipe)?;
+    let of_base = recipe.base.as_ref().map(|base| Platform::of(base.config.os(), base.config.architecture()));
+    let platform = collector.platform(of_base.as_ref().or(recipe.platform.as_ref()))?;
+    match recipe.base {
+        // A folder that is only on the way to something is as the base has it, and may be a link there.
+        Some(_) => plan.forget_implied(),
+        None => add_basics(&mut plan, recipe)?,
+    }
 
     let packed = pack::pack(&plan, layout, recipe.timestamp, recipe.compression)?;
-    let config = layout.write_document(CONFIG, &config_json(recipe, entrypoint, &platform, &created, &packed.diff_id)?)?;
-    let manifest = layout.write_document(MANIFEST, &manifest_json(&config, &packed.layer)?)?;
-    layout.tag(&manifest, &platform, tag)?;
+    let config = config::of(recipe, entrypoint, &platform, &created, &packed.diff_id)?;
+    let config = layout.write_document(CONFIG, &json(&config)?)?;
+    let manifest = layout.write_document(MANIFEST, &manifest_json(recipe, &config, &packed.layer)?)?;
     Ok(Assembled {
-        digest: manifest.digest,
+        digest: manifest.digest.clone(),
+        manifest,
         platform,
         layer_bytes: packed.layer.size,
         unpacked_bytes: packed.unpacked_bytes,
@@ -241,7 +284,7 @@ fn add_one(plan: &mut Plan, collector: &mut libraries::Collector, add: &Add) -> 
     if meta.is_dir() {
         return folder::add(plan, &add.source, &dest);
     }
-    if elf::inspect(&add.source)?.is_some_and(|elf| elf.interpreter.is_some()) {
+    if elf::inspect(&add.source)?.is_some_and(|elf| elf.interpreter.is_some()) && !collector.is_alone() {
         return collector.program(plan, &add.source, &dest);
     }
     plan.file(&dest, &add.source, &meta)
@@ -268,57 +311,18 @@ fn created(timestamp: i64) -> Result<String, AssembleError> {
     time.map(|time| time.to_string()).ok_or(AssembleError::Timestamp(timestamp))
 }
 
-fn config_json(
-    recipe: &Recipe,
-    entrypoint: Option<Vec<String>>,
-    platform: &Platform,
-    created: &str,
-    diff_id: &Digest,
-) -> Result<Vec<u8>, LayoutError> {
-    let mut env = recipe.env.clone();
-    if !env.iter().any(|variable| variable.starts_with("PATH=")) {
-        env.insert(0, DEFAULT_PATH.to_owned());
-    }
-    let mut config = ConfigBuilder::default().env(env);
-    if let Some(entrypoint) = entrypoint {
-        config = config.entrypoint(entrypoint);
-    }
-    if !recipe.cmd.is_empty() {
-        config = config.cmd(recipe.cmd.clone());
-    }
-    if let Some(dir) = &recipe.working_dir {
-        config = config.working_dir(dir.clone());
-    }
-    if let Some(user) = &recipe.user {
-        config = config.user(user.clone());
-    }
-    if !recipe.labels.is_empty() {
-        let labels: std::collections::HashMap<_, _> = recipe.labels.clone().into_iter().collect();
-        config = config.labels(labels);
-    }
-    let rootfs = RootFsBuilder::default().typ("layers").diff_ids([diff_id.to_string()]).build().map_err(invalid)?;
-    let image = ImageConfigurationBuilder::default()
-        .created(created)
-        .os(Os::from(platform.os.as_str()))
-        .architecture(Arch::from(platform.architecture.as_str()))
-        .config(config.build().map_err(invalid)?)
-        .rootfs(rootfs)
-        .build()
-        .map_err(invalid)?;
-    json(&image)
-}
-
-fn manifest_json(config: &BlobRef, layer: &BlobRef) -> Result<Vec<u8>, LayoutError> {
-    let descriptor = |blob: &BlobRef| {
-        let digest: oci_spec::image::Digest = blob.digest.to_string().parse().map_err(invalid)?;
-        let media_type = MediaType::from(blob.media_type.as_str());
-        DescriptorBuilder::default().media_type(media_type).digest(digest).size(blob.size).build().map_err(invalid)
-    };
+fn manifest_json(recipe: &Recipe, config: &BlobRef, layer: &BlobRef) -> Result<Vec<u8>, LayoutError> {
+    let of_base = recipe.base.iter().flat_map(|base| &base.layers).map(|layer| match layer.blob.media_type.as_str() {
+        // The same bytes under the name that an OCI manifest has for them.
+        DOCKER_LAYER => BlobRef { media_type: Compression::Gzip.media_type().to_owned(), ..layer.blob.clone() },
+        _ => layer.blob.clone(),
+    });
+    let layers = of_base.chain([layer.clone()]).map(|blob| descriptor(&blob, None)).collect::<Result<Vec<_>, _>>()?;
     let manifest = ImageManifestBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageManifest)
-        .config(descriptor(config)?)
-        .layers([descriptor(layer)?])
+        .config(descriptor(config, None)?)
+        .layers(layers)
         .build()
         .map_err(invalid)?;
     json(&manifest)

@@ -34,16 +34,30 @@ pub(crate) enum Access {
 pub(crate) struct Scope<'a> {
     pub(crate) repository: &'a str,
     pub(crate) access: Access,
+    /// Another repository that is read on the way, where a blob of it is to be had without sending it.
+    pub(crate) reads: Option<&'a str>,
 }
 
-impl Scope<'_> {
-    /// As a token service reads it.
+impl<'a> Scope<'a> {
+    pub(crate) const fn pull(repository: &'a str) -> Self {
+        Self { repository, access: Access::Pull, reads: None }
+    }
+
+    pub(crate) const fn push(repository: &'a str) -> Self {
+        Self { repository, access: Access::Push, reads: None }
+    }
+
+    /// As a token service reads it; several with spaces between them.
     pub(crate) fn text(&self) -> String {
         let actions = match self.access {
             Access::Pull => "pull",
             Access::Push => "pull,push",
         };
-        format!("repository:{}:{actions}", self.repository)
+        let own = format!("repository:{}:{actions}", self.repository);
+        match self.reads {
+            Some(other) => format!("{own} repository:{other}:pull"),
+            None => own,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -21,6 +22,7 @@ use url::Url;
 
 use crate::{
     auth::{self, Access, Challenge, Credentials, Scope, Session},
+    error::IoError,
     limits::{ERROR_BODY_TIMEOUT, Limits, MAX_ERROR_BODY, MAX_TOKEN_BODY, TransferLimits},
     progress::{Progress, ProgressEvent, Silent},
     retry::Backoff,
@@ -28,12 +30,14 @@ use crate::{
 
 mod delete;
 mod error;
+mod journal;
 mod pull;
 mod push;
+mod tags;
+mod upload;
 
 pub use error::RegistryError;
 pub use pull::RawManifest;
-pub use push::Pushed;
 
 /// A connection to one registry with one identity. Cheap to clone; clones share connections and tokens.
 #[derive(Clone)]
@@ -45,6 +49,7 @@ pub struct RegistryClient {
     limits: Limits,
     transfer: TransferLimits,
     progress: Arc<dyn Progress>,
+    journal: Option<journal::Journal>,
 }
 
 impl std::fmt::Debug for RegistryClient {
@@ -99,6 +104,7 @@ impl RegistryClient {
             limits: Limits::default(),
             transfer: TransferLimits::default(),
             progress: Arc::new(Silent),
+            journal: None,
         })
     }
 
@@ -121,6 +127,29 @@ impl RegistryClient {
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
+    }
+
+    /// Keeps in a folder of its own where uploads of large blobs went on, so that one that was interrupted continues in a later
+    /// process, where the registry allows it.
+    ///
+    /// # Errors
+    /// The folder cannot be created or read.
+    pub fn remember_uploads(mut self, dir: &Path) -> Result<Self, IoError> {
+        self.journal = Some(journal::Journal::open(dir)?);
+        Ok(self)
+    }
+
+    /// Whether another client speaks to the same registry as the same user.
+    #[must_use]
+    pub fn is_of_the_same_registry(&self, other: &Self) -> bool {
+        let same_user = match (&self.credentials, &other.credentials) {
+            (Credentials::None, Credentials::None) => true,
+            (Credentials::Basic { user, password }, Credentials::Basic { user: other, password: others }) => {
+                user == other && password.expose() == others.expose()
+            }
+            _ => false,
+        };
+        same_user && self.base == other.base
     }
 
     /// How many transfers the owner of this client wants at once.
@@ -272,7 +301,9 @@ impl RegistryClient {
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", service);
         }
-        url.query_pairs_mut().append_pair("scope", &wanted);
+        for one in wanted.split(' ') {
+            url.query_pairs_mut().append_pair("scope", one);
+        }
         let request = self.http.get(url);
         let request = match basic {
             Some(header) => request.header(AUTHORIZATION, header),

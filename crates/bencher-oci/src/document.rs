@@ -16,6 +16,8 @@ const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2
 pub(crate) const MANIFEST_TYPES: [&str; 4] = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_INDEX];
 
 const CONFIG_TYPES: [&str; 2] = ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+/// A layer that is compressed by gzip, as docker calls it.
+pub(crate) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 /// How layers are compressed is seen from their first bytes; the media type only says that they are layers at all.
 const LAYER_TYPES: [&str; 7] = [
     "application/vnd.oci.image.layer.v1.tar",
@@ -24,7 +26,7 @@ const LAYER_TYPES: [&str; 7] = [
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    DOCKER_LAYER,
 ];
 
 /// Why documents do not make an image this machine can use.
@@ -54,6 +56,8 @@ pub enum DocumentError {
     WrongPlatform { found: String, host: Platform },
     #[error("indexes point to indexes more than {0} levels deep")]
     IndexTooDeep(usize),
+    #[error("the index leads to more than {0} manifests; copy one platform of it")]
+    TooManyManifests(usize),
     #[error("the image has {found} layers, but at most {limit} are accepted")]
     TooManyLayers { found: usize, limit: usize },
     #[error("the layers of the image are {found} bytes together, but at most {limit} are accepted")]
@@ -126,6 +130,50 @@ impl Document {
     }
 }
 
+/// What a manifest or index points to, of whatever kind: what must be there before it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) manifests: Vec<BlobRef>,
+    pub(crate) blobs: Vec<BlobRef>,
+}
+
+impl Document {
+    /// The media type that the document gives itself, else the one of its kind.
+    pub(crate) fn media_type(&self) -> String {
+        let (own, kind) = match self {
+            Self::Index(index) => (index.media_type(), INDEX),
+            Self::Manifest(manifest) => (manifest.media_type(), MANIFEST),
+        };
+        own.as_ref().map_or_else(|| kind.to_owned(), ToString::to_string)
+    }
+
+    /// # Errors
+    /// A digest is of no use, or there is more of something than the limits allow.
+    pub(crate) fn parts(&self, limits: &Limits) -> Result<Parts, DocumentError> {
+        match self {
+            Self::Index(index) => {
+                let manifests = index.manifests().iter().map(|child| BlobRef::of("index", child)).collect::<Result<_, _>>()?;
+                Ok(Parts { manifests, blobs: Vec::new() })
+            }
+            Self::Manifest(manifest) => {
+                let layers = manifest.layers();
+                if layers.len() > limits.layers {
+                    return Err(DocumentError::TooManyLayers { found: layers.len(), limit: limits.layers });
+                }
+                let mut blobs = vec![BlobRef::of("manifest", manifest.config())?];
+                for layer in layers {
+                    blobs.push(BlobRef::of("manifest", layer)?);
+                }
+                let found = blobs.iter().fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
+                if found > limits.image_bytes {
+                    return Err(DocumentError::ImageTooLarge { found, limit: limits.image_bytes });
+                }
+                Ok(Parts { manifests: Vec::new(), blobs })
+            }
+        }
+    }
+}
+
 /// The manifest of an index that is for a platform.
 ///
 /// # Errors
@@ -178,6 +226,23 @@ pub fn check_manifest(manifest: &ImageManifest, limits: &Limits) -> Result<BlobR
     Ok(config)
 }
 
+/// What a configuration says the image is for.
+///
+/// # Errors
+/// It is no image configuration.
+pub fn platform_of(config: &[u8]) -> Result<Platform, DocumentError> {
+    let config = configuration(config)?;
+    Ok(Platform::of(config.os(), config.architecture()))
+}
+
+/// Reads an image configuration.
+///
+/// # Errors
+/// It is none.
+pub fn configuration(bytes: &[u8]) -> Result<ImageConfiguration, DocumentError> {
+    serde_json::from_slice(bytes).map_err(|source| DocumentError::Malformed { what: "image configuration", source })
+}
+
 /// An image whose documents were fetched, verified and found usable on one platform.
 #[derive(Clone, Debug)]
 pub struct ResolvedImage {
@@ -197,8 +262,7 @@ impl ResolvedImage {
     /// # Errors
     /// The configuration is malformed, for another platform, or does not fit the manifest.
     pub fn new(digest: Digest, manifest: ImageManifest, config_bytes: Vec<u8>, host: &Platform) -> Result<Self, DocumentError> {
-        let config: ImageConfiguration = serde_json::from_slice(&config_bytes)
-            .map_err(|source| DocumentError::Malformed { what: "image configuration", source })?;
+        let config = configuration(&config_bytes)?;
         let found = Platform::of(config.os(), config.architecture());
         if found != *host {
             return Err(DocumentError::WrongPlatform { found: found.to_string(), host: host.clone() });

@@ -1,7 +1,15 @@
 //! Digests of content that streams by.
 
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
+
 use bencher_types::{Digest, oci::digest::Algorithm};
 use sha2::Digest as _;
+
+use crate::{document::BlobRef, limits::CHUNK};
 
 /// A running hash of either algorithm.
 #[derive(Clone, Debug)]
@@ -43,4 +51,23 @@ pub(crate) fn digest_like(expected: &Digest, bytes: &[u8]) -> Digest {
     let mut hasher = Hasher::like(expected);
     hasher.update(bytes);
     hasher.finish()
+}
+
+/// Whether a file has the size and the digest of a blob. `false` where there is no such file.
+pub(crate) fn file_is(blob: &BlobRef, path: &Path) -> io::Result<bool> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    if file.metadata()?.len() != blob.size {
+        return Ok(false);
+    }
+    let (mut hasher, mut buffer) = (Hasher::like(&blob.digest), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finish() == blob.digest),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! An OCI image layout: a folder with `oci-layout`, `index.json` and `blobs/ALGORITHM/HEX`, as other tools read and write
 //! it (OCI image specification, "Image Layout"). Knows nothing of registries.
 
+mod reach;
+
 use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
@@ -14,16 +16,16 @@ use oci_spec::image::{
 };
 
 use crate::{
-    document::{self, BlobRef, Document, DocumentError, INDEX, MANIFEST, ResolvedImage},
+    document::{self, BlobRef, Document, DocumentError, INDEX, ResolvedImage},
     error::IoError,
-    hash::{Hasher, digest_like},
+    hash::{Hasher, digest_like, file_is},
     limits::{CHUNK, Limits, MAX_INDEX_DEPTH},
     platform::Platform,
 };
 
-const LAYOUT_FILE: &str = "oci-layout";
-const INDEX_FILE: &str = "index.json";
-const VERSION: &str = "1.0.0";
+pub(crate) const LAYOUT_FILE: &str = "oci-layout";
+pub(crate) const INDEX_FILE: &str = "index.json";
+pub(crate) const VERSION: &str = "1.0.0";
 
 /// Why a layout cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -193,6 +195,38 @@ impl Layout {
         Err(DocumentError::IndexTooDeep(MAX_INDEX_DEPTH).into())
     }
 
+    /// Everything that has a name or stands alone: how the layout calls it, and what it is.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn names(&self) -> Result<Vec<(String, BlobRef)>, LayoutError> {
+        let named = |descriptor: &Descriptor| Ok((name_of(descriptor).to_owned(), BlobRef::of("index", descriptor)?));
+        self.index()?.iter().map(named).collect()
+    }
+
+    /// Whether a blob is here, and is what its digest says. Reads all of it.
+    ///
+    /// # Errors
+    /// It is here and cannot be read.
+    pub fn has_blob(&self, blob: &BlobRef) -> Result<bool, LayoutError> {
+        let path = self.blob_path(&blob.digest);
+        Ok(file_is(blob, &path).map_err(IoError::on("read", &path))?)
+    }
+
+    /// Where a blob of this digest belongs, in a folder that is there.
+    pub(crate) fn place_for(&self, digest: &Digest) -> Result<PathBuf, LayoutError> {
+        let path = self.blob_path(digest);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(IoError::on("create the folder", folder))?;
+        }
+        Ok(path)
+    }
+
+    /// Where unfinished transfers into this layout are kept, to go on. Other tools look past it.
+    pub(crate) fn unfinished(&self) -> PathBuf {
+        self.dir.join(".unfinished")
+    }
+
     /// Begins a blob whose digest is known when it is written.
     ///
     /// # Errors
@@ -208,6 +242,19 @@ impl Layout {
         Ok(BlobWriter { layout: self, temporary, hasher, size: 0 })
     }
 
+    /// The same for a blob whose digest is known before.
+    pub(crate) fn begin_known_blob(&self, blob: &BlobRef) -> Result<BlobWriter<'_>, LayoutError> {
+        self.place_for(&blob.digest)?;
+        Ok(BlobWriter { hasher: Hasher::like(&blob.digest), ..self.begin_blob()? })
+    }
+
+    /// Writes a document that has a digest already, as it is.
+    pub(crate) fn put_document(&self, blob: &BlobRef, bytes: &[u8]) -> Result<(), LayoutError> {
+        let mut writer = self.begin_known_blob(blob)?;
+        writer.write_all(bytes).map_err(IoError::on("write", &self.dir))?;
+        writer.finish_as(blob)
+    }
+
     /// Writes a small blob.
     ///
     /// # Errors
@@ -218,29 +265,46 @@ impl Layout {
         writer.finish(media_type)
     }
 
-    /// Names an image. An image that had the name before loses it.
+    /// Names an image of one platform. An image that had the name before loses it.
     ///
     /// # Errors
     /// The index cannot be read or written.
     pub fn tag(&self, manifest: &BlobRef, platform: &Platform, name: &str) -> Result<(), LayoutError> {
+        self.list(descriptor(manifest, Some(platform))?, Some(name))
+    }
+
+    /// Names a manifest or an index of several platforms; without a name it is found by its digest.
+    ///
+    /// # Errors
+    /// As [`Layout::tag`].
+    pub fn name(&self, document: &BlobRef, name: Option<&str>) -> Result<(), LayoutError> {
+        self.list(descriptor(document, None)?, name)
+    }
+
+    /// Takes a name, or the digest of what has none, out of the list. Its blobs stay.
+    ///
+    /// # Errors
+    /// The index cannot be read or written.
+    pub fn forget(&self, name: &str) -> Result<(), LayoutError> {
         let mut manifests = self.index()?;
         manifests.retain(|descriptor| name_of(descriptor) != name);
-        let platform = PlatformBuilder::default()
-            .os(platform.os.as_str())
-            .architecture(platform.architecture.as_str())
-            .build()
-            .map_err(invalid)?;
-        let digest: oci_spec::image::Digest = manifest.digest.to_string().parse().map_err(invalid)?;
-        let descriptor = DescriptorBuilder::default()
-            .media_type(MediaType::from(MANIFEST))
-            .digest(digest)
-            .size(manifest.size)
-            .platform(platform)
-            .annotations([(ANNOTATION_REF_NAME.to_owned(), name.to_owned())])
-            .build()
-            .map_err(invalid)?;
+        self.write_index(manifests)
+    }
+
+    fn list(&self, mut descriptor: Descriptor, name: Option<&str>) -> Result<(), LayoutError> {
+        let known_as = name.unwrap_or_else(|| descriptor.digest().as_ref()).to_owned();
+        let mut manifests = self.index()?;
+        manifests.retain(|other| name_of(other) != known_as);
+        if let Some(name) = name {
+            descriptor.set_annotations(Some([(ANNOTATION_REF_NAME.to_owned(), name.to_owned())].into()));
+        }
         manifests.push(descriptor);
         self.write_index(manifests)
+    }
+
+    /// Replaces the list of what is in this layout.
+    pub(crate) fn replace_index(&self, bytes: &[u8]) -> Result<(), LayoutError> {
+        self.replace(INDEX_FILE, bytes)
     }
 
     fn write_index(&self, manifests: Vec<Descriptor>) -> Result<(), LayoutError> {
@@ -282,12 +346,29 @@ impl BlobWriter<'_> {
     /// # Errors
     /// The disk refuses.
     pub fn finish(self, media_type: &str) -> Result<BlobRef, LayoutError> {
-        let digest = self.hasher.finish();
-        let path = self.layout.blob_path(&digest);
-        self.temporary.as_file().sync_all().map_err(IoError::on("sync", &path))?;
-        self.temporary.persist(&path).map_err(|error| IoError::on("write", &path)(error.error))?;
-        Ok(BlobRef { digest, size: self.size, media_type: media_type.to_owned() })
+        let (layout, (digest, size, temporary)) = (self.layout, (self.hasher.finish(), self.size, self.temporary));
+        place(layout, temporary, &digest)?;
+        Ok(BlobRef { digest, size, media_type: media_type.to_owned() })
     }
+
+    /// Puts the blob in its place if it is the one that is meant; else nothing of it stays.
+    ///
+    /// # Errors
+    /// It is another one, or the disk refuses.
+    pub(crate) fn finish_as(self, expected: &BlobRef) -> Result<(), LayoutError> {
+        let found = self.hasher.finish();
+        if found != expected.digest {
+            return Err(LayoutError::Corrupt { dir: self.layout.dir.clone(), expected: expected.digest.clone(), found });
+        }
+        place(self.layout, self.temporary, &found)
+    }
+}
+
+fn place(layout: &Layout, temporary: tempfile::NamedTempFile, digest: &Digest) -> Result<(), LayoutError> {
+    let path = layout.blob_path(digest);
+    temporary.as_file().sync_all().map_err(IoError::on("sync", &path))?;
+    temporary.persist(&path).map_err(|error| IoError::on("write", &path)(error.error))?;
+    Ok(())
 }
 
 impl io::Write for BlobWriter<'_> {
@@ -301,6 +382,25 @@ impl io::Write for BlobWriter<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.temporary.flush()
     }
+}
+
+/// What points to a blob.
+pub(crate) fn descriptor(blob: &BlobRef, platform: Option<&Platform>) -> Result<Descriptor, LayoutError> {
+    let digest: oci_spec::image::Digest = blob.digest.to_string().parse().map_err(invalid)?;
+    let builder =
+        DescriptorBuilder::default().media_type(MediaType::from(blob.media_type.as_str())).digest(digest).size(blob.size);
+    let builder = match platform {
+        Some(platform) => {
+            let platform = PlatformBuilder::default()
+                .os(platform.os.as_str())
+                .architecture(platform.architecture.as_str())
+                .build()
+                .map_err(invalid)?;
+            builder.platform(platform)
+        }
+        None => builder,
+    };
+    builder.build().map_err(invalid)
 }
 
 fn name_of(descriptor: &Descriptor) -> &str {

@@ -15,6 +15,33 @@ pub(crate) const MAX_INDEX_DEPTH: usize = 3;
 pub(crate) const MAX_ERROR_BODY: usize = 8 * 1024;
 /// How long all of a registry's error body is waited for.
 pub(crate) const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Tags that are asked for at once.
+pub(crate) const TAGS_PER_PAGE: usize = 1000;
+/// The most of one page of tags, in bytes: a registry may send all it has at once.
+pub(crate) const MAX_TAG_PAGE: usize = 16 * 1024 * 1024;
+/// The most pages of tags. A million tags are more than anybody reads.
+pub(crate) const MAX_TAG_PAGES: usize = 1000;
+/// From this size on, in bytes, an upload is begun so that it can go on after an interruption; below it, sending it again costs
+/// less than the further request does.
+pub(crate) const RESUMABLE_UPLOAD: u64 = 8 * MIB;
+/// The longest address of an upload that is remembered, in bytes. Some registries put a signed state into it.
+pub(crate) const MAX_UPLOAD_ADDRESS: u64 = 16 * KIB;
+/// Manifests that one index may lead to. Real ones have one per platform, and perhaps an attestation for each.
+pub(crate) const MAX_MANIFESTS: usize = 512;
+/// Transfers at once where no registry has its own bound.
+pub(crate) const PARALLEL_COPIES: usize = 4;
+/// Members of an archive of images: a few per layer of each image.
+pub(crate) const MAX_ARCHIVE_MEMBERS: usize = 65_536;
+/// Bytes that all members of an archive of images may have together, before layers are compressed again: several images fit.
+pub(crate) const MAX_ARCHIVE_BYTES: u64 = 64 * GIB;
+/// How long an engine may think before it sends the first byte of an image: some write the whole archive first.
+pub(crate) const ENGINE_RESPONSE: Duration = Duration::from_secs(10 * 60);
+/// How much of an engine's answer about an image is read, in bytes.
+pub(crate) const MAX_ENGINE_ANSWER: usize = 4 * 1024 * 1024;
+/// How long a program that keeps log-ins may take. It may ask a person to unlock them.
+pub(crate) const HELPER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The largest file of log-ins that is read, in bytes.
+pub(crate) const MAX_LOGINS: u64 = 4 * MIB;
 /// How much of a token service's answer is read, in bytes. Tokens with many claims reach a few kilobytes.
 pub(crate) const MAX_TOKEN_BODY: usize = 256 * 1024;
 /// The unit in which content is read, hashed, decompressed and written, in bytes.
@@ -27,6 +54,8 @@ pub(crate) const PIPELINE_CHUNKS: usize = 8;
 pub(crate) const PARTIAL_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The pause between two looks at a lock another process holds. In-process waiters are woken instead.
 pub(crate) const LOCK_POLL: Duration = Duration::from_millis(25);
+/// How often the rest of a copy that failed is tried to be removed, [`LOCK_POLL`] apart: a second, for threads that are ending.
+pub(crate) const CLEAR_TRIES: usize = 40;
 /// How often a cached image may vanish under a waiter before it gives up.
 pub(crate) const MAX_CACHE_RACES: usize = 16;
 /// The largest metadata file of a cached image that is read, in bytes: the configuration and a little.

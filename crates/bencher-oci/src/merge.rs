@@ -24,7 +24,7 @@ use crate::{
 };
 
 mod apply;
-mod archive;
+pub(crate) mod archive;
 mod budget;
 mod decode;
 mod layer;

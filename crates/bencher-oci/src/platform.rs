@@ -1,6 +1,6 @@
 //! Which machine an image is for, in the words of the OCI specification.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use oci_spec::image::{Arch, Os, Platform as OciPlatform};
 
@@ -33,6 +33,24 @@ impl Platform {
     #[must_use]
     pub fn of(os: &Os, architecture: &Arch) -> Self {
         Self::new(os.to_string(), architecture.to_string())
+    }
+}
+
+/// A text that names no platform.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a platform: expected OS/ARCHITECTURE, such as linux/arm64")]
+pub struct InvalidPlatform(pub String);
+
+impl FromStr for Platform {
+    type Err = InvalidPlatform;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlatform> {
+        let is_word =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        match text.split_once('/') {
+            Some((os, architecture)) if is_word(os) && is_word(architecture) => Ok(Self::new(os, architecture)),
+            _ => Err(InvalidPlatform(text.to_owned())),
+        }
     }
 }
 

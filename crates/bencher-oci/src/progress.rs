@@ -10,6 +10,8 @@ pub enum ProgressEvent<'a> {
     Downloading { digest: &'a Digest, done: u64, total: u64 },
     /// `done` of `total` bytes of a blob were sent.
     Uploading { digest: &'a Digest, done: u64, total: u64 },
+    /// `done` of `total` bytes of a blob were copied on this machine.
+    Copying { digest: &'a Digest, done: u64, total: u64 },
     /// A blob needs no transfer: it is there already.
     Present { digest: &'a Digest, total: u64 },
     /// The layers are being merged into one tree.

@@ -141,6 +141,19 @@ impl BlobStore {
         remove_if_there(&self.blob_path(digest))
     }
 
+    /// Moves a blob out of the store, to a path on the same file system.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(crate) fn hand_over(&self, blob: &Blob, to: &Path) -> Result<(), IoError> {
+        fs::rename(self.blob_path(blob.digest()), to).map_err(IoError::on("put in place", to))
+    }
+
+    /// The file of a blob.
+    pub(crate) fn path_of(&self, blob: &Blob) -> PathBuf {
+        self.blob_path(blob.digest())
+    }
+
     /// Bytes of all blobs and partial downloads.
     ///
     /// # Errors

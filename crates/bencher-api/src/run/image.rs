@@ -1,6 +1,12 @@
 //! The image of a job: a name becomes the digest of what is stored here under that name.
 
-use bencher_types::{Digest, ImageRef, ResourceId, wire::spec::Architecture};
+use std::collections::BTreeMap;
+
+use bencher_types::{
+    Digest, ImageRef, ResourceId,
+    oci::benchmark::{BENCHMARK_LABEL, BenchmarkImage, BenchmarkSpec, InvalidBenchmark},
+    wire::spec::Architecture,
+};
 use object_store::ObjectStoreExt as _;
 use serde::Deserialize;
 use url::Url;
@@ -34,6 +40,8 @@ pub enum ImageError {
     Missing { image: String, project: String },
     #[error("the image {image} is for {found}, and the spec {spec} needs linux/{needed}; build it for that platform")]
     Platform { image: String, found: String, spec: String, needed: &'static str },
+    #[error("what the image {image} says of its benchmark, in its label {BENCHMARK_LABEL}, cannot be used: {invalid}")]
+    Benchmark { image: String, invalid: InvalidBenchmark },
     #[error("the image {image} is not complete: the project {project} lacks {}; push the image again", listed(missing))]
     Incomplete { image: String, project: String, missing: Vec<Digest> },
     #[error(transparent)]
@@ -70,14 +78,24 @@ pub(super) fn check_host(app: &App, image: &ImageRef) -> Result<(), ImageError> 
     }
 }
 
-/// The digest of the manifest or index that an image reference names.
-pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> Result<Digest, ImageError> {
+/// An image that a job can run.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// Of the manifest or index that the reference names.
+    pub(crate) digest: Digest,
+    /// What the image says of its benchmark, where it does.
+    pub(crate) benchmark: Option<BenchmarkSpec>,
+}
+
+/// The image that a reference names, as far as somebody must know it before it runs.
+pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> Result<Resolved, ImageError> {
     let found = find(app, image, wanted.project).await?;
     let found =
         found.ok_or_else(|| ImageError::Missing { image: image.to_string(), project: wanted.project.slug.0.to_string() })?;
     let anywhere = place(wanted.project, "", Reach::Project);
     let document = app.store.oci_manifest_content(&anywhere, &found.digest.0).await?.unwrap_or_default();
-    if let Some(platforms) = platforms_without(&platforms(app, &document).await, wanted.architecture) {
+    let config = configuration(app, &document).await;
+    if let Some(platforms) = platforms_without(&platforms(&document, config.as_ref()), wanted.architecture) {
         return Err(ImageError::Platform {
             image: image.to_string(),
             found: platforms,
@@ -90,7 +108,17 @@ pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> 
         let project = wanted.project.slug.0.to_string();
         return Err(ImageError::Incomplete { image: image.to_string(), project, missing });
     }
-    Ok(found.digest.0)
+    let config = match entries(&document).iter().find(|entry| entry.is_for(wanted.architecture)) {
+        Some(entry) => {
+            let document = app.store.oci_manifest_content(&anywhere, &entry.digest).await?.unwrap_or_default();
+            configuration(app, &document).await
+        }
+        None => config,
+    };
+    let label = config.and_then(|config| config.config?.labels?.remove(BENCHMARK_LABEL));
+    let benchmark = label.map(|label| label.parse::<BenchmarkImage>().map(|image| image.spec)).transpose();
+    let benchmark = benchmark.map_err(|invalid| ImageError::Benchmark { image: image.to_string(), invalid })?;
+    Ok(Resolved { digest: found.digest.0, benchmark })
 }
 
 /// What a runner of this architecture would miss: the registry holds manifests of which parts were never pushed.
@@ -174,6 +202,26 @@ struct Entry {
     platform: Option<Platform>,
 }
 
+impl Entry {
+    fn is_for(&self, architecture: Architecture) -> bool {
+        self.platform.as_ref().is_some_and(|platform| platform.fits(architecture))
+    }
+}
+
+/// As much of an image configuration as is of interest here.
+#[derive(Deserialize)]
+struct Configuration {
+    #[serde(flatten)]
+    platform: Platform,
+    config: Option<Defaults>,
+}
+
+#[derive(Deserialize)]
+struct Defaults {
+    #[serde(rename = "Labels")]
+    labels: Option<BTreeMap<String, String>>,
+}
+
 /// What an index lists; nothing where the document is none.
 fn entries(document: &[u8]) -> Vec<Entry> {
     #[derive(Deserialize)]
@@ -183,12 +231,11 @@ fn entries(document: &[u8]) -> Vec<Entry> {
     serde_json::from_slice::<Index>(document).ok().and_then(|index| index.manifests).unwrap_or_default()
 }
 
-/// The platforms of a manifest or index; empty where it does not say. Nobody relies on this: the runner looks for itself. It is for
-/// telling a person early.
-async fn platforms(app: &App, document: &[u8]) -> Vec<Platform> {
+/// The configuration of a manifest; `None` where there is none that can be read.
+async fn configuration(app: &App, document: &[u8]) -> Option<Configuration> {
     #[derive(Deserialize)]
     struct Document {
-        config: Option<Config>,
+        config: Config,
     }
     #[derive(Deserialize)]
     struct Config {
@@ -196,15 +243,20 @@ async fn platforms(app: &App, document: &[u8]) -> Vec<Platform> {
         size: u64,
     }
 
-    let Ok(Document { config }) = serde_json::from_slice(document) else { return Vec::new() };
+    let Document { config } = serde_json::from_slice(document).ok()?;
+    if config.size > limits::MAX_IMAGE_CONFIG_BYTES {
+        return None;
+    }
+    let content = app.store.oci_content(&config.digest).await.ok()??;
+    let read = async { app.blobs.get(&blob::key(&config.digest, content.copy)).await?.bytes().await };
+    serde_json::from_slice(&read.await.ok()?).ok()
+}
+
+/// The platforms of a manifest or index; empty where it does not say. Nobody relies on this: the runner looks for itself. It is for
+/// telling a person early.
+fn platforms(document: &[u8], config: Option<&Configuration>) -> Vec<Platform> {
     match config {
-        Some(config) if config.size <= limits::MAX_IMAGE_CONFIG_BYTES => {
-            let Ok(Some(content)) = app.store.oci_content(&config.digest).await else { return Vec::new() };
-            let read = async { app.blobs.get(&blob::key(&config.digest, content.copy)).await?.bytes().await };
-            let platform = read.await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            platform.into_iter().collect()
-        }
-        Some(_) => Vec::new(),
+        Some(config) => vec![config.platform.clone()],
         // An entry without a platform may be for any.
         None => entries(document).into_iter().map(|entry| entry.platform).collect::<Option<Vec<_>>>().unwrap_or_default(),
     }

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use bencher_types::{
     JobUuid, Label, NameId, ResourceId, Timeout,
     wire::{
+        adapter::Adapter,
         job::JobConfig,
         run::{MAX_ARGS, MAX_ENV, MAX_FILE_PATHS, MAX_LABELS, MAX_RETRIES, NewRunJob, ReportSettings},
     },
 };
 
-use super::image::{self, ImageError, Wanted};
+use super::{
+    described,
+    image::{self, ImageError, Resolved, Wanted},
+};
 use crate::{
     app::App,
     limits,
@@ -43,6 +47,8 @@ pub enum JobError {
     TooManyRetries { found: u32 },
     #[error("an iteration is to take up to {} s, and this project's may take {} s; ask for less (`--job-timeout`)", .asked.get(), .most.get())]
     TooLong { asked: Timeout, most: Timeout },
+    #[error("the image {image} asks for {needed} at least, and the spec {spec} has {found}; name a larger spec (`--spec`)")]
+    TooSmall { image: String, needed: String, spec: String, found: String },
     #[error(transparent)]
     Spec(#[from] SpecError),
     #[error(transparent)]
@@ -71,6 +77,8 @@ pub(super) struct Prepared {
     pub(super) spec: SpecRow,
     /// Without the environment.
     pub(super) config: JobConfig,
+    /// What reads the results, where the image knows.
+    pub(super) adapter: Option<Adapter>,
     pub(super) env: Option<BTreeMap<String, String>>,
     pub(super) retries: u32,
     pub(super) required_labels: Vec<Label>,
@@ -79,15 +87,19 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(
     app: &App,
     project: &ProjectRow,
-    job: NewRunJob,
+    mut job: NewRunJob,
     settings: ReportSettings,
     testbed: Option<&NameId>,
 ) -> Result<Prepared, JobError> {
     check(&job)?;
-    let timeout = timeout(app, project, job.timeout)?;
     let spec = choose_spec(app, project, job.spec.as_ref(), testbed).await?;
     let wanted = Wanted { project, spec: spec.slug.0.as_str(), architecture: spec.architecture.0 };
-    let digest = image::resolve(app, &job.image, wanted).await?;
+    let Resolved { digest, benchmark } = image::resolve(app, &job.image, wanted).await?;
+    let benchmark = benchmark.unwrap_or_default();
+    described::fits(&job.image, &benchmark.resources, &spec)?;
+    described::fill(&mut job, &benchmark);
+    check(&job)?;
+    let timeout = timeout(app, project, job.timeout)?;
     let config = JobConfig {
         registry: app.config.registry_url(),
         project: project.uuid.0,
@@ -112,6 +124,7 @@ pub(super) async fn prepare(
     Ok(Prepared {
         spec,
         config,
+        adapter: benchmark.adapter(),
         env: job.env.filter(|env| !env.is_empty()),
         retries: job.retries.unwrap_or_default(),
         required_labels: job.required_labels.unwrap_or_default(),

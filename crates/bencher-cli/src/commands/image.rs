@@ -1,43 +1,78 @@
-//! `image`: images on this machine and in the server's registry.
+//! `image`: images on this machine, in the server's registry, and on their way between places.
 
 mod build;
+mod checkout;
+pub(crate) mod engine;
 mod error;
+mod origin;
 mod progress;
+mod registry;
+mod target;
+mod transfer;
+mod view;
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use bencher_oci::{Credentials, Layout, LayoutError, RegistryClient, client::Pushed};
+use bencher_oci::{Copied, Layout, Limits};
 use bencher_types::{ImageRef, oci::reference::DEFAULT_TAG, wire::image::Image};
 use serde_json::json;
+use tempfile::TempDir;
 
 pub(crate) use self::error::ImageError;
-use self::progress::Transfers;
+use self::{origin::Opened, transfer::Transfer};
 use super::Context;
 use crate::{
-    cli::{Format, image as args, pairs},
+    cli::{
+        Format,
+        image::{self as args, place::Place, place::Scheme},
+        pairs,
+    },
     error::CliError,
-    output::table::{Cell, fields},
+    output::{
+        table::{Cell, fields},
+        units,
+    },
 };
 
-/// The user name that goes with a key where no e-mail address is given: the key itself says whose it is.
-const KEY_USER: &str = "key";
-
 pub(super) async fn image(context: &Context, args: args::Image) -> Result<(), CliError> {
+    // What was made for the time being goes when this function ends, however it ends: not when the process is killed.
+    tokio::select! {
+        done = run(context, args) => done,
+        () = interrupted() => Err(ImageError::Interrupted.into()),
+    }
+}
+
+async fn run(context: &Context, args: args::Image) -> Result<(), CliError> {
     match args {
         args::Image::Build(args) => build::build(context, *args).await,
         args::Image::Push(args) => {
-            let dir = match args.from {
-                Some(dir) => dir,
-                None => own_layout(context, &args.image)?,
+            let args = *args;
+            let transfer = Transfer::new(context, &args.login, args.platform);
+            let from = match &args.from {
+                Some(place) => named(Opened::open(&transfer, &place.0).await?, &args.image),
+                None => named(Opened::layout_at(&own_layout(context, &args.image)?, None, &args.image.to_string())?, &args.image),
             };
-            let missing = |source| ImageError::NoLayout { image: args.image.clone(), source: Box::new(source) };
-            let layout = Layout::open(&dir).map_err(missing)?;
-            let pushed = push(context, &layout, &args.image, &args.login).await?;
-            print(context, &args.image, &pushed)
+            let pushed = push(&transfer, &from, &args.image).await?;
+            show(context, &args.image.to_string(), &pushed, "sent")?;
+            context.out.done(&format!("run it with `bencher run --image {}`", args.image));
+            Ok(())
         }
+        args::Image::Pull(args) => pull(context, *args).await,
+        args::Image::Copy(args) => {
+            let args = *args;
+            let transfer = Transfer::new(context, &args.login, args.platform);
+            let from = Opened::open(&transfer, &args.from).await?;
+            let copied = transfer.copy(&from, &args.to, &format!("copy {} to {}", args.from, args.to)).await?;
+            if args.to == Place::Standard {
+                return Ok(());
+            }
+            show(context, &args.to.to_string(), &copied, "moved")
+        }
+        args::Image::View(args) => view::view(context, *args).await,
+        args::Image::Tags { repository, login } => tags(context, &repository, &login).await,
         args::Image::List { project, search, page } => {
             let mut query = pairs([("search", search)]);
             query.extend(page.query());
@@ -46,97 +81,146 @@ pub(super) async fn image(context: &Context, args: args::Image) -> Result<(), Cl
         }
         args::Image::Delete { image, login } => {
             check_target(context, &image)?;
-            let deleted = registry(context, &login)?.delete_manifest(image.repository(), &image.manifest_reference()).await;
-            deleted.map_err(|source| ImageError::Delete { image: image.clone(), source: Box::new(source) })?;
+            let deleted = registry::own(context, &login)?.delete_manifest(image.repository(), &image.manifest_reference()).await;
+            let failed = |source| ImageError::Registry { action: format!("delete {image}"), source: Box::new(source) };
+            deleted.map_err(failed)?;
             context.out.done(&format!("deleted {image}"));
             Ok(())
         }
     }
 }
 
-/// Where `image build` puts an image when it is not told where.
+/// Somebody wants this process to end.
+async fn interrupted() {
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending().await },
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Sends an image to this server's registry under its name.
+async fn push(transfer: &Transfer<'_>, from: &Opened, image: &ImageRef) -> Result<Copied, ImageError> {
+    check_target(transfer.context, image)?;
+    let to = Place::Registry { image: image.clone(), scheme: Scheme::Usual };
+    transfer.copy(from, &to, &format!("push {image}")).await
+}
+
+async fn pull(context: &Context, args: args::Pull) -> Result<(), CliError> {
+    let transfer = Transfer::new(context, &args.login, args.platform);
+    let from = Opened::open(&transfer, &args.from).await?;
+    let action = format!("pull {}", args.from);
+    let to = match (args.to, &args.from) {
+        (Some(to), _) => to,
+        (None, Place::Registry { image, .. }) => Place::Layout { dir: own_layout(context, image)?, name: from.name.clone() },
+        (None, _) => return Err(CliError::Usage(format!("{} is no registry: say where to put the image", args.from))),
+    };
+    let pulled = transfer.copy(&from, &to, &action).await?;
+    match &to {
+        Place::Standard => return Ok(()),
+        // What an image of the same name had before is of no use to anybody.
+        Place::Layout { dir, .. } if is_own_layout(context, dir) => {
+            let swept = Layout::open(dir).and_then(|layout| layout.sweep(&Limits::default()));
+            swept.map_err(|source| ImageError::Layout { dir: dir.clone(), source: Box::new(source) })?;
+        }
+        _ => {}
+    }
+    show(context, &to.to_string(), &pulled, "fetched")
+}
+
+async fn tags(context: &Context, repository: &ImageRef, login: &args::Login) -> Result<(), CliError> {
+    let progress = std::sync::Arc::new(bencher_oci::Silent);
+    let found = registry::repository(context, (repository, Scheme::Usual), login, progress).await?;
+    let failed = |source| ImageError::Registry { action: format!("list the tags of {repository}"), source: Box::new(source) };
+    let tags = found.client.tags(&found.name).await.map_err(failed)?;
+    match context.out.format {
+        Format::Json => context.out.json(&json!(tags)),
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
+            if tags.is_empty() {
+                context.out.done("nothing here");
+            }
+            context.out.data(&tags.iter().map(|tag| format!("{}\n", crate::output::printable(tag))).collect::<String>())
+        }
+    }
+}
+
+/// Prints what a transfer did, the digest last: it is what others are told.
+fn show(context: &Context, place: &str, copied: &Copied, did: &str) -> Result<(), CliError> {
+    let size = copied.moved_bytes + copied.present_bytes;
+    match context.out.format {
+        Format::Json => context.out.json(&json!({
+            "image": place, "digest": copied.digest, "media_type": copied.media_type, "size": size, "sent": copied.moved_bytes,
+        })),
+        Format::Human | Format::Html | Format::Markdown | Format::Csv => context.out.data(&fields(
+            context.out,
+            [
+                ("image", Cell::new(place)),
+                ("size", Cell::new(format!("{}, of which {} were {did}", units::bytes(size), units::bytes(copied.moved_bytes)))),
+                ("digest", Cell::new(&copied.digest)),
+            ],
+        )),
+    }
+}
+
+/// Images go to this server, and are deleted from this one.
+fn check_target(context: &Context, image: &ImageRef) -> Result<(), ImageError> {
+    if registry::is_own(context, image) {
+        return Ok(());
+    }
+    Err(ImageError::OtherHost { image: Box::new(image.clone()), ours: context.client.registry() })
+}
+
+/// Where `image build` and `image pull` put an image when they are not told where.
 fn own_layout(context: &Context, image: &ImageRef) -> Result<PathBuf, ImageError> {
     let cache = context.image_cache.as_deref().ok_or(ImageError::NoCache)?;
-    Ok(cache_folder(cache, image))
+    let host = image.host().filter(|host| *host != context.client.registry());
+    Ok(cache_folder(cache, host, image))
+}
+
+fn is_own_layout(context: &Context, dir: &Path) -> bool {
+    dir.parent().is_some_and(|parent| Some(parent) == context.image_cache.as_deref())
 }
 
 /// One folder per repository and tag, so that a rebuilt image replaces the old one whole.
-fn cache_folder(cache: &Path, image: &ImageRef) -> PathBuf {
+fn cache_folder(cache: &Path, host: Option<&str>, image: &ImageRef) -> PathBuf {
     // Neither a repository nor a tag can contain this character, and a path cannot be left through it.
-    cache.join(format!("{}@{}", image.repository().replace('/', "@"), image.tag().unwrap_or(DEFAULT_TAG)))
+    let name = format!(
+        "{}@{}",
+        image.repository().replace('/', "@"),
+        image.tag().map_or_else(|| image.manifest_reference(), str::to_owned)
+    );
+    cache.join(host.map_or_else(|| name.clone(), |host| format!("@{host}@{name}")))
 }
 
-/// Sends an image of a layout to this server's registry under its name.
-async fn push(context: &Context, layout: &Layout, image: &ImageRef, login: &args::Login) -> Result<Pushed, ImageError> {
-    check_target(context, image)?;
-    let tag = image.tag().ok_or_else(|| ImageError::Digest { image: image.clone() })?;
-    let reference = find(layout, image)?;
-    let transfers = Arc::new(Transfers::new(context.out));
-    let pushed = registry(context, login)?
-        .progress(Arc::clone(&transfers) as Arc<dyn bencher_oci::Progress>)
-        .push_layout(layout, reference.as_deref(), image.repository(), tag)
-        .await;
-    transfers.end();
-    pushed.map_err(|source| ImageError::Push { image: image.clone(), source: Box::new(source) })
+/// Where transfers keep what they need for the time being, beside the images; absent where this machine has no such place.
+fn transfers_dir(context: &Context) -> Option<PathBuf> {
+    Some(context.image_cache.as_deref()?.with_file_name("transfers"))
 }
 
-/// Images go to this server; a tag is what makes them findable.
-fn check_target(context: &Context, image: &ImageRef) -> Result<(), ImageError> {
-    let ours = context.client.registry();
-    match image.host() {
-        Some(other) if other != ours => Err(ImageError::OtherHost { image: Box::new(image.clone()), ours }),
-        _ => Ok(()),
-    }
-}
-
-/// How the layout calls the image: by its whole name, by its tag, or not at all where it is the only one.
-fn find(layout: &Layout, image: &ImageRef) -> Result<Option<String>, ImageError> {
-    let names =
-        [format!("{}:{}", image.repository(), image.tag().unwrap_or(DEFAULT_TAG)), image.tag().unwrap_or(DEFAULT_TAG).to_owned()];
-    let failed = |source| ImageError::NoLayout { image: image.clone(), source: Box::new(source) };
-    for name in names {
-        match layout.find(Some(&name)) {
-            Ok(_) => return Ok(Some(name)),
-            Err(LayoutError::NoSuchImage { .. }) => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    layout.find(None).map_err(failed).map(|_| None)
-}
-
-fn registry(context: &Context, login: &args::Login) -> Result<RegistryClient, ImageError> {
-    let credentials = match context.client.credential() {
-        Some(password) => {
-            let user = login.email.as_ref().map_or_else(|| KEY_USER.to_owned(), ToString::to_string);
-            Credentials::Basic { user, password: password.clone() }
-        }
-        None => Credentials::None,
+/// A folder that goes when it is not used any more. Images are large: it is where caches are, not where memory may be.
+fn folder(context: &Context) -> Result<TempDir, ImageError> {
+    let Some(parent) = transfers_dir(context) else {
+        return TempDir::new().map_err(on("write to", Path::new("the folder for temporary files")));
     };
-    let setup = |source| ImageError::Registry { source: Box::new(source) };
-    let http = context.client.transfer_client().map_err(|source| ImageError::Setup { source })?;
-    RegistryClient::with_http(http, context.client.host().clone(), credentials).map_err(setup)
+    fs::create_dir_all(&parent).map_err(on("create", &parent))?;
+    tempfile::Builder::new().prefix("image-").tempdir_in(&parent).map_err(on("write to", &parent))
 }
 
-fn print(context: &Context, image: &ImageRef, pushed: &Pushed) -> Result<(), CliError> {
-    let size = pushed.sent_bytes + pushed.present_bytes;
-    match context.out.format {
-        Format::Json => {
-            context.out.json(&json!({ "image": image, "digest": pushed.digest, "size": size, "sent": pushed.sent_bytes }))
-        }
-        Format::Human | Format::Html | Format::Markdown | Format::Csv => {
-            let bytes = crate::output::units::bytes;
-            context.out.data(&fields(
-                context.out,
-                [
-                    ("image", Cell::new(image)),
-                    ("digest", Cell::new(&pushed.digest)),
-                    ("size", Cell::new(format!("{}, of which {} were sent", bytes(size), bytes(pushed.sent_bytes)))),
-                ],
-            ))?;
-            context.out.done(&format!("run it with `bencher run --image {image}`"));
-            Ok(())
-        }
+/// Of a layout with several images, the one that is called as it is to be called: by its whole name, or by its tag.
+fn named(mut opened: Opened, image: &ImageRef) -> Opened {
+    if let bencher_oci::Origin::Layout { layout, reference: reference @ None } = &mut opened.origin {
+        let tag = image.tag().unwrap_or(DEFAULT_TAG);
+        let names = [format!("{}:{tag}", image.repository()), tag.to_owned()];
+        *reference = names.into_iter().find(|name| layout.find(Some(name)).is_ok());
     }
+    opened
+}
+
+fn on(action: &'static str, path: &Path) -> impl Fn(io::Error) -> ImageError {
+    let path = path.to_owned();
+    move |source| ImageError::Folder { action, path: path.clone(), source }
 }
 
 #[cfg(test)]

@@ -44,8 +44,8 @@ fn an_image_of_a_layout_is_pushed_by_its_name() {
     exit 0
     == stdout
     image   shop:v1
-    digest  sha256:[digest]
     size    96 B, of which 96 B were sent
+    digest  sha256:[digest]
     == stderr
     run it with `bencher run --image shop:v1`
     ");
@@ -65,9 +65,9 @@ fn an_image_that_is_not_here_is_told_with_what_to_do() {
     exit 7
     == stdout
     == stderr
-    error: the image shop:v1 is not on this machine
+    error: the image nothing is not on this machine
       cause: nothing is not an OCI image layout: it has no valid `oci-layout` file
-      hint: `bencher image push shop:v1 --from DIR` takes it from any OCI layout, such as `skopeo copy … oci:DIR` writes
+      hint: --from takes it from anywhere: a layout, an archive of `docker save`, engine:NAME, another registry; see `bencher image push --help`
     ");
     let no_cache = world.bencher(&["image", "push", "shop:v1"]);
     assert_eq!(no_cache.code, Some(7));

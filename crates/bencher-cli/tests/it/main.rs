@@ -5,6 +5,7 @@
 mod github;
 mod here;
 mod image;
+mod image_places;
 mod import;
 mod output;
 mod requests;

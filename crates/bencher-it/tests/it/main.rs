@@ -12,6 +12,7 @@ mod full_day;
 mod full_disk;
 mod happy_path;
 mod history;
+mod image_tools;
 mod images;
 mod keys;
 mod live;

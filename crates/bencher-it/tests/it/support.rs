@@ -321,7 +321,16 @@ impl World {
 
     /// The same, with another way to the server.
     pub(crate) async fn bencher_at(&self, host: &str, arguments: &[&str]) -> Finished {
-        let child = self.spawn_bencher_at(host, arguments);
+        Self::finish(self.spawn_bencher_at(host, arguments), arguments).await
+    }
+
+    /// The same, with something in its environment.
+    pub(crate) async fn bencher_with(&self, env: &[(&str, &str)], arguments: &[&str]) -> Finished {
+        let child = self.bencher_command(&self.url, arguments).envs(env.iter().copied()).spawn().expect("`bencher` starts");
+        Self::finish(child, arguments).await
+    }
+
+    async fn finish(child: tokio::process::Child, arguments: &[&str]) -> Finished {
         let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
         let output =
             output.unwrap_or_else(|_| panic!("`bencher {}` takes too long", arguments.join(" "))).expect("`bencher` ends");
@@ -338,11 +347,15 @@ impl World {
     }
 
     fn spawn_bencher_at(&self, host: &str, arguments: &[&str]) -> tokio::process::Child {
+        self.bencher_command(host, arguments).spawn().expect("`bencher` starts")
+    }
+
+    fn bencher_command(&self, host: &str, arguments: &[&str]) -> tokio::process::Command {
         let mut command = child::owned(&binary("bencher"));
         command.args(arguments).env("BENCHER_HOST", host).env("BENCHER_API_KEY", &self.key);
         command.env("HOME", self.path()).env("XDG_CACHE_HOME", self.path().join("cache")).current_dir(self.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().expect("`bencher` starts")
+        command
     }
 
     /// Starts the runner [`RUNNER`] with its key and waits until the server knows that it is idle.

@@ -25,6 +25,8 @@ const MAX_INCLUDES: usize = 8;
 /// Puts programs and their libraries into plans, each library once.
 #[derive(Default)]
 pub(super) struct Collector {
+    /// Programs go without their libraries.
+    alone: bool,
     found: BTreeSet<PathBuf>,
     first: Option<(PathBuf, Platform)>,
 }
@@ -50,6 +52,15 @@ struct Place {
 
 impl Collector {
     /// What the programs are for; all must be for the same.
+    /// `alone`: programs go without their libraries, for the image that they go into has them.
+    pub(super) fn of(alone: bool) -> Self {
+        Self { alone, ..Self::default() }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
+    }
+
     pub(super) fn platform(&self, wanted: Option<&Platform>) -> Result<Platform, AssembleError> {
         match (&self.first, wanted) {
             (Some((path, found)), Some(expected)) if found != expected => {
@@ -83,6 +94,9 @@ impl Collector {
         }
         let meta = fs::metadata(&host).map_err(IoError::on("look at", &host))?;
         plan.program(dest, &host, &meta)?;
+        if self.alone {
+            return Ok(());
+        }
         let Some(interpreter) = elf.interpreter.clone() else { return Ok(()) };
         if !interpreter.is_file() {
             return Err(AssembleError::MissingInterpreter { path: file.to_owned(), interpreter });

@@ -9,7 +9,6 @@ use std::{
 };
 
 use bencher_types::{Digest, oci::digest::Algorithm};
-use flate2::GzBuilder;
 use tar::{Builder, EntryType, Header};
 
 use super::{
@@ -17,33 +16,12 @@ use super::{
     plan::{Entry, Plan, What},
 };
 use crate::{
+    compress::{Compression, Encoder},
     document::BlobRef,
     error::IoError,
     hash::Hasher,
-    layout::{BlobWriter, Layout},
+    layout::Layout,
 };
-
-/// How a layer is compressed. Gzip is understood by every tool, zstd is faster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Compression {
-    None,
-    #[default]
-    Gzip,
-    Zstd,
-}
-
-impl Compression {
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::None => "application/vnd.oci.image.layer.v1.tar",
-            Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
-            Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
-        }
-    }
-}
-
-const GZIP_LEVEL: u32 = 6;
-const ZSTD_LEVEL: i32 = 3;
 
 /// A layer that was written.
 pub(super) struct Packed {
@@ -153,50 +131,5 @@ impl<W: Write> Write for Counter<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
-    }
-}
-
-enum Encoder<'a> {
-    None(BlobWriter<'a>),
-    Gzip(flate2::write::GzEncoder<BlobWriter<'a>>),
-    Zstd(zstd::Encoder<'static, BlobWriter<'a>>),
-}
-
-impl<'a> Encoder<'a> {
-    fn new(writer: BlobWriter<'a>, compression: Compression) -> io::Result<Self> {
-        Ok(match compression {
-            Compression::None => Self::None(writer),
-            // Without a name and a time, which would differ from run to run.
-            Compression::Gzip => {
-                Self::Gzip(GzBuilder::new().mtime(0).operating_system(255).write(writer, flate2::Compression::new(GZIP_LEVEL)))
-            }
-            Compression::Zstd => Self::Zstd(zstd::Encoder::new(writer, ZSTD_LEVEL)?),
-        })
-    }
-
-    fn finish(self) -> io::Result<BlobWriter<'a>> {
-        match self {
-            Self::None(writer) => Ok(writer),
-            Self::Gzip(encoder) => encoder.finish(),
-            Self::Zstd(encoder) => encoder.finish(),
-        }
-    }
-}
-
-impl Write for Encoder<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::None(writer) => writer.write(bytes),
-            Self::Gzip(encoder) => encoder.write(bytes),
-            Self::Zstd(encoder) => encoder.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::None(writer) => writer.flush(),
-            Self::Gzip(encoder) => encoder.flush(),
-            Self::Zstd(encoder) => encoder.flush(),
-        }
     }
 }

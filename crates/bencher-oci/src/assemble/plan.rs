@@ -1,7 +1,7 @@
 //! What will be in the layer, by path, before anything is read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::Metadata,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -14,6 +14,8 @@ use super::AssembleError;
 pub(super) struct Plan {
     entries: BTreeMap<Vec<u8>, Entry>,
     skipped: Vec<PathBuf>,
+    /// Folders that nobody asked for, on the way to something.
+    implied: BTreeSet<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,8 +83,16 @@ impl Plan {
             }
         }
         self.imply_folders(&key);
+        self.implied.remove(&key);
         self.entries.insert(key, entry);
         Ok(())
+    }
+
+    /// Leaves out the folders that nobody asked for.
+    pub(super) fn forget_implied(&mut self) {
+        for key in std::mem::take(&mut self.implied) {
+            self.entries.remove(&key);
+        }
     }
 
     /// Gives a file another path; the old one becomes a link to it, and so do the links there were.
@@ -101,10 +111,10 @@ impl Plan {
 
     fn imply_folders(&mut self, key: &[u8]) {
         for end in key.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at) {
-            self.entries.entry(key[..end].to_vec()).or_insert_with(|| Entry {
-                mode: 0o755,
-                what: What::Folder,
-                xattrs: Vec::new(),
+            let Self { entries, implied, .. } = self;
+            entries.entry(key[..end].to_vec()).or_insert_with_key(|key| {
+                implied.insert(key.clone());
+                Entry { mode: 0o755, what: What::Folder, xattrs: Vec::new() }
             });
         }
     }

@@ -1,6 +1,6 @@
 //! What can go wrong between this machine and a registry, and what of it is worth another try.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bencher_types::Digest;
 use reqwest::StatusCode;
@@ -45,6 +45,10 @@ pub enum RegistryError {
     Header { action: String, header: &'static str },
     #[error("the manifest {expected} has the digest {found}; push the image again")]
     ManifestDigest { expected: Digest, found: Digest },
+    #[error("{} is not what its digest {expected} says; copy or build the image again", path.display())]
+    DamagedFile { path: PathBuf, expected: Digest },
+    #[error("the registry's list of the tags of {repository} does not end within {pages} pages")]
+    TooManyTags { repository: String, pages: usize },
     #[error(transparent)]
     Document(#[from] DocumentError),
     #[error(transparent)]
@@ -86,7 +90,7 @@ impl RegistryError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::NotFound { .. } | Self::Document(_) | Self::ManifestDigest { .. } => Blame::Image,
+            Self::NotFound { .. } | Self::Document(_) | Self::ManifestDigest { .. } | Self::DamagedFile { .. } => Blame::Image,
             Self::Blob(FinishError::Size { .. } | FinishError::Digest { .. }) => Blame::Image,
             Self::Blob(FinishError::Io(_)) | Self::Io(_) | Self::Setup(_) | Self::Layout(_) => Blame::Host,
             _ => Blame::Registry,

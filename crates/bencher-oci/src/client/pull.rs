@@ -4,14 +4,14 @@ use bencher_types::Digest;
 use bytes::Bytes;
 use reqwest::{
     Response, StatusCode,
-    header::{ACCEPT, CONTENT_RANGE, HeaderMap, RANGE},
+    header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, RANGE},
 };
 use tokio::sync::mpsc;
 
 use super::{RegistryClient, RegistryError, error_detail, refusal};
 use crate::{
-    auth::{Access, Scope},
-    document::{self, BlobRef, Document, DocumentError, MANIFEST_TYPES, ResolvedImage},
+    auth::Scope,
+    document::{self, BlobRef, Document, DocumentError, MANIFEST, MANIFEST_TYPES, ResolvedImage},
     error::join_error,
     hash::digest_like,
     limits::{MAX_INDEX_DEPTH, PIPELINE_CHUNKS},
@@ -25,6 +25,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct RawManifest {
     pub digest: Digest,
+    /// As the registry calls it.
+    pub media_type: String,
     pub bytes: Vec<u8>,
 }
 
@@ -40,7 +42,7 @@ impl RegistryClient {
     async fn manifest_once(&self, repository: &str, reference: &str) -> Result<RawManifest, RegistryError> {
         let action = format!("fetch the manifest {repository}:{reference}");
         let url = self.url(&format!("v2/{repository}/manifests/{reference}"))?;
-        let scope = Scope { repository, access: Access::Pull };
+        let scope = Scope::pull(repository);
         let request = || self.http.get(url.clone()).header(ACCEPT, MANIFEST_TYPES.join(", "));
         let response = expect_found(&action, self.send(&action, &scope, request).await?, || {
             format!("image `{repository}` with the tag or digest `{reference}`")
@@ -51,6 +53,8 @@ impl RegistryClient {
         if let Some(found) = response.content_length().filter(|length| *length > limit) {
             return Err(too_large(found).into());
         }
+        let media_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or(MANIFEST).to_owned();
         let bytes = self.body(&action, response, usize::try_from(limit).unwrap_or(usize::MAX - 1)).await?;
         if bytes.len() as u64 > limit {
             return Err(too_large(bytes.len() as u64).into());
@@ -65,7 +69,7 @@ impl RegistryClient {
             }
             Err(_) => Digest::sha256(&bytes),
         };
-        Ok(RawManifest { digest, bytes })
+        Ok(RawManifest { digest, media_type, bytes })
     }
 
     /// Fetches and checks all documents of an image: manifest, through an index if there is one, and configuration.
@@ -91,7 +95,7 @@ impl RegistryClient {
     }
 
     /// A blob in memory, for configurations. The caller has checked the size it promises.
-    async fn small_blob(&self, repository: &str, blob: &BlobRef) -> Result<Vec<u8>, RegistryError> {
+    pub(crate) async fn small_blob(&self, repository: &str, blob: &BlobRef) -> Result<Vec<u8>, RegistryError> {
         let action = format!("fetch the image configuration {}", blob.digest);
         let response = self.blob_response(&action, repository, blob, 0).await?;
         let bytes = self.body(&action, response, usize::try_from(blob.size).unwrap_or(usize::MAX - 1)).await?;
@@ -225,7 +229,7 @@ impl RegistryClient {
         offset: u64,
     ) -> Result<Response, RegistryError> {
         let url = self.url(&format!("v2/{repository}/blobs/{}", blob.digest))?;
-        let scope = Scope { repository, access: Access::Pull };
+        let scope = Scope::pull(repository);
         let ranged = || match offset {
             0 => self.http.get(url.clone()),
             offset => self.http.get(url.clone()).header(RANGE, format!("bytes={offset}-")),
@@ -269,7 +273,7 @@ pub(super) async fn expect_found(
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, RegistryError> {
     match tokio::task::spawn_blocking(work).await {

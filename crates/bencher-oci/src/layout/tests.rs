@@ -1,4 +1,5 @@
 use super::*;
+use crate::document::MANIFEST;
 
 fn host() -> Platform {
     Platform::new("linux", "amd64")

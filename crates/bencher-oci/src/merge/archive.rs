@@ -27,21 +27,21 @@ const DROPPED_XATTRS: [&[u8]; 3] = [b"trusted.overlay.", b"user.overlay.", b"sec
 
 /// A member as the archive describes it. Its stored bytes are read from the [`Archive`] next.
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: Vec<u8>,
-    pub(super) link: Vec<u8>,
-    pub(super) kind: EntryType,
-    pub(super) meta: Meta,
-    pub(super) device: (u32, u32),
+pub(crate) struct Member {
+    pub(crate) name: Vec<u8>,
+    pub(crate) link: Vec<u8>,
+    pub(crate) kind: EntryType,
+    pub(crate) meta: Meta,
+    pub(crate) device: (u32, u32),
     /// Bytes a reader of the file sees.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Pieces `(offset, length)` of a sparse file, in the order in which they are stored.
-    pub(super) sparse: Option<Vec<(u64, u64)>>,
+    pub(crate) sparse: Option<Vec<(u64, u64)>>,
 }
 
 /// Why no member could be read. Names are known only when the headers were.
 #[derive(Debug)]
-pub(super) enum ArchiveError {
+pub(crate) enum ArchiveError {
     Read(io::Error),
     Problem(Vec<u8>, Problem),
 }
@@ -60,7 +60,7 @@ fn malformed(what: impl Into<String>) -> ArchiveError {
 }
 
 /// A tar stream. After [`Archive::next`], `Read` gives the stored bytes of that member.
-pub(super) struct Archive<R> {
+pub(crate) struct Archive<R> {
     inner: R,
     /// Stored bytes of the current member that were not read yet.
     remaining: u64,
@@ -81,26 +81,26 @@ struct Extensions {
 }
 
 impl<R: Read> Archive<R> {
-    pub(super) fn new(inner: R, max_extension: u64) -> Self {
+    pub(crate) fn new(inner: R, max_extension: u64) -> Self {
         Self { inner, remaining: 0, padding: 0, max_extension, global: 0 }
     }
 
-    pub(super) fn get_ref(&self) -> &R {
+    pub(crate) fn get_ref(&self) -> &R {
         &self.inner
     }
 
     /// Stored bytes of the current member that nobody read.
-    pub(super) fn remaining(&self) -> u64 {
+    pub(crate) fn remaining(&self) -> u64 {
         self.remaining
     }
 
     /// What follows the archive's end.
-    pub(super) fn into_inner(self) -> R {
+    pub(crate) fn into_inner(self) -> R {
         self.inner
     }
 
     /// The next member, or `None` at the end of the archive.
-    pub(super) fn next(&mut self) -> Result<Option<Member>, ArchiveError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Member>, ArchiveError> {
         let mut extensions = Extensions::default();
         loop {
             self.skip_rest()?;

@@ -17,12 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{LayerInput, Problem};
 use crate::{
+    compress::{Compression, MAGIC_LEN, ZSTD_WINDOW_LOG},
     hash::Hasher,
     limits::{CHUNK, PIPELINE_CHUNKS},
 };
-
-/// The largest window a zstd frame may ask its reader to hold, as a power of two: 128 MiB, the format's own default bound.
-const ZSTD_WINDOW_LOG: u32 = 27;
 
 /// The digest of what a blob's file holds, for when its content made no sense: was it damaged, or made that way?
 pub(super) fn digest_of(input: &LayerInput) -> io::Result<Digest> {
@@ -33,24 +31,11 @@ pub(super) fn digest_of(input: &LayerInput) -> io::Result<Digest> {
     Ok(reader.hasher.finish())
 }
 
-/// How a layer is compressed, by its first bytes. Media types are wrong too often to be relied on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compression {
-    None,
-    Gzip,
-    Zstd,
-}
-
-impl Compression {
-    pub(super) fn of(file: &File) -> io::Result<Self> {
-        let mut first = [0; 4];
-        let read = file.read_at(&mut first, 0)?;
-        Ok(match &first[..read] {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,
-            _ => Self::None,
-        })
-    }
+/// How a layer is compressed.
+pub(super) fn compression_of(file: &File) -> io::Result<Compression> {
+    let mut first = [0; MAGIC_LEN];
+    let read = file.read_at(&mut first, 0)?;
+    Ok(Compression::of(&first[..read]))
 }
 
 /// The blob from its start, hashed as it is read, at most one byte more than its descriptor says.

@@ -15,10 +15,10 @@ use super::{
     LayerInput, Problem, Refused,
     archive::{Archive, ArchiveError, Member},
     budget::{Budget, Exceeded},
-    decode::{Compression, Stream, digest_of},
+    decode::{Stream, compression_of, digest_of},
     tree::{Content, Meta, Segment},
 };
-use crate::limits::CHUNK;
+use crate::{compress::Compression, limits::CHUNK};
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -59,7 +59,7 @@ pub(super) fn scan(
     spool_dir: &Path,
     cancel: &CancellationToken,
 ) -> Result<Scan, Refused> {
-    let compression = Compression::of(&input.file).map_err(|error| Refused::Layer(Problem::Read(error)))?;
+    let compression = compression_of(&input.file).map_err(|error| Refused::Layer(Problem::Read(error)))?;
     let scanned = std::thread::scope(|scope| {
         let stream = Stream::start(scope, input, compression, cancel);
         let store = match compression {

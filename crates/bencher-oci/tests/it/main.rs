@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests, too")]
 
+mod archives;
 mod assemble;
 mod clone;
+mod copies;
 mod corpus;
 mod ext4;
 mod hostile;

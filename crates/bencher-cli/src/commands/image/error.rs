@@ -2,8 +2,8 @@
 
 use std::{io, path::PathBuf};
 
-use bencher_oci::{Blame, LayoutError, RegistryError, assemble::AssembleError};
-use bencher_types::ImageRef;
+use bencher_oci::{ArchiveError, Blame, EngineError, LayoutError, LoginError, RegistryError, assemble::AssembleError};
+use bencher_types::{ImageRef, oci::benchmark::InvalidBenchmark};
 
 use crate::{client::ApiError, exit::Exit};
 
@@ -11,15 +11,25 @@ use crate::{client::ApiError, exit::Exit};
 pub(crate) enum ImageError {
     #[error("there is no folder for images: neither XDG_CACHE_HOME nor HOME is set")]
     NoCache,
-    #[error("the image {image} is not on this machine")]
+    #[error("the image {place} is not on this machine")]
     NoLayout {
-        image: ImageRef,
+        place: String,
         #[source]
         source: Box<LayoutError>,
     },
+    #[error("{} cannot be used as an image layout", dir.display())]
+    Layout {
+        dir: PathBuf,
+        #[source]
+        source: Box<LayoutError>,
+    },
+    #[error("{} is no name of a file", path.display())]
+    NoFile { path: PathBuf },
     #[error("{image} is on another host than {ours}")]
     OtherHost { image: Box<ImageRef>, ours: String },
-    #[error("{image} names no tag: an image is pushed under one")]
+    #[error("`{host}` is no host of a registry")]
+    Host { host: String },
+    #[error("{image} names a digest: an image is pushed under a tag, and has the digest that it has")]
     Digest { image: ImageRef },
     #[error("could not make the image {image}")]
     Build {
@@ -34,71 +44,136 @@ pub(crate) enum ImageError {
         #[source]
         source: io::Error,
     },
-    #[error("making the image ended unexpectedly")]
+    #[error("the work on the image ended unexpectedly")]
     Aborted {
         #[source]
         source: tokio::task::JoinError,
     },
     #[error("could not set up a connection to the registry")]
-    Setup {
+    Connection {
         #[source]
         source: ApiError,
     },
+    #[error("could not clone {url}")]
+    Git {
+        url: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("there is no branch, tag or commit `{reference}` in {url}")]
+    NoSuchRef { reference: String, url: String },
+    #[error("the command that was to set the clone up failed: {command}")]
+    Setup {
+        command: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} does not describe a benchmark", file.display())]
+    Benchmark {
+        file: PathBuf,
+        #[source]
+        source: InvalidBenchmark,
+    },
+    #[error("could not {action}")]
+    Registry {
+        action: String,
+        #[source]
+        source: Box<RegistryError>,
+    },
+    #[error("could not {action}")]
+    Archive {
+        action: String,
+        #[source]
+        source: Box<ArchiveError>,
+    },
     #[error(transparent)]
-    Registry { source: Box<RegistryError> },
-    #[error("could not delete {image}")]
-    Delete {
-        image: ImageRef,
-        #[source]
-        source: Box<RegistryError>,
-    },
-    #[error("could not push {image}")]
-    Push {
-        image: ImageRef,
-        #[source]
-        source: Box<RegistryError>,
-    },
+    Engine { source: Box<EngineError> },
+    #[error("no container engine listens at {}", list(sockets))]
+    NoEngine { sockets: Vec<PathBuf> },
+    #[error("{variable} is `{found}`: expected unix:///PATH or tcp://HOST:PORT")]
+    EngineAddress { variable: &'static str, found: String },
+    #[error(transparent)]
+    Login { source: Box<LoginError> },
+    #[error("an archive is nothing to look at: standard output is a terminal")]
+    Terminal,
+    #[error("stopped before it was done")]
+    Interrupted,
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
 impl ImageError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::NoCache | Self::NoLayout { .. } | Self::Setup { .. } => Exit::Local,
-            Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } => Exit::Local,
-            Self::OtherHost { .. } | Self::Digest { .. } => Exit::Usage,
-            Self::Registry { source } | Self::Push { source, .. } | Self::Delete { source, .. } => {
-                match (&**source, source.blame()) {
-                    (RegistryError::Unauthorized { .. } | RegistryError::NotFound { .. }, _) => Exit::Refused,
-                    (RegistryError::Status { status, .. }, _) if status.is_client_error() => Exit::Refused,
-                    (RegistryError::Layout(_) | RegistryError::Io(_) | RegistryError::Document(_), _) | (_, Blame::Host) => {
-                        Exit::Local
-                    }
-                    _ => Exit::Unreachable,
-                }
-            }
+            Self::NoCache | Self::NoLayout { .. } | Self::Connection { .. } | Self::Layout { .. } => Exit::Local,
+            Self::Git { .. } | Self::NoSuchRef { .. } | Self::Setup { .. } | Self::Benchmark { .. } => Exit::Local,
+            Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } | Self::Archive { .. } => Exit::Local,
+            Self::NoEngine { .. } | Self::Login { .. } => Exit::Local,
+            Self::OtherHost { .. } | Self::Digest { .. } | Self::NoFile { .. } | Self::Host { .. } => Exit::Usage,
+            Self::Terminal | Self::EngineAddress { .. } => Exit::Usage,
+            Self::Interrupted => Exit::Interrupted,
+            Self::Registry { source, .. } => of_registry(source),
+            Self::Engine { source } => match &**source {
+                EngineError::Unreachable { .. } | EngineError::NoAnswer { .. } => Exit::Unreachable,
+                EngineError::NoSuchImage { .. } | EngineError::Refused { .. } => Exit::Refused,
+                EngineError::Setup(_) | EngineError::Archive { .. } | EngineError::Io(_) => Exit::Local,
+            },
         }
     }
 
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::NoLayout { image, .. } => Some(format!(
-                "`bencher image push {image} --from DIR` takes it from any OCI layout, such as `skopeo copy … oci:DIR` writes"
-            )),
+            Self::NoLayout { .. } => Some(
+                "--from takes it from anywhere: a layout, an archive of `docker save`, engine:NAME, another registry; \
+                 see `bencher image push --help`"
+                    .to_owned(),
+            ),
+            Self::Layout { .. } => Some("name a folder that is empty or not there yet".to_owned()),
             Self::OtherHost { image, ours } => Some(format!(
-                "leave the host out, or give its own registry's tools the job: `skopeo copy … docker://{ours}/{}`",
+                "`bencher image copy {image} {}` brings an image from there to {ours}; what is there is deleted with its own tools",
                 image.repository()
             )),
-            Self::Registry { source } | Self::Push { source, .. } | Self::Delete { source, .. } => match &**source {
-                RegistryError::Unauthorized { .. } => {
-                    Some("a user's key (--key, BENCHER_API_KEY) may push to the projects of that user".to_owned())
-                }
+            Self::Registry { source, .. } => match &**source {
+                RegistryError::Unauthorized { .. } => Some(
+                    "on this server, a user's key (--key, BENCHER_API_KEY) may push to the projects of that user; for another \
+                     registry, log in with `podman login` or `docker login`"
+                        .to_owned(),
+                ),
                 RegistryError::Send { .. } | RegistryError::NoAnswer { .. } => {
                     Some("is the server running? --host or BENCHER_HOST names another".to_owned())
                 }
+                error if error.is_transient() => Some("the same command goes on from where it ended".to_owned()),
                 _ => None,
             },
-            Self::NoCache => Some("name a folder with --output or --from".to_owned()),
-            Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } | Self::Digest { .. } | Self::Setup { .. } => None,
+            Self::NoCache => {
+                Some("name a place: `bencher image pull … oci:DIR`, `image push --from`, `image build --output`".to_owned())
+            }
+            Self::NoEngine { .. } => {
+                Some("start one (`systemctl start podman.socket`), or say where it is with DOCKER_HOST".to_owned())
+            }
+            Self::Engine { source } => match &**source {
+                EngineError::Unreachable { .. } => {
+                    Some("does it run, and may you use its socket? DOCKER_HOST names another".to_owned())
+                }
+                EngineError::NoSuchImage { .. } => Some("`docker images` or `podman images` shows what there is".to_owned()),
+                _ => None,
+            },
+            Self::Benchmark { .. } => Some("`bencher image build --help` and docs/images.md show what it may say".to_owned()),
+            Self::Terminal => Some("send it to a file or to another program".to_owned()),
+            Self::Digest { .. } => Some("name a tag, such as shop:v1".to_owned()),
+            _ => None,
         }
+    }
+}
+
+fn of_registry(error: &RegistryError) -> Exit {
+    match (error, error.blame()) {
+        (RegistryError::Unauthorized { .. } | RegistryError::NotFound { .. }, _) => Exit::Refused,
+        (RegistryError::Status { status, .. }, _) if status.is_client_error() => Exit::Refused,
+        (RegistryError::Layout(_) | RegistryError::Io(_) | RegistryError::Document(_), _) => Exit::Local,
+        (RegistryError::DamagedFile { .. }, _) | (_, Blame::Host) => Exit::Local,
+        _ => Exit::Unreachable,
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     IgnoreRange,
     /// Other bytes of the same length.
     WrongBytes,
+    /// Of an upload only so many bytes are taken, and then nothing more.
+    TakeOnly(usize),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -55,6 +57,13 @@ pub(crate) struct Seen {
 pub(crate) struct Content {
     pub(crate) blobs: HashMap<String, Bytes>,
     pub(crate) manifests: HashMap<String, (String, Bytes)>,
+    /// What there is of uploads, by the last part of their path.
+    pub(crate) uploads: HashMap<String, Vec<u8>>,
+    /// How many were ever begun.
+    begun: usize,
+    pub(crate) tags: Vec<String>,
+    /// Digests that another repository of this registry has.
+    pub(crate) elsewhere: Vec<String>,
     pub(crate) faults: VecDeque<(&'static str, Fault)>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) login: Login,
@@ -181,7 +190,11 @@ async fn handle(State(state): State<Arc<Mutex<Content>>>, request: Request) -> R
     let tail = path.rsplit('/').next().unwrap_or_default().to_owned();
     let method = request.method().clone();
     if path.contains("/uploads/") {
-        return upload(&state, &method, &path, &query, request).await;
+        let range = request.headers().get(header::CONTENT_RANGE).map(|value| value.to_str().unwrap().to_owned());
+        return upload(&state, (&path, &query), range, request, fault).await;
+    }
+    if path.ends_with("/tags/list") {
+        return tags(&state.lock().unwrap(), &path, &query);
     }
     if path.contains("/manifests/") {
         return manifest(&state, &method, &tail, request).await;
@@ -228,19 +241,85 @@ fn send_blob(blob: Bytes, range: Option<String>, fault: Option<Fault>) -> Respon
     }
 }
 
-async fn upload(state: &Mutex<Content>, method: &Method, path: &str, query: &str, request: Request) -> Response {
-    if method == Method::POST {
+async fn upload(
+    state: &Mutex<Content>,
+    (path, query): (&str, &str),
+    range: Option<String>,
+    request: Request,
+    fault: Option<Fault>,
+) -> Response {
+    let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(decoded);
+    let session = path.rsplit('/').next().unwrap_or_default().to_owned();
+    let under_way = |status: u16, session: &str, have: usize| {
         // Relative, with a parameter of its own, as some registries do.
-        let location = format!("{path}session-1?state=x");
-        return Response::builder().status(202).header(header::LOCATION, location).body(Body::empty()).unwrap();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        Response::builder()
+            .status(status)
+            .header(header::LOCATION, format!("{folder}/{session}?state=x"))
+            .header(header::RANGE, format!("0-{}", have.saturating_sub(1)))
+            .body(Body::empty())
+            .unwrap()
+    };
+    let method = request.method().clone();
+    if method == Method::POST {
+        let mut content = state.lock().unwrap();
+        if let Some(digest) = parameter("mount").filter(|digest| content.elsewhere.contains(digest)) {
+            content.blobs.insert(digest, Bytes::new());
+            return answer(201, "");
+        }
+        content.begun += 1;
+        let session = format!("session-{}", content.begun);
+        content.uploads.insert(session.clone(), Vec::new());
+        return under_way(202, &session, 0);
+    }
+    if method == Method::GET {
+        let have = state.lock().unwrap().uploads.get(&session).map(Vec::len);
+        return have.map_or_else(|| answer(404, ""), |have| under_way(204, &session, have));
+    }
+    if method == Method::DELETE {
+        state.lock().unwrap().uploads.remove(&session);
+        return answer(204, "");
     }
     let bytes = axum::body::to_bytes(request.into_body(), 1 << 30).await.unwrap();
-    let digest = query.split('&').find_map(|pair| pair.strip_prefix("digest=")).unwrap().replace("%3A", ":");
-    if !query.contains("state=x") || Digest::sha256(&bytes).to_string() != digest {
+    let mut content = state.lock().unwrap();
+    let Some(have) = content.uploads.get_mut(&session) else { return answer(404, "") };
+    if let Some(start) = range.and_then(|range| range.split_once('-')?.0.parse::<usize>().ok())
+        && start != have.len()
+    {
+        return answer(416, "");
+    }
+    if let Some(Fault::TakeOnly(taken)) = fault {
+        have.extend_from_slice(&bytes[..taken]);
+        return answer(503, "");
+    }
+    have.extend_from_slice(&bytes);
+    let have = have.clone();
+    if method == Method::PATCH {
+        return under_way(202, &session, have.len());
+    }
+    let digest = parameter("digest").unwrap();
+    if !query.contains("state=x") || Digest::sha256(&have).to_string() != digest {
         return answer(400, r#"{"errors":[{"code":"DIGEST_INVALID","message":"not what the digest says"}]}"#);
     }
-    state.lock().unwrap().blobs.insert(digest, bytes);
+    content.uploads.remove(&session);
+    content.blobs.insert(digest, have.into());
     answer(201, "")
+}
+
+fn decoded(text: &str) -> String {
+    text.replace("%3A", ":").replace("%2F", "/")
+}
+
+/// Two at a time, whatever was asked for, with a link to the rest.
+fn tags(content: &Content, path: &str, query: &str) -> Response {
+    let last = query.split('&').find_map(|pair| pair.strip_prefix("last=")).unwrap_or_default();
+    let rest: Vec<&String> = content.tags.iter().filter(|tag| tag.as_str() > last).collect();
+    let page = &rest[..rest.len().min(2)];
+    let mut response = Response::builder();
+    if rest.len() > page.len() {
+        response = response.header(header::LINK, format!("<{path}?n=2&last={}>; rel=\"next\"", page[1]));
+    }
+    response.body(Body::from(serde_json::json!({ "name": "p/r", "tags": page }).to_string())).unwrap()
 }
 
 async fn manifest(state: &Mutex<Content>, method: &Method, tail: &str, request: Request) -> Response {

@@ -259,8 +259,10 @@ async fn an_image_is_found_by_tag_or_digest_under_every_name_of_this_server() {
 async fn an_image_that_cannot_run_is_refused() {
     on_each_database(async |server| {
         let (ada, _) = shop(&server).await;
-        let arm = r#"{"manifests":[{"platform":{"os":"linux","architecture":"arm64"}}]}"#;
-        push(&server, "shop", "arm", "v1", arm).await;
+        let image = format!("sha256:{}", "1".repeat(64));
+        let arm =
+            json!({ "manifests": [{ "digest": image, "platform": { "os": "linux", "architecture": "arm64" } }] }).to_string();
+        push(&server, "shop", "arm", "v1", &arm).await;
         let config = r#"{"os":"linux","architecture":"riscv64"}"#;
         let digest = Digest::sha256(config.as_bytes());
         let key = bencher_api::registry::blob::key(&digest, CopyId::FIRST);

@@ -55,9 +55,9 @@ async fn so_many_uploads_are_sent_at_once_and_no_more() {
 async fn hanging(server: &TestServer, user: &TestUser, upload: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.url.trim_start_matches("http://")).await.expect("the server listens");
     let head =
-        format!("PATCH {upload} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-length: 1000000\r\n\r\n", user.token);
+        format!("PATCH {upload} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\ncontent-length: 4000000\r\n\r\n", user.token);
     stream.write_all(head.as_bytes()).await.expect("the server reads");
-    stream.write_all(&bytes(100_000, 1)).await.expect("the server reads");
+    stream.write_all(&bytes(2_000_000, 1)).await.expect("the server reads");
     super::uploads::until_spooled(server, user, upload, 1).await;
     stream
 }

@@ -27,10 +27,7 @@ pub(super) struct Registry {
 enum Kind {
     Ours(Box<Server>),
     /// Killed when it is dropped.
-    Other {
-        _child: Child,
-        _folder: TempDir,
-    },
+    Other(Box<(Child, TempDir)>),
 }
 
 /// How to reach a registry, from any thread.
@@ -81,14 +78,14 @@ impl Registry {
             ensure!(begun.elapsed() < PATIENCE, "docker-registry did not start");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(Self { name: "Debian's docker-registry", address, pid, kind: Kind::Other { _child: child, _folder: folder } })
+        Ok(Self { name: "Debian's docker-registry", address, pid, kind: Kind::Other(Box::new((child, folder))) })
     }
 
     /// A way that is open for some minutes.
     pub(super) async fn way(&self) -> Result<Way> {
         let authorization = match &self.kind {
             Kind::Ours(server) => Some(format!("Bearer {}", images::token(server, REPOSITORY, "pull,push").await?)),
-            Kind::Other { .. } => None,
+            Kind::Other(_) => None,
         };
         Ok(Way { address: self.address, authorization })
     }

@@ -2,7 +2,7 @@
 //!
 //! The way of a pulled image: [`RegistryClient`] fetches documents and blobs, [`BlobStore`] keeps the blobs, [`merge`] reads
 //! the layers into one tree in memory, a [`sink`] writes that tree, and [`ImageCache`] keeps what was written. [`Images`]
-//! goes that way in one call. The way of a made image: [`assemble`] writes a [`Layout`], and [`copy`] takes it to a registry,
+//! goes that way in one call. The way of a made image: [`assemble`] writes a [`Layout`], and [`copy()`] takes it to a registry,
 //! or any image from one place to another. Archives and what a container engine has become a layout first.
 //!
 //! This crate knows nothing of jobs, of runners, or of how an image is executed. It reads no environment.

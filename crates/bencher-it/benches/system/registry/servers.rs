@@ -21,13 +21,10 @@ pub(super) struct Registry {
     pub(super) name: &'static str,
     address: SocketAddr,
     pub(super) pid: u32,
-    kind: Kind,
-}
-
-enum Kind {
-    Ours(Box<Server>),
-    /// Killed when it is dropped.
-    Other(Box<(Child, TempDir)>),
+    /// Ours, which asks for tokens.
+    ours: Option<Server>,
+    /// Another one's process, which is killed when it is dropped, and its folder.
+    _other: Option<(Child, TempDir)>,
 }
 
 /// How to reach a registry, from any thread.
@@ -53,7 +50,7 @@ impl Registry {
         let server = Server::start().await?;
         server.prepare().await?;
         let address = server.url.trim_start_matches("http://").parse()?;
-        Ok(Self { name: "ours", address, pid: server.pid()?, kind: Kind::Ours(Box::new(server)) })
+        Ok(Self { name: "ours", address, pid: server.pid()?, ours: Some(server), _other: None })
     }
 
     pub(super) async fn debians() -> Result<Self> {
@@ -78,14 +75,14 @@ impl Registry {
             ensure!(begun.elapsed() < PATIENCE, "docker-registry did not start");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(Self { name: "Debian's docker-registry", address, pid, kind: Kind::Other(Box::new((child, folder))) })
+        Ok(Self { name: "Debian's docker-registry", address, pid, ours: None, _other: Some((child, folder)) })
     }
 
     /// A way that is open for some minutes.
     pub(super) async fn way(&self) -> Result<Way> {
-        let authorization = match &self.kind {
-            Kind::Ours(server) => Some(format!("Bearer {}", images::token(server, REPOSITORY, "pull,push").await?)),
-            Kind::Other(_) => None,
+        let authorization = match &self.ours {
+            Some(server) => Some(format!("Bearer {}", images::token(server, REPOSITORY, "pull,push").await?)),
+            None => None,
         };
         Ok(Way { address: self.address, authorization })
     }

@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// Only show that images, overhead, quiet, registry, results and queue work, with small images and few runs
     #[arg(long)]
     quick: bool,
-    /// Measure results and queue on this database only: sqlite or postgresql
+    /// Measure requests, results and queue on this database only: sqlite or postgresql
     #[arg(long)]
     database: Option<String>,
 }

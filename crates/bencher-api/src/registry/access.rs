@@ -18,7 +18,7 @@ use crate::{
     permission,
     store::{
         StoreError,
-        oci::{Place, Reach, RepositoryKey},
+        oci::{Place, Reach, RepositoryKey, full_name},
         project::ProjectRow,
     },
     token::{Audience, OciAccess, OciAction},
@@ -387,8 +387,7 @@ fn refused(error: permission::AccessError, principal: &Principal, name: &Reposit
 
 /// Everything that the repository may be called: a project has a slug and a UUID.
 fn aliases(name: &RepositoryName, project: &ProjectRow) -> [String; 2] {
-    let below = |project: &str| if name.rest().is_empty() { project.to_owned() } else { format!("{project}/{}", name.rest()) };
-    [below(&project.uuid.0.to_string()), below(project.slug.0.as_str())]
+    [project.uuid.0.to_string().as_str(), project.slug.0.as_str()].map(|project| full_name(project, name.rest()))
 }
 
 /// The part of the scopes that a user, the holder of a key, or anybody, may have.

@@ -80,8 +80,7 @@ pub async fn collect(app: &App) -> Result<Collection, CollectError> {
 
 async fn run(app: &App, mut turn: Turn) -> Result<Collection, CollectError> {
     let collected = Collector::new(app).run(&mut turn).await;
-    let outcome = collected.as_ref().ok().map(|collected| serde_json::to_string(collected).expect("numbers are JSON"));
-    turn.end(app, outcome.as_deref()).await?;
+    turn.end(app, collected.as_ref().ok()).await?;
     if let Ok(Collection { tags, manifests, released, blobs, bytes, strays, stray_bytes, .. }) = &collected {
         tracing::info!(tags, manifests, released, blobs, bytes, strays, stray_bytes, "collected the registry's garbage");
     }

@@ -10,7 +10,12 @@ use super::{
     blob::{self, MountError},
     name::RepositoryName,
 };
-use crate::{app::App, limits, token::OciAction};
+use crate::{
+    app::App,
+    limits,
+    store::oci::{Place, Reach, full_name},
+    token::OciAction,
+};
 
 /// What became of the wish for a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +49,7 @@ pub async fn mount_from(
             Ok(_) => {}
             Err(AccessError::Store(error)) => return Err(error.into()),
             Err(AccessError::InsufficientScope { .. }) => {
-                let place = crate::store::oci::Place { repository: source, reach: crate::store::oci::Reach::Repository };
+                let place = Place { repository: source, reach: Reach::Repository };
                 let is_there = app.store.oci_blob(&place, digest).await?.is_some_and(|found| found.quarantined.is_none());
                 return Ok(if is_there { Mount::NeedsScope(from.clone()) } else { Mount::NotFound });
             }
@@ -62,9 +67,9 @@ pub async fn mount_from_anywhere(app: &App, caller: &Caller, target: &Access, di
     let here = target.place.repository.project_id;
     for source in app.store.oci_sources(digest, here, limits::MAX_MOUNT_SOURCES).await? {
         if source.repository.project_id != here {
-            let rest = &source.repository.name;
-            let name = if rest.is_empty() { source.project.to_string() } else { format!("{}/{rest}", source.project) };
-            let Ok(name) = name.parse::<RepositoryName>() else { continue };
+            let Ok(name) = full_name(source.project.as_str(), &source.repository.name).parse::<RepositoryName>() else {
+                continue;
+            };
             match access::authorize(app, caller, &name, OciAction::Pull).await {
                 Ok(_) => {}
                 Err(AccessError::Store(error)) => return Err(error.into()),

@@ -15,7 +15,10 @@ use crate::{
     app::App,
     store::{
         StoreError,
-        oci::retention::{Inventory, ManifestRow, RulesRow, TagRow},
+        oci::{
+            full_name,
+            retention::{Inventory, ManifestRow, RulesRow, TagRow},
+        },
         project::ProjectRow,
     },
 };
@@ -93,11 +96,7 @@ pub async fn preview(app: &App, project: &ProjectRow, rules: RetentionRules) -> 
         let inventory = app.store.oci_inventory(repository.id).await?;
         let plan = applied.apply(&inventory, now);
         let digests: HashMap<i64, &Digest> = inventory.manifests.iter().map(|row| (row.id, &row.digest.0)).collect();
-        let name = if repository.name.is_empty() {
-            project.slug.0.to_string()
-        } else {
-            format!("{}/{}", project.slug.0, repository.name)
-        };
+        let name = full_name(project.slug.0.as_str(), &repository.name);
         preview.tags.extend(plan.tags.iter().filter_map(|tag| {
             let digest = (*digests.get(&tag.manifest_id)?).clone();
             Some(RetentionPreviewTag { repository: name.clone(), tag: tag.name.clone(), digest, modified: tag.modified.0 })

@@ -1,6 +1,7 @@
 //! A server's turn at work that one of several does at a time, renewed while it goes on.
 
 use bencher_types::DateTime;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
@@ -50,8 +51,9 @@ impl Turn {
     }
 
     /// Gives it back, with what came of the work where it was done.
-    pub(super) async fn end(self, app: &App, outcome: Option<&str>) -> Result<(), StoreError> {
-        let done = outcome.map(|outcome| (outcome, app.clock.now()));
+    pub(super) async fn end(self, app: &App, outcome: Option<&impl Serialize>) -> Result<(), StoreError> {
+        let outcome = outcome.map(|outcome| serde_json::to_string(outcome).expect("numbers and texts are JSON"));
+        let done = outcome.as_deref().map(|outcome| (outcome, app.clock.now()));
         app.store.end_oci_turn(self.care, &self.holder, done).await
     }
 }

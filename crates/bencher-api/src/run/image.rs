@@ -19,7 +19,7 @@ use crate::{
         StoreError,
         oci::{
             Place, Reach, RepositoryKey,
-            manifest::{ManifestReference, ManifestRow},
+            manifest::{ManifestDocument, ManifestReference},
         },
         project::ProjectRow,
     },
@@ -92,10 +92,10 @@ pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> 
     let found = find(app, image, wanted.project).await?;
     let found =
         found.ok_or_else(|| ImageError::Missing { image: image.to_string(), project: wanted.project.slug.0.to_string() })?;
-    let anywhere = place(wanted.project, "", Reach::Project);
-    let document = app.store.oci_manifest_content(&anywhere, &found.digest.0).await?.unwrap_or_default();
+    let (digest, document) = (found.row.digest.0, found.content);
+    let listed = entries(&document);
     let config = configuration(app, &document).await;
-    if let Some(platforms) = platforms_without(&platforms(&document, config.as_ref()), wanted.architecture) {
+    if let Some(platforms) = platforms_without(&platforms(&listed, config.as_ref()), wanted.architecture) {
         return Err(ImageError::Platform {
             image: image.to_string(),
             found: platforms,
@@ -103,28 +103,27 @@ pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> 
             needed: oci_name(wanted.architecture),
         });
     }
-    let missing = missing(app, &found.digest.0, &document, wanted).await?;
+    let missing = missing(app, &digest, &listed, wanted).await?;
     if !missing.is_empty() {
         let project = wanted.project.slug.0.to_string();
         return Err(ImageError::Incomplete { image: image.to_string(), project, missing });
     }
-    let config = match entries(&document).iter().find(|entry| entry.is_for(wanted.architecture)) {
-        Some(entry) => {
-            let document = app.store.oci_manifest_content(&anywhere, &entry.digest).await?.unwrap_or_default();
-            configuration(app, &document).await
-        }
+    let config = match listed.iter().find(|entry| entry.is_for(wanted.architecture)) {
+        Some(entry) => match by_digest(app, wanted.project, &entry.digest).await? {
+            Some(image) => configuration(app, &image.content).await,
+            None => None,
+        },
         None => config,
     };
     let label = config.and_then(|config| config.config?.labels?.remove(BENCHMARK_LABEL));
     let benchmark = label.map(|label| label.parse::<BenchmarkImage>().map(|image| image.spec)).transpose();
     let benchmark = benchmark.map_err(|invalid| ImageError::Benchmark { image: image.to_string(), invalid })?;
-    Ok(Resolved { digest: found.digest.0, benchmark })
+    Ok(Resolved { digest, benchmark })
 }
 
 /// What a runner of this architecture would miss: the registry holds manifests of which parts were never pushed.
-async fn missing(app: &App, digest: &Digest, document: &[u8], wanted: Wanted<'_>) -> Result<Vec<Digest>, StoreError> {
+async fn missing(app: &App, digest: &Digest, listed: &[Entry], wanted: Wanted<'_>) -> Result<Vec<Digest>, StoreError> {
     let mut missing = app.store.oci_missing(wanted.project.id, digest).await?;
-    let listed = entries(document);
     if listed.is_empty() {
         return Ok(missing);
     }
@@ -143,17 +142,21 @@ fn place(project: &ProjectRow, name: &str, reach: Reach) -> Place {
 }
 
 /// The manifest or index of this name. A digest is looked for in the whole project: it cannot mean something else elsewhere.
-async fn find(app: &App, image: &ImageRef, project: &ProjectRow) -> Result<Option<ManifestRow>, StoreError> {
+async fn find(app: &App, image: &ImageRef, project: &ProjectRow) -> Result<Option<ManifestDocument>, StoreError> {
     if let Some(digest) = image.digest() {
-        return app.store.oci_manifest(&place(project, "", Reach::Project), &ManifestReference::Digest(digest.clone())).await;
+        return by_digest(app, project, digest).await;
     }
     let tag = ManifestReference::Tag(image.tag().unwrap_or(bencher_types::oci::reference::DEFAULT_TAG).to_owned());
     for name in repositories(image, project) {
-        if let Some(found) = app.store.oci_manifest(&place(project, name, Reach::Repository), &tag).await? {
+        if let Some(found) = app.store.oci_manifest_document(&place(project, name, Reach::Repository), &tag).await? {
             return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+async fn by_digest(app: &App, project: &ProjectRow, digest: &Digest) -> Result<Option<ManifestDocument>, StoreError> {
+    app.store.oci_manifest_document(&place(project, "", Reach::Project), &ManifestReference::Digest(digest.clone())).await
 }
 
 /// Whether a host is this server, under a name that it is known by.
@@ -254,11 +257,11 @@ async fn configuration(app: &App, document: &[u8]) -> Option<Configuration> {
 
 /// The platforms of a manifest or index; empty where it does not say. Nobody relies on this: the runner looks for itself. It is for
 /// telling a person early.
-fn platforms(document: &[u8], config: Option<&Configuration>) -> Vec<Platform> {
+fn platforms(listed: &[Entry], config: Option<&Configuration>) -> Vec<Platform> {
     match config {
         Some(config) => vec![config.platform.clone()],
         // An entry without a platform may be for any.
-        None => entries(document).into_iter().map(|entry| entry.platform).collect::<Option<Vec<_>>>().unwrap_or_default(),
+        None => listed.iter().map(|entry| entry.platform.clone()).collect::<Option<Vec<_>>>().unwrap_or_default(),
     }
 }
 

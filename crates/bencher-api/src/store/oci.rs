@@ -28,6 +28,11 @@ pub struct RepositoryKey {
     pub name: String,
 }
 
+/// What a repository is called in full, under one of its project's names.
+pub(crate) fn full_name(project: &str, rest: &str) -> String {
+    if rest.is_empty() { project.to_owned() } else { format!("{project}/{rest}") }
+}
+
 /// Where content is looked for by its digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {

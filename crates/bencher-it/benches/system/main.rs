@@ -87,7 +87,7 @@ async fn measure() -> Result<()> {
             "clone" => clones::clones(),
             "overhead" => overhead::overhead(extent).await,
             "quiet" => quiet::quiet(extent).await,
-            "requests" => requests::requests().await,
+            "requests" => requests::requests(&databases).await,
             "registry" => registry::registry(extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
             "results" => results::results(&databases, extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),
             "queue" => queue::queue(&databases, extent, |figure| println!("{figure}")).await.map(|()| Vec::new()),

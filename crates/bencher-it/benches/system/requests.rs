@@ -10,6 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    databases::Database,
     figures::Figure,
     images::{self, Layer},
     processes::{Server, text},
@@ -35,11 +36,11 @@ struct Kind {
     body: fn() -> Value,
 }
 
-/// Every kind, over one connection and over many, on SQLite and, where the environment names one, on PostgreSQL.
-pub(crate) async fn requests() -> Result<Vec<Figure>> {
-    let mut figures = measure("SQLite", Server::start().await?).await?;
-    if let Ok(url) = std::env::var("BENCH_DATABASE_URL") {
-        figures.extend(measure("PostgreSQL", Server::start_on(Some(&url)).await?).await?);
+/// Every kind, over one connection and over many.
+pub(crate) async fn requests(databases: &[Database]) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for Database { name, url } in databases {
+        figures.extend(measure(name, Server::start_on(url.as_deref()).await?).await?);
     }
     Ok(figures)
 }

@@ -87,11 +87,6 @@ struct Size {
 }
 
 #[derive(sqlx::FromRow)]
-struct Content {
-    content: Vec<u8>,
-}
-
-#[derive(sqlx::FromRow)]
 struct Name {
     name: String,
 }
@@ -165,20 +160,6 @@ impl Store {
     ) -> Result<Option<ManifestDocument>, StoreError> {
         let (sql, values) = find(DOCUMENT, place, reference);
         self.read().await?.optional(sql, values).await
-    }
-
-    /// The document of a manifest that [`Store::oci_manifest`] found; `None` where it was deleted since.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn oci_manifest_content(&self, place: &Place, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        let sql = "SELECT oci_manifest.content FROM oci_manifest \
-                   JOIN oci_repository ON oci_repository.id = oci_manifest.repository_id \
-                   WHERE oci_manifest.digest = $1 AND oci_repository.project_id = $2 \
-                   AND ($3 IS NULL OR oci_repository.name = $3) ORDER BY oci_manifest.id LIMIT 1";
-        let values = values![digest, place.repository.project_id, place.name()];
-        let row: Option<Content> = self.read().await?.optional(sql, values).await?;
-        Ok(row.map(|row| row.content))
     }
 
     /// Deletes a tag, or a manifest with every tag that points to it. Returns whether there was one.

@@ -2,7 +2,7 @@
 
 use bencher_types::{DateTime, Digest};
 
-use super::blob::CopyId;
+use super::{blob::CopyId, full_name};
 use crate::{
     store::{Micros, Queries, Store, StoreError, Text},
     values,
@@ -98,8 +98,7 @@ impl Store {
                    JOIN project ON project.id = oci_repository.project_id \
                    WHERE oci_repository_blob.digest = $1 ORDER BY project.slug, oci_repository.name LIMIT $2";
         let rows: Vec<Holder> = self.read().await?.all(sql, values![digest, limit]).await?;
-        let full = |row: Holder| if row.name.is_empty() { row.slug } else { format!("{}/{}", row.slug, row.name) };
-        Ok(rows.into_iter().map(full).collect())
+        Ok(rows.into_iter().map(|row| full_name(&row.slug, &row.name)).collect())
     }
 
     /// How much there is.

@@ -23,6 +23,7 @@ use crate::{
     process, queue,
     rate::{self, Rates},
     registry::{self, bandwidth::Bandwidth, upload::Uploads},
+    run::Configurations,
     scraps,
     seal::Sealer,
     store::{Store, StoreError},
@@ -39,6 +40,8 @@ pub struct App {
     pub blobs: Arc<dyn ObjectStore>,
     /// Uploads to the registry that are under way.
     pub uploads: Uploads,
+    /// Of the images that jobs ran of late.
+    pub(crate) image_configurations: Configurations,
     pub hub: Hub,
     pub bus: Bus,
     /// Who follows events.
@@ -123,6 +126,7 @@ impl App {
             store,
             blobs,
             uploads,
+            image_configurations: Configurations::default(),
             hub: Hub::default(),
             bus: Bus::default(),
             streams: Streams::default(),

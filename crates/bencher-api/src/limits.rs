@@ -134,6 +134,10 @@ pub const QUARANTINED_SHOWN: i64 = 100;
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
 /// The largest image configuration that is read to tell which platform an image is for, in bytes. Real ones are a few KiB.
 pub const MAX_IMAGE_CONFIG_BYTES: u64 = 1 << 20;
+/// Configurations of images that the server keeps in mind: more than a busy server's jobs run at a time. A MiB at the very most.
+pub const MAX_IMAGE_CONFIGS_REMEMBERED: usize = 256;
+/// Bytes of a benchmark's label up to which its image's configuration is kept in mind. A usual one has some hundred.
+pub const MAX_LABEL_BYTES_REMEMBERED: usize = 4 << 10;
 /// How long an upload may rest before it is forgotten; an admin may change it.
 pub const DEFAULT_UPLOAD_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How often uploads are looked through for ones that rested too long.

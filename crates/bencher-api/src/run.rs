@@ -43,6 +43,7 @@ use crate::{
 
 pub use context::Context;
 pub use image::ImageError;
+pub(crate) use image::configuration::Configurations;
 pub use job::{JobError, SpecError};
 
 /// Where the results of a run without any other name for it are filed.

@@ -1,20 +1,19 @@
 //! The image of a job: a name becomes the digest of what is stored here under that name.
 
-use std::collections::BTreeMap;
+pub(super) mod configuration;
 
 use bencher_types::{
     Digest, ImageRef, ResourceId,
     oci::benchmark::{BENCHMARK_LABEL, BenchmarkImage, BenchmarkSpec, InvalidBenchmark},
     wire::spec::Architecture,
 };
-use object_store::ObjectStoreExt as _;
 use serde::Deserialize;
 use url::Url;
 
+use self::configuration::Configuration;
 use crate::{
     app::App,
     limits,
-    registry::blob,
     store::{
         StoreError,
         oci::{
@@ -94,8 +93,8 @@ pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> 
         found.ok_or_else(|| ImageError::Missing { image: image.to_string(), project: wanted.project.slug.0.to_string() })?;
     let (digest, document) = (found.row.digest.0, found.content);
     let listed = entries(&document);
-    let config = configuration(app, &document).await;
-    if let Some(platforms) = platforms_without(&platforms(&listed, config.as_ref()), wanted.architecture) {
+    let config = configuration::read(app, &document).await;
+    if let Some(platforms) = platforms_without(&platforms(&listed, config.as_deref()), wanted.architecture) {
         return Err(ImageError::Platform {
             image: image.to_string(),
             found: platforms,
@@ -110,12 +109,12 @@ pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> 
     }
     let config = match listed.iter().find(|entry| entry.is_for(wanted.architecture)) {
         Some(entry) => match by_digest(app, wanted.project, &entry.digest).await? {
-            Some(image) => configuration(app, &image.content).await,
+            Some(image) => configuration::read(app, &image.content).await,
             None => None,
         },
         None => config,
     };
-    let label = config.and_then(|config| config.config?.labels?.remove(BENCHMARK_LABEL));
+    let label = config.as_ref().and_then(|config| config.benchmark.as_deref());
     let benchmark = label.map(|label| label.parse::<BenchmarkImage>().map(|image| image.spec)).transpose();
     let benchmark = benchmark.map_err(|invalid| ImageError::Benchmark { image: image.to_string(), invalid })?;
     Ok(Resolved { digest, benchmark })
@@ -211,20 +210,6 @@ impl Entry {
     }
 }
 
-/// As much of an image configuration as is of interest here.
-#[derive(Deserialize)]
-struct Configuration {
-    #[serde(flatten)]
-    platform: Platform,
-    config: Option<Defaults>,
-}
-
-#[derive(Deserialize)]
-struct Defaults {
-    #[serde(rename = "Labels")]
-    labels: Option<BTreeMap<String, String>>,
-}
-
 /// What an index lists; nothing where the document is none.
 fn entries(document: &[u8]) -> Vec<Entry> {
     #[derive(Deserialize)]
@@ -232,27 +217,6 @@ fn entries(document: &[u8]) -> Vec<Entry> {
         manifests: Option<Vec<Entry>>,
     }
     serde_json::from_slice::<Index>(document).ok().and_then(|index| index.manifests).unwrap_or_default()
-}
-
-/// The configuration of a manifest; `None` where there is none that can be read.
-async fn configuration(app: &App, document: &[u8]) -> Option<Configuration> {
-    #[derive(Deserialize)]
-    struct Document {
-        config: Config,
-    }
-    #[derive(Deserialize)]
-    struct Config {
-        digest: Digest,
-        size: u64,
-    }
-
-    let Document { config } = serde_json::from_slice(document).ok()?;
-    if config.size > limits::MAX_IMAGE_CONFIG_BYTES {
-        return None;
-    }
-    let content = app.store.oci_content(&config.digest).await.ok()??;
-    let read = async { app.blobs.get(&blob::key(&config.digest, content.copy)).await?.bytes().await };
-    serde_json::from_slice(&read.await.ok()?).ok()
 }
 
 /// The platforms of a manifest or index; empty where it does not say. Nobody relies on this: the runner looks for itself. It is for

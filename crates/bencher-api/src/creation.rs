@@ -65,13 +65,13 @@ impl Bound {
         if project.claimed.is_some() { Self::of_claimed(app) } else { Self::of_unclaimed(app) }
     }
 
-    /// Whether what a transaction has made is still within the bound.
+    /// Whether what a transaction has made, which is of these kinds, is still within the bound.
     ///
     /// # Errors
     /// It is not, and the transaction is to be given up; or the database failed.
-    pub(crate) async fn check(self, tx: &mut Tx, project: i64, now: DateTime) -> Result<(), CreationError> {
-        let Some(most) = self.most else { return Ok(()) };
-        let over = creation::more_than(tx, most, project, &Kind::ALL, since(now, self.window)).await?;
+    pub(crate) async fn check(self, tx: &mut Tx, project: i64, made: &[Kind], now: DateTime) -> Result<(), CreationError> {
+        let Some(most) = self.most.filter(|_| !made.is_empty()) else { return Ok(()) };
+        let over = creation::more_than(tx, most, project, made, since(now, self.window)).await?;
         over.map_or(Ok(()), |kind| Err(self.exceeded(kind, most).into()))
     }
 

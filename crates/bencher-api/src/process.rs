@@ -132,8 +132,8 @@ async fn record(app: &App, job: &CompletedJob, measured: &report::Measured) -> R
     report::set_times(&mut tx, job.report_id, start, now.max(start)).await?;
     tx.lock_row("project", job.project_id).await?;
     let filing = metric::filing(&mut tx, job.report_id).await?;
-    report::record(&mut tx, &filing, measured, now).await?;
-    creation::Bound::of(app, &project).check(&mut tx, project.id, now).await?;
+    let recorded = report::record(&mut tx, &filing, measured, now).await?;
+    creation::Bound::of(app, &project).check(&mut tx, project.id, &recorded.made(now), now).await?;
     sync_beside(tx.commit_ahead().await?, job);
     tracing::info!(job.uuid = %job.uuid, "results are in the report");
     Ok(())

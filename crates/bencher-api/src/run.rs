@@ -31,6 +31,7 @@ use crate::{
     store::{
         StoreError, Text, Tx, alert,
         branch::BranchRow,
+        creation::Kind,
         dimension, head,
         job::NewJobRow,
         metric::{Filing, RecordError},
@@ -343,7 +344,7 @@ async fn store(app: &App, sender: Sender<'_>, project: &mut ProjectRow, run: Pre
             (Vec::new(), Vec::new())
         }
     };
-    creation::Bound::of(app, project).check(&mut tx, project.id, now).await?;
+    creation::Bound::of(app, project).check(&mut tx, project.id, &Kind::ALL, now).await?;
     let user = match sender.principal {
         Principal::User(user) => Some(PubUser::from(user)),
         Principal::Anonymous | Principal::ProjectKey(_) => None,

@@ -18,6 +18,7 @@ use super::{
     among,
     benchmark::{self, BenchmarkRow},
     branch::BranchRow,
+    creation::Kind,
     dimension,
     head::VersionRow,
     list,
@@ -91,6 +92,13 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
+    /// What there was no row of before these metrics were filed, at that time.
+    pub(crate) fn made(&self, now: DateTime) -> Vec<Kind> {
+        let benchmark = self.benchmarks.values().any(|row| row.created.0 == now).then_some(Kind::Benchmark);
+        let measure = self.measures.values().any(|row| row.created.0 == now).then_some(Kind::Measure);
+        benchmark.into_iter().chain(measure).collect()
+    }
+
     /// A list per iteration, as [`results`] would read them.
     pub(crate) fn into_results(self, project: &ProjectRow) -> Result<Vec<Vec<ReportResult>>, StoreError> {
         let of_report = assemble(project, self.rows, (&self.benchmarks, &self.measures), &self.thresholds)?;

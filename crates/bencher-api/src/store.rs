@@ -60,7 +60,7 @@ pub mod user_key;
 pub mod user_token;
 pub mod waiting;
 
-pub(crate) use bulk::{Among, all_among, among, exact, list};
+pub(crate) use bulk::{Among, all_among, among, exact, list, row_of};
 pub(crate) use connection::{Patience, placeholders};
 pub(crate) use list::{Count, ListQuery, order};
 

@@ -145,6 +145,20 @@ pub(crate) fn among(conn: &mut impl Queries, column: &str, of: Among, number: us
     }
 }
 
+/// Joins the row of a table whose id is this one, under a name, to a few rows.
+///
+/// PostgreSQL takes a recursion for a hundred rows, and goes by what a table was when a connection first asked: it would read one
+/// whole that has grown since. So it is told to look each row up.
+pub(crate) fn row_of(conn: &mut impl Queries, table: &str, name: &str, id: &str) -> String {
+    match conn.dialect() {
+        Dialect::Sqlite => format!("JOIN {table} AS {name} ON {name}.id = {id}"),
+        // Without an `OFFSET` it is a join like any other.
+        Dialect::Postgres => {
+            format!("CROSS JOIN LATERAL (SELECT * FROM {table} AS found WHERE found.id = {id} OFFSET 0) AS {name}")
+        }
+    }
+}
+
 /// The condition that these columns of a table are each one of its list; the lists are appended to `values`.
 pub(crate) fn all_among<const N: usize>(
     conn: &mut impl Queries,

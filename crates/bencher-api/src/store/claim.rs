@@ -18,6 +18,7 @@ use bencher_types::{
 use super::{
     Id, Micros, Queries, Store, StoreError, Text, Tx,
     queue::{self, Claimed, QueuedJob},
+    row_of,
     spec::SpecRow,
 };
 use crate::{
@@ -335,7 +336,13 @@ pub(super) async fn heads(conn: &mut impl Queries, spec: i64) -> Result<Vec<Head
     //
     // From one lane to the next by a look into the index. Where the first of a lane waits for another job of its source, the first
     // that does not is its head.
-    let lanes = "WITH RECURSIVE lane (id) AS (\
+    let (of_lane, head) = (row_of(conn, "job", "job", "lane.id"), row_of(conn, "job", "head", "chosen.id"));
+    let (project, organization) = (
+        row_of(conn, "project", "project", "head.project_id"),
+        row_of(conn, "organization", "organization", "project.organization_id"),
+    );
+    let sql = format!(
+        "WITH RECURSIVE lane (id) AS (\
            SELECT (SELECT first.id FROM job AS first WHERE first.spec_id = $1 AND first.status < 1 AND first.front IS NULL \
              ORDER BY first.front, first.project_id, first.labels, first.queued, first.id LIMIT 1) \
            UNION ALL \
@@ -346,24 +353,22 @@ pub(super) async fn heads(conn: &mut impl Queries, spec: i64) -> Result<Vec<Head
              (SELECT next.id FROM job AS next WHERE next.spec_id = $1 AND next.status < 1 AND next.front IS NULL \
                AND next.project_id > job.project_id \
                ORDER BY next.front, next.project_id, next.labels, next.queued, next.id LIMIT 1)) \
-           FROM lane JOIN job ON job.id = lane.id) \
-         SELECT CASE WHEN job.source IS NULL THEN job.id ELSE (\
-             SELECT free.id FROM job AS free WHERE free.spec_id = $1 AND free.status < 1 AND free.front IS NULL \
-             AND free.project_id = job.project_id AND free.labels = job.labels \
-             AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = free.source AND busy.status IN (1, 2)) \
-             ORDER BY free.front, free.queued, free.id LIMIT 1) END AS id \
-         FROM lane JOIN job ON job.id = lane.id";
-    let ahead = "SELECT ahead.id FROM job AS ahead WHERE ahead.spec_id = $1 AND ahead.status < 1 AND ahead.front IS NOT NULL \
-         AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = ahead.source AND busy.status IN (1, 2))";
-    let sql = format!(
-        "SELECT head.id, head.project_id, project.organization_id, head.labels, head.priority, head.queued, head.front, \
+           FROM lane {of_lane}), \
+         chosen (id) AS (\
+           SELECT ahead.id FROM job AS ahead WHERE ahead.spec_id = $1 AND ahead.status < 1 AND ahead.front IS NOT NULL \
+             AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = ahead.source AND busy.status IN (1, 2)) \
+           UNION ALL \
+           SELECT CASE WHEN job.source IS NULL THEN job.id ELSE (\
+               SELECT free.id FROM job AS free WHERE free.spec_id = $1 AND free.status < 1 AND free.front IS NULL \
+               AND free.project_id = job.project_id AND free.labels = job.labels \
+               AND NOT EXISTS (SELECT busy.id FROM job AS busy WHERE busy.source = free.source AND busy.status IN (1, 2)) \
+               ORDER BY free.front, free.queued, free.id LIMIT 1) END \
+           FROM lane {of_lane}) \
+         SELECT head.id, head.project_id, project.organization_id, head.labels, head.priority, head.queued, head.front, \
          head.avoids, organization.tier, project.max_jobs, \
-         COALESCE(organization_turn.served, 0) AS organization_served, COALESCE(project_turn.served, 0) AS project_served \
-         FROM ({ahead} UNION ALL SELECT next.id FROM ({lanes}) AS next) AS chosen \
-         JOIN job AS head ON head.id = chosen.id JOIN project ON project.id = head.project_id \
-         JOIN organization ON organization.id = project.organization_id \
-         LEFT JOIN organization_turn ON organization_turn.organization_id = organization.id \
-         LEFT JOIN project_turn ON project_turn.project_id = project.id"
+         COALESCE((SELECT served FROM organization_turn WHERE organization_id = organization.id), 0) AS organization_served, \
+         COALESCE((SELECT served FROM project_turn WHERE project_id = project.id), 0) AS project_served \
+         FROM chosen {head} {project} {organization}"
     );
     conn.all(sql, values![spec]).await
 }

@@ -139,7 +139,7 @@ async fn find(tx: &mut Tx, project: i64, wanted: Option<&UpdateStartPoint>) -> R
         return wanted.hash.clone().map_or(Ok(None), |hash| Err(StartPointError::HashAlone(hash)));
     };
     let branch: BranchRow = dimension::find(tx, project, id).await?.ok_or_else(|| StartPointError::Branch(id.clone()))?;
-    let version = head::find_version(tx, branch.head_row, wanted.hash.as_ref()).await?;
+    let version = head::find_version(tx, project, branch.head_row, wanted.hash.as_ref()).await?;
     if let (Some(hash), None) = (&wanted.hash, &version) {
         return Err(StartPointError::Version { branch: branch.name.0.to_string(), hash: hash.clone() });
     }

@@ -47,8 +47,8 @@ const COLUMNS: &str = "branch.*, head.id AS head_row, head.uuid AS head_uuid, he
 /// What is joined to `head`.
 macro_rules! of_head {
     (newest_version) => {
-        "LEFT JOIN version ON version.id = (SELECT v.id FROM head_version JOIN version v ON v.id = head_version.version_id \
-         WHERE head_version.head_id = head.id ORDER BY v.number DESC LIMIT 1)"
+        "LEFT JOIN version ON version.id = (SELECT newest.version_id FROM head_version AS newest \
+         WHERE newest.head_id = head.id ORDER BY newest.number DESC LIMIT 1)"
     };
     (start_point) => {
         "LEFT JOIN head_version start_point ON start_point.id = head.start_point_id \

@@ -15,6 +15,7 @@ pub(crate) struct HeadVersion {
     /// The row of `head_version`.
     id: i64,
     head_id: i64,
+    version_id: i64,
     number: i64,
 }
 
@@ -52,8 +53,6 @@ impl Link {
     }
 }
 
-const OF_HEAD: &str = "version JOIN head_version ON head_version.version_id = version.id WHERE head_version.head_id = $1";
-
 /// Gives a branch another head: an empty one, or one that begins at a version of another head.
 ///
 /// The caller has locked the project.
@@ -67,9 +66,8 @@ pub(crate) async fn begin(tx: &mut Tx, branch: i64, beginning: Option<Beginning<
         .await?;
     if let Some(Beginning { version, max_versions }) = beginning {
         tx.execute(
-            "INSERT INTO head_version (head_id, version_id) SELECT $2, version.id FROM version \
-             JOIN head_version ON head_version.version_id = version.id \
-             WHERE head_version.head_id = $1 AND version.number <= $3 ORDER BY version.number DESC LIMIT $4",
+            "INSERT INTO head_version (head_id, version_id, number) SELECT $2, version_id, number FROM head_version \
+             WHERE head_id = $1 AND number <= $3 ORDER BY number DESC LIMIT $4",
             values![version.head_id, head.id, version.number, max_versions],
         )
         .await?;
@@ -90,20 +88,24 @@ pub(crate) async fn begin(tx: &mut Tx, branch: i64, beginning: Option<Beginning<
     Ok(head.id)
 }
 
-/// The head's newest version, or its newest of a commit.
+/// The newest version of a project's head, or its newest of a commit.
 pub(crate) async fn find_version(
     conn: &mut impl Queries,
+    project: i64,
     head: i64,
     hash: Option<&GitHash>,
 ) -> Result<Option<HeadVersion>, StoreError> {
-    let (of_hash, values) = match hash {
-        Some(hash) => ("AND version.hash = $2", values![head, hash]),
-        None => ("", values![head]),
+    let Some(hash) = hash else {
+        let sql =
+            "SELECT id, head_id, version_id, number FROM head_version WHERE head_id = $1 ORDER BY number DESC LIMIT 1".to_owned();
+        return conn.optional(sql, values![head]).await;
     };
-    let sql = format!(
-        "SELECT head_version.id, head_version.head_id, version.number FROM {OF_HEAD} {of_hash} ORDER BY version.number DESC LIMIT 1"
-    );
-    conn.optional(sql, values).await
+    // By the index of commits: a commit is in few heads, and a head has many versions.
+    let sql = "SELECT held.id, held.head_id, held.version_id, held.number FROM version \
+               JOIN head_version AS held ON held.version_id = version.id AND held.head_id = $1 \
+               WHERE version.project_id = $2 AND version.hash = $3 ORDER BY held.number DESC LIMIT 1"
+        .to_owned();
+    conn.optional(sql, values![head, project, hash]).await
 }
 
 /// Where a head began, if it did not begin empty and that is still there.
@@ -127,10 +129,8 @@ pub(crate) async fn lineage(conn: &mut impl Queries, head: i64) -> Result<Vec<Li
     let mut lineage = vec![Link { head, versions: None }];
     let (mut at, mut oldest, mut newest) = (head, 0, i64::MAX);
     while lineage.len() < limits::MAX_LINEAGE {
-        let sql = "SELECT start.head_id, version.number, (SELECT MIN(held.number) FROM head_version \
-                   JOIN version held ON held.id = head_version.version_id WHERE head_version.head_id = $1) AS oldest \
-                   FROM head JOIN head_version start ON start.id = head.start_point_id \
-                   JOIN version ON version.id = start.version_id WHERE head.id = $1"
+        let sql = "SELECT start.head_id, start.number, (SELECT MIN(number) FROM head_version WHERE head_id = $1) AS oldest \
+                   FROM head JOIN head_version start ON start.id = head.start_point_id WHERE head.id = $1"
             .to_owned();
         let Some(Step { head_id, number, oldest: Some(held) }) = conn.optional(sql, values![at]).await? else { break };
         (at, oldest, newest) = (head_id, held.max(oldest), number.min(newest));
@@ -163,11 +163,8 @@ pub(crate) async fn version(
         if branch.version_hash.as_ref().is_some_and(|of_newest| of_newest.0 == *hash) {
             return Ok(newest);
         }
-        let sql = format!(
-            "SELECT version.id, version.number FROM {OF_HEAD} AND version.hash = $2 ORDER BY version.number DESC LIMIT 1"
-        );
-        if let Some(known) = tx.optional(sql, values![branch.head_row, hash]).await? {
-            return Ok(known);
+        if let Some(known) = find_version(tx, project, branch.head_row, Some(hash)).await? {
+            return Ok(VersionRow { id: known.version_id, number: known.number });
         }
     }
     let number = newest.map_or(0, |newest| newest.number + 1);
@@ -177,6 +174,7 @@ pub(crate) async fn version(
             values![Uuid::new_v4().to_string(), project, number, hash],
         )
         .await?;
-    tx.execute("INSERT INTO head_version (head_id, version_id) VALUES ($1, $2)", values![branch.head_row, id]).await?;
+    let sql = "INSERT INTO head_version (head_id, version_id, number) VALUES ($1, $2, $3)";
+    tx.execute(sql, values![branch.head_row, id, number]).await?;
     Ok(VersionRow { id, number })
 }

@@ -18,6 +18,7 @@ const STORED: &str = "
     INSERT INTO branch (id, uuid, project_id, name, slug, head_id, created, modified) VALUES (2, 'b', 1, 'b', 'b', 3, 0, 0);
     INSERT INTO head (id, uuid, branch_id, created) VALUES (3, 'h', 2, 0);
     INSERT INTO version (id, uuid, project_id, number) VALUES (4, 'v', 1, 40);
+    INSERT INTO head_version (id, head_id, version_id) VALUES (11, 3, 4);
     INSERT INTO testbed (id, uuid, project_id, name, slug, created, modified) VALUES (5, 't', 1, 't', 't', 0, 0);
     INSERT INTO benchmark (id, uuid, project_id, name, slug, created, modified) VALUES (6, 'b', 1, 'b', 'b', 0, 0);
     INSERT INTO measure (id, uuid, project_id, name, slug, units, created, modified) VALUES (7, 'm', 1, 'm', 'm', 'u', 0, 0);
@@ -40,6 +41,11 @@ struct Series {
     report_id: i64,
 }
 
+#[derive(Debug, PartialEq, sqlx::FromRow)]
+struct Number {
+    number: i64,
+}
+
 async fn check(location: &DatabaseLocation) {
     let store = Store::open(location).await.unwrap();
     let columns = "head_id, testbed_id, spec_id, benchmark_id, version_number, start_time, iteration, model_id, report_id";
@@ -56,11 +62,14 @@ async fn check(location: &DatabaseLocation) {
         report_id: 8,
     };
     assert_eq!(found, [expected]);
+    let numbers: Vec<Number> =
+        store.read().await.unwrap().all("SELECT number FROM head_version".to_owned(), vec![]).await.unwrap();
+    assert_eq!(numbers, [Number { number: 40 }]);
     store.close().await;
 }
 
 #[tokio::test]
-async fn metrics_in_sqlite_learn_which_series_they_are_of() {
+async fn what_the_first_release_stored_in_sqlite_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bencher.db");
     let url = format!("sqlite://{}?mode=rwc", path.display());
@@ -72,7 +81,7 @@ async fn metrics_in_sqlite_learn_which_series_they_are_of() {
 }
 
 #[tokio::test]
-async fn metrics_in_postgresql_learn_which_series_they_are_of() {
+async fn what_the_first_release_stored_in_postgresql_is_brought_up_to_date() {
     let Some(url) = postgres_database().await else { return };
     let mut connection = sqlx::PgConnection::connect(url.expose()).await.unwrap();
     sqlx::migrate!("migrations/postgres").run_to(FIRST, &mut connection).await.unwrap();

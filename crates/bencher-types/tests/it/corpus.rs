@@ -10,6 +10,8 @@ mod new_run;
 mod registry;
 #[path = "../../../../fuzz/replay.rs"]
 mod replay;
+#[path = "../../../../fuzz/targets/signature.rs"]
+mod signature;
 
 #[test]
 fn the_corpus_of_channel_is_handled() {
@@ -29,4 +31,9 @@ fn the_corpus_of_new_run_is_handled() {
 #[test]
 fn the_corpus_of_registry_is_handled() {
     replay::replay("registry", registry::run);
+}
+
+#[test]
+fn the_corpus_of_signature_is_handled() {
+    replay::replay("signature", signature::run);
 }

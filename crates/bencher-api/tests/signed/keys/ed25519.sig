@@ -1,0 +1,1 @@
+mvvtYtAs85vwoQ2l1YTi0tNgnHtriopipY4b2YH/mInq6wHUmVGdW8JUHYoFR1S6RpTp790ZICybE7BoE0AdDw==

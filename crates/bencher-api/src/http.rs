@@ -36,6 +36,7 @@ pub mod run;
 pub mod runners;
 mod serve;
 pub mod server;
+pub mod signatures;
 mod source;
 pub mod specs;
 pub mod storage;
@@ -94,6 +95,7 @@ pub(crate) fn api() -> OpenApiRouter<AppState> {
         .merge(jobs::routes())
         .merge(events::routes())
         .merge(images::routes())
+        .merge(signatures::routes())
         .merge(storage::routes())
 }
 

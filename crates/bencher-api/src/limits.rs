@@ -181,6 +181,20 @@ pub const DRAIN_BYTES: usize = 8 << 20;
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Images of an index that are looked into for parts that are missing, before a job is taken.
 pub const MAX_IMAGES_LOOKED_INTO: usize = 16;
+/// Keys that a project trusts for signatures: people and machines that make its images. Each signature is tried with each.
+pub const MAX_SIGNING_KEYS: usize = 32;
+/// Characters of a public key in PEM. One of RSA with 8192 bits has some 1500.
+pub const MAX_PUBLIC_KEY_LEN: usize = 4096;
+/// Manifests that refer to one image and are looked at for signatures, the newest first.
+pub const MAX_ATTACHED: u32 = 64;
+/// Indexes that list one image, and indexes that list those, which are looked at for signatures.
+pub const MAX_INDEXES_LOOKED_AT: usize = 16;
+/// The largest blob that is read as a signature, in bytes. Real ones have some KiB, provenance of large builds some hundred.
+pub const MAX_SIGNATURE_BYTES: u64 = 1 << 20;
+/// What is read to judge one image, in bytes: somebody who may push can attach as much as they like.
+pub const MAX_SIGNATURE_BYTES_PER_IMAGE: u64 = 16 << 20;
+/// Signatures that are tried with a key to judge one image; a try takes some 100 µs.
+pub const MAX_SIGNATURE_TRIES_PER_IMAGE: u32 = 1024;
 /// Manifests in each other: an image, the index that lists it, the index that lists that one, and so on. Nobody needs more than three.
 pub const MAX_MANIFEST_DEPTH: u32 = 8;
 /// Tags that one push of a manifest sets. The specification asks for ten at least; each is a header of the answer, and clients bound

@@ -14,7 +14,8 @@ use object_store::{ObjectStoreExt as _, PutPayload, path::Path};
 use crate::{
     app::App,
     chain::chain,
-    registry, run,
+    registry,
+    run::{self, ImageError},
     store::{
         StoreError,
         claim::{Prospect, Terms},
@@ -103,15 +104,31 @@ pub async fn claim(app: &App, runner: &RunnerAuthRow) -> Result<Option<(Held, Bo
     if !matches!(claimed, Ok(None)) {
         app.lease_taken.notify_one();
     }
-    let Some(Claimed { job, spec }) = claimed? else { return Ok(None) };
+    let Some(Claimed { job, spec, needs_signature }) = claimed? else { return Ok(None) };
     let mut config = job.config()?;
+    // The policy, or what is attached to the image, may be another one than when the job was made.
+    if needs_signature && let Err(error) = run::check_image_again(app, &config, spec.architecture).await {
+        match error {
+            ImageError::NotSigned(refusal) => {
+                tracing::warn!(job.uuid = %job.uuid.0, "a job's image is not signed as its project now wants it");
+                app.store.refuse_job(job.uuid.0, job.attempt, (JobFailure::Image, refusal.to_string()), now).await?;
+                app.hub.wake();
+            }
+            // Nobody is woken: who asks next finds the job again.
+            error => {
+                tracing::error!(job.uuid = %job.uuid.0, error = chain(&error), "could not look whether a job's image is signed");
+                app.store.release_job(job.uuid.0, job.attempt, now).await?;
+            }
+        }
+        return Ok(None);
+    }
     if let Some(sealed) = job.sealed_env() {
         match run::job::open_env(&app.sealer, job.uuid.0, sealed) {
             Ok(env) => config.env = Some(env),
             Err(error) => {
                 // No runner could do better: the job ends here, and the runner asks again.
                 tracing::error!(job.uuid = %job.uuid.0, error = chain(&error), "a job's environment cannot be opened");
-                app.store.refuse_job(job.uuid.0, job.attempt, &chain(&error), now).await?;
+                app.store.refuse_job(job.uuid.0, job.attempt, (JobFailure::Infrastructure, chain(&error)), now).await?;
                 app.hub.wake();
                 return Ok(None);
             }

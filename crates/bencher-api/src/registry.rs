@@ -7,8 +7,8 @@
 //! renamed to its digest and the upload's id → the repository holds it, leased until a manifest refers to it. A crash in between leaves
 //! an upload that can be continued or expires, or a file that belongs to no blob, which the collector finds.
 //!
-//! `collect` takes away what nothing needs, `retention` says which images a project keeps, `quota` how much it may have, and `verify`
-//! reads blobs at rest again.
+//! `collect` takes away what nothing needs, `retention` says which images a project keeps, `quota` how much it may have, `verify` reads
+//! blobs at rest again, and `signing` says by whom an image is signed.
 
 pub mod access;
 pub mod bandwidth;
@@ -22,6 +22,7 @@ pub mod quota;
 pub mod referrer;
 pub mod retention;
 pub mod scope;
+pub mod signing;
 pub mod turn;
 pub mod upload;
 pub mod verify;

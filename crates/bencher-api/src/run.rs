@@ -44,7 +44,10 @@ use crate::{
 
 pub use context::Context;
 pub use image::ImageError;
-pub(crate) use image::configuration::Configurations;
+pub(crate) use image::{
+    configuration::Configurations,
+    signed::{check_again as check_image_again, list as image_signatures},
+};
 pub use job::{JobError, SpecError};
 
 /// Where the results of a run without any other name for it are filed.

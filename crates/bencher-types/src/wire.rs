@@ -27,6 +27,7 @@ pub mod report;
 pub mod run;
 pub mod runner;
 pub mod server;
+pub mod signature;
 pub mod spec;
 pub mod threshold;
 

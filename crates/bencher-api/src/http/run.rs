@@ -42,11 +42,28 @@ impl From<RunError> for ApiError {
             | RunError::Name(_) => Self::bad_request(detail),
             RunError::StartPoint(start_point) => start_point.into(),
             RunError::Threshold(threshold) => threshold.into(),
-            RunError::Job(JobError::Spec(SpecError::Store(store)) | JobError::Image(ImageError::Store(store))) => store.into(),
+            RunError::Job(JobError::Spec(SpecError::Store(store))) => store.into(),
+            RunError::Job(JobError::Image(image)) => image.into(),
             RunError::Job(_) => Self::bad_request(detail),
             RunError::Creation(creation) => creation.into(),
             RunError::Record(RecordError::SameMeasure { .. }) => Self::bad_request(detail),
             RunError::Record(RecordError::Store(store)) | RunError::Store(store) => store.into(),
+        }
+    }
+}
+
+impl From<ImageError> for ApiError {
+    fn from(error: ImageError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ImageError::Store(store) => store.into(),
+            ImageError::Signatures(_) => Self::unavailable(detail, &error),
+            ImageError::OtherHost { .. }
+            | ImageError::Missing { .. }
+            | ImageError::Platform { .. }
+            | ImageError::Benchmark { .. }
+            | ImageError::Incomplete { .. }
+            | ImageError::NotSigned(_) => Self::bad_request(detail),
         }
     }
 }

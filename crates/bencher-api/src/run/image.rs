@@ -1,6 +1,7 @@
 //! The image of a job: a name becomes the digest of what is stored here under that name.
 
 pub(super) mod configuration;
+pub(crate) mod signed;
 
 use bencher_types::{
     Digest, ImageRef, ResourceId,
@@ -14,6 +15,7 @@ use self::configuration::Configuration;
 use crate::{
     app::App,
     limits,
+    registry::blob::BlobError,
     store::{
         StoreError,
         oci::{
@@ -43,6 +45,10 @@ pub enum ImageError {
     Benchmark { image: String, invalid: InvalidBenchmark },
     #[error("the image {image} is not complete: the project {project} lacks {}; push the image again", listed(missing))]
     Incomplete { image: String, project: String, missing: Vec<Digest> },
+    #[error(transparent)]
+    NotSigned(Box<signed::Refusal>),
+    #[error("could not look whether the image is signed; try again later")]
+    Signatures(#[source] BlobError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -107,6 +113,8 @@ pub(crate) async fn resolve(app: &App, image: &ImageRef, wanted: Wanted<'_>) -> 
         let project = wanted.project.slug.0.to_string();
         return Err(ImageError::Incomplete { image: image.to_string(), project, missing });
     }
+    // Before anything that it says is followed.
+    signed::check(app, wanted.project, image, &digest, &may_run(&listed, wanted.architecture)).await?;
     let config = match listed.iter().find(|entry| entry.is_for(wanted.architecture)) {
         Some(entry) => match by_digest(app, wanted.project, &entry.digest).await? {
             Some(image) => configuration::read(app, &image.content).await,
@@ -127,8 +135,7 @@ async fn missing(app: &App, digest: &Digest, listed: &[Entry], wanted: Wanted<'_
         return Ok(missing);
     }
     // Images for other machines may be elsewhere.
-    let runs = |entry: &&Entry| entry.platform.as_ref().is_none_or(|platform| platform.fits(wanted.architecture));
-    let wanted_here: Vec<&Digest> = listed.iter().filter(runs).map(|entry| &entry.digest).collect();
+    let wanted_here = may_run(listed, wanted.architecture);
     missing.retain(|digest| wanted_here.contains(&digest));
     for entry in wanted_here.into_iter().take(limits::MAX_IMAGES_LOOKED_INTO) {
         missing.extend(app.store.oci_missing(wanted.project.id, entry).await?);
@@ -208,6 +215,12 @@ impl Entry {
     fn is_for(&self, architecture: Architecture) -> bool {
         self.platform.as_ref().is_some_and(|platform| platform.fits(architecture))
     }
+}
+
+/// What of an index a runner of this architecture may run.
+fn may_run(listed: &[Entry], architecture: Architecture) -> Vec<&Digest> {
+    let runs = |entry: &&Entry| entry.platform.as_ref().is_none_or(|platform| platform.fits(architecture));
+    listed.iter().filter(runs).map(|entry| &entry.digest).collect()
 }
 
 /// What an index lists; nothing where the document is none.

@@ -172,10 +172,25 @@ impl Store {
         let committed = tx.commit_ahead().await?;
         // The next claim does not wait for what is left of this one.
         drop(turn);
-        let spec: SpecRow = self.read().await?.one("SELECT * FROM spec WHERE id = $1", values![job.spec_id]).await?;
+        let sql =
+            "SELECT spec.*, (SELECT required FROM oci_signing WHERE project_id = $2) AS signing FROM spec WHERE spec.id = $1";
+        let with: WithJob = self.read().await?.one(sql, values![job.spec_id, job.project_id]).await?;
         committed.synced().await?;
-        Ok(Some(Claimed { job, spec: spec.try_into()? }))
+        Ok(Some(Claimed {
+            job,
+            spec: with.spec.try_into()?,
+            needs_signature: with.signing.is_some_and(|required| required != 0),
+        }))
     }
+}
+
+/// What goes with a job that was claimed.
+#[derive(sqlx::FromRow)]
+struct WithJob {
+    #[sqlx(flatten)]
+    spec: SpecRow,
+    /// Whether the project's jobs run only what is signed; NULL where it says nothing of that.
+    signing: Option<i64>,
 }
 
 /// Gives a job to a runner; `None` where it does not wait any more.

@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod quota;
 pub mod referrer;
 pub mod retention;
+pub mod signing;
 pub mod source;
 pub mod tag;
 pub mod upload;

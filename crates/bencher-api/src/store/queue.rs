@@ -65,6 +65,8 @@ impl QueuedJob {
 pub struct Claimed {
     pub job: QueuedJob,
     pub spec: Spec,
+    /// Whether its project runs only what is signed.
+    pub needs_signature: bool,
 }
 
 /// A job whose lease has run out.
@@ -231,11 +233,16 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn refuse_job(&self, job: JobUuid, attempt: i64, message: &str, now: DateTime) -> Result<(), StoreError> {
+    pub async fn refuse_job(
+        &self,
+        job: JobUuid,
+        attempt: i64,
+        (failure, message): (JobFailure, String),
+        now: DateTime,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let Some(row) = in_flight(&mut tx, job, attempt).await? else { return Ok(()) };
-        let failure = Some(JobFailure::Infrastructure);
-        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some(message.to_owned()), failure };
+        let ending = Ending { event: JobEvent::Fail, output_key: None, message: Some(message), failure: Some(failure) };
         write_ending(&mut tx, &row, JobStatus::Failed, &ending, now).await?;
         tx.commit().await
     }

@@ -264,6 +264,9 @@ impl World {
         if template.ends_with("/compare") {
             path += &format!("?old={0}&new={0}", self.ids["report"]);
         }
+        if template.ends_with("/registry/signatures") {
+            path += &format!("?image={project}:v1");
+        }
         if template.contains("/perf") {
             let query = ["branches", "testbeds", "benchmarks", "measures"]
                 .map(|kind| format!("{kind}={}", self.plot[kind][0].as_str().unwrap()));
@@ -297,6 +300,9 @@ impl World {
             ("PUT", path) if path.ends_with("/billing") => json!({ "customer": "cus_1" }),
             ("PUT", path) if path.ends_with("/registry/quota") => json!({ "bytes": 1 << 30 }),
             (_, path) if path.contains("/registry/retention") => json!({ "keep_days": 30 }),
+            ("PUT", path) if path.ends_with("/registry/signing") => {
+                json!({ "keys": [{ "public_key": include_str!("../signed/keys/p256.pub") }] })
+            }
             ("POST", "/v0/runners/{runner}/specs") => json!({ "spec": "small" }),
             ("POST", "/v0/specs") => json!({
                 "name": "Large", "os": "linux", "architecture": "x86_64", "cpu": 2, "memory": 1_u64 << 30, "disk": 4_u64 << 30,

@@ -16,6 +16,7 @@ mod odd;
 mod quota;
 mod retention;
 mod secrecy;
+mod signing;
 mod specification;
 mod tools;
 mod uploads;

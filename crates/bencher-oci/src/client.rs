@@ -33,11 +33,13 @@ mod error;
 mod journal;
 mod pull;
 mod push;
+mod referrers;
 mod tags;
 mod upload;
 
 pub use error::RegistryError;
 pub use pull::RawManifest;
+pub use referrers::Referrer;
 
 /// A connection to one registry with one identity. Cheap to clone; clones share connections and tokens.
 #[derive(Clone)]

@@ -56,13 +56,15 @@ pub struct Copy {
     pub spool: PathBuf,
     /// Told of what is copied on this machine. Transfers are told to the clients' observers.
     pub progress: Arc<dyn Progress>,
+    /// From registry to registry, also what refers to the image or to a part of it, and what refers to that: signatures and the like.
+    pub referrers: bool,
 }
 
 impl Copy {
     /// A copy of everything, with the default limits.
     #[must_use]
     pub fn new(spool: PathBuf) -> Self {
-        Self { platform: None, limits: Limits::default(), spool, progress: Arc::new(Silent) }
+        Self { platform: None, limits: Limits::default(), spool, progress: Arc::new(Silent), referrers: false }
     }
 }
 
@@ -174,7 +176,52 @@ pub async fn copy(from: &Origin, to: &Destination, how: &Copy) -> Result<Copied,
         Some(platform) => from.of_platform(platform, &how.limits).await?,
         None => from.root(&how.limits).await?,
     };
-    let Contents { root, documents, blobs } = contents(from, root, &how.limits).await?;
+    let contents = contents(from, root, &how.limits).await?;
+    let subjects = contents.documents.iter().map(|document| document.blob.digest.clone()).collect();
+    let mut copied = transfer(from, to, how, contents).await?;
+    if let (true, Origin::Registry { client, repository, .. }, Destination::Registry { client: target, repository: name, .. }) =
+        (how.referrers, from, to)
+    {
+        let attached = attached((client, repository), (target, name), how, subjects).await?;
+        copied.moved_bytes += attached.iter().map(|copied| copied.moved_bytes).sum::<u64>();
+        copied.present_bytes += attached.iter().map(|copied| copied.present_bytes).sum::<u64>();
+    }
+    Ok(copied)
+}
+
+/// Copies what refers to these manifests, and what refers to that.
+async fn attached(
+    (client, repository): (&RegistryClient, &str),
+    (target, name): (&RegistryClient, &str),
+    how: &Copy,
+    mut subjects: Vec<Digest>,
+) -> Result<Vec<Copied>, RegistryError> {
+    let (mut seen, mut done) = (HashSet::new(), Vec::new());
+    while let Some(subject) = subjects.pop() {
+        if !seen.insert(subject.clone()) {
+            continue;
+        }
+        if seen.len() > MAX_MANIFESTS {
+            return Err(DocumentError::TooManyManifests(MAX_MANIFESTS).into());
+        }
+        for referrer in client.referrers(repository, &subject).await? {
+            let from = Origin::Registry {
+                client: client.clone(),
+                repository: repository.to_owned(),
+                reference: referrer.digest.to_string(),
+            };
+            let to = Destination::Registry { client: target.clone(), repository: name.to_owned(), tag: referrer.tag };
+            let root = from.root(&how.limits).await?;
+            let contents = contents(&from, root, &how.limits).await?;
+            subjects.extend(contents.documents.iter().map(|document| document.blob.digest.clone()));
+            done.push(transfer(&from, &to, how, contents).await?);
+        }
+    }
+    Ok(done)
+}
+
+async fn transfer(from: &Origin, to: &Destination, how: &Copy, contents: Contents) -> Result<Copied, RegistryError> {
+    let Contents { root, documents, blobs } = contents;
     let moving = Moving::new(from, to, how)?;
     let moved = moving.everything(&documents, &blobs).await;
     // What can go on stays for the next try; what cannot is no use to anybody.

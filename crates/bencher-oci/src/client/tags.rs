@@ -1,7 +1,7 @@
-//! What a repository has: its tags.
+//! What a repository has: its tags, and lists of it in general.
 
 use reqwest::header::LINK;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 
 use super::{RegistryClient, RegistryError, pull::expect_found};
@@ -26,28 +26,43 @@ impl RegistryClient {
         let mut url = self.url(&format!("v2/{repository}/tags/list?n={TAGS_PER_PAGE}"))?;
         let mut tags = Vec::new();
         for _ in 0..MAX_TAG_PAGES {
-            let (page, next) = self.retrying(|| self.tags_page(repository, url.clone())).await?;
-            tags.extend(page);
+            let (page, next) = self.page::<Page>(repository, "list of tags", url).await?;
+            tags.extend(page.tags.unwrap_or_default());
             match next {
-                // Only a list of this registry goes on: a link elsewhere would be somebody else's.
-                Some(next) if next.origin() == url.origin() && next != url => url = next,
-                _ => return Ok(tags),
+                Some(next) => url = next,
+                None => return Ok(tags),
             }
         }
         Err(RegistryError::TooManyTags { repository: repository.to_owned(), pages: MAX_TAG_PAGES })
     }
 
-    async fn tags_page(&self, repository: &str, url: Url) -> Result<(Vec<String>, Option<Url>), RegistryError> {
-        let action = format!("list the tags of {repository}");
+    /// A page of a list of a repository, and where the next one is.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        repository: &str,
+        what: &'static str,
+        url: Url,
+    ) -> Result<(T, Option<Url>), RegistryError> {
+        self.retrying(|| self.page_once(repository, what, url.clone())).await
+    }
+
+    async fn page_once<T: DeserializeOwned>(
+        &self,
+        repository: &str,
+        what: &'static str,
+        url: Url,
+    ) -> Result<(T, Option<Url>), RegistryError> {
+        let action = format!("fetch the {what} of {repository}");
         let scope = Scope::pull(repository);
         let response = self.send(&action, &scope, || self.http.get(url.clone())).await?;
         let response = expect_found(&action, response, || format!("repository `{repository}`")).await?;
         let link = response.headers().get(LINK).and_then(|link| link.to_str().ok()).and_then(next_of);
         let next = link.and_then(|link| response.url().join(&link).ok());
+        // Only a list of this registry goes on: a link elsewhere would be somebody else's.
+        let next = next.filter(|next| next.origin() == url.origin() && *next != url);
         let body = self.body(&action, response, MAX_TAG_PAGE).await?;
-        let page: Page =
-            serde_json::from_slice(&body).map_err(|source| DocumentError::Malformed { what: "list of tags", source })?;
-        Ok((page.tags.unwrap_or_default(), next))
+        let page = serde_json::from_slice(&body).map_err(|source| DocumentError::Malformed { what, source })?;
+        Ok((page, next))
     }
 }
 

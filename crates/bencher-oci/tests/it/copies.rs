@@ -175,3 +175,33 @@ async fn what_a_name_leads_to_no_more_is_swept() {
     assert_eq!(fs::read_dir(dir.path().join("layout/blobs/sha256")).unwrap().count(), 3);
     layout.resolve(Some("v1"), &Platform::new("linux", "amd64"), &limits).unwrap();
 }
+
+#[tokio::test]
+async fn what_refers_to_an_image_comes_along_when_it_is_asked_for() {
+    let (one, two, dir) = (Registry::start().await, Registry::start().await, tempfile::tempdir().unwrap());
+    let image = one.add_image("v1", "amd64", &[tar(1)]);
+    let tag_of = |digest: &Digest, kind: &str| format!("sha256-{}{kind}", digest.hex());
+    let signature = one.add_image(&tag_of(&image, ".sig"), "amd64", &[tar(2)]);
+    // What refers to what refers to it. This registry has no lists of referrers, so that an index has them.
+    let of_signature = one.add_image("by digest", "amd64", &[tar(3)]);
+    let entry = json!({ "mediaType": MANIFEST, "digest": of_signature, "size": 1 });
+    let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [entry] });
+    let fallback = tag_of(&signature, "");
+    one.add_manifest(&fallback, INDEX, index.to_string().as_bytes());
+
+    let to = || {
+        let client = two.client(Credentials::None);
+        Destination::Registry { client, repository: "p/r".to_owned(), tag: Some("v1".to_owned()) }
+    };
+    let mut how = Copy::new(dir.path().join("spool"));
+    let names = || two.content.lock().unwrap().manifests.keys().cloned().collect::<Vec<_>>();
+    let alone = copy(&from(&one, "v1"), &to(), &how).await.unwrap();
+    assert!(!names().contains(&tag_of(&image, ".sig")));
+    how.referrers = true;
+    let copied = copy(&from(&one, "v1"), &to(), &how).await.unwrap();
+    assert_eq!((&copied.digest, &alone.digest), (&image, &image));
+    assert!(copied.moved_bytes > 2 * 400_000 && copied.present_bytes >= alone.moved_bytes);
+    for name in [tag_of(&image, ".sig"), fallback, of_signature.to_string()] {
+        assert!(names().contains(&name), "{name} is not in {:?}", names());
+    }
+}

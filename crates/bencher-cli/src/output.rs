@@ -8,6 +8,7 @@ mod guards;
 pub(crate) mod history;
 pub(crate) mod report;
 pub(crate) mod resources;
+mod signing;
 pub(crate) mod table;
 pub(crate) mod timings;
 pub(crate) mod units;

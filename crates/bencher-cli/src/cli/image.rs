@@ -1,6 +1,7 @@
 //! Arguments of `image`.
 
 pub(crate) mod place;
+pub(crate) mod signing;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,11 @@ pub(crate) enum Image {
         #[command(flatten)]
         login: Login,
     },
+    /// Show what an image is signed with, and whether jobs run it
+    Signatures(signing::Signatures),
+    /// Whose signatures a project's jobs need
+    #[command(subcommand)]
+    Policy(signing::Policy),
 }
 
 /// Who we are to the registry.
@@ -111,6 +117,9 @@ pub(crate) struct Copy {
     /// Of an image for several platforms, only the one for this platform, such as linux/arm64
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<Platform>,
+    /// Copy what refers to it, too: signatures, attestations and the like
+    #[arg(short, long)]
+    pub referrers: bool,
     #[command(flatten)]
     pub login: Login,
 }

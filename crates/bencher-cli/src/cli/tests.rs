@@ -115,6 +115,7 @@ const MORE_THAN_ONE_REQUEST: &[&str] = &[
     "image tags",
     "image list",
     "image delete",
+    "image policy set",
     "auth docker",
     "runner start",
     "runner status",

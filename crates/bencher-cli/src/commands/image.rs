@@ -7,6 +7,7 @@ mod error;
 mod origin;
 mod progress;
 mod registry;
+mod signing;
 mod target;
 mod transfer;
 mod view;
@@ -63,7 +64,11 @@ async fn run(context: &Context, args: args::Image) -> Result<(), CliError> {
         args::Image::Pull(args) => pull(context, *args).await,
         args::Image::Copy(args) => {
             let args = *args;
-            let transfer = Transfer::new(context, &args.login, args.platform);
+            let mut transfer = Transfer::new(context, &args.login, args.platform);
+            transfer.referrers = args.referrers;
+            if let (true, Some(place)) = (args.referrers, [&args.from, &args.to].into_iter().find(|place| !place.is_registry())) {
+                return Err(CliError::Usage(format!("{place} is no registry: --referrers copies from one registry to another")));
+            }
             let from = Opened::open(&transfer, &args.from).await?;
             let copied = transfer.copy(&from, &args.to, &format!("copy {} to {}", args.from, args.to)).await?;
             if args.to == Place::Standard {
@@ -87,6 +92,8 @@ async fn run(context: &Context, args: args::Image) -> Result<(), CliError> {
             context.out.done(&format!("deleted {image}"));
             Ok(())
         }
+        args::Image::Signatures(args) => signing::signatures(context, args).await,
+        args::Image::Policy(args) => signing::policy(context, args).await,
     }
 }
 

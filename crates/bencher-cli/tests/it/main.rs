@@ -6,6 +6,7 @@ mod github;
 mod here;
 mod image;
 mod image_places;
+mod image_signing;
 mod import;
 mod output;
 mod requests;

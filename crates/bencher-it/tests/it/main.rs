@@ -18,6 +18,7 @@ mod keys;
 mod live;
 mod lost;
 mod queue;
+mod signatures;
 mod support;
 mod systemd;
 mod vm;

@@ -71,6 +71,12 @@ pub(crate) enum InvalidPlace {
     Image(#[from] InvalidImageRef),
 }
 
+impl Place {
+    pub(crate) const fn is_registry(&self) -> bool {
+        matches!(self, Self::Registry { .. })
+    }
+}
+
 impl FromStr for Place {
     type Err = InvalidPlace;
 

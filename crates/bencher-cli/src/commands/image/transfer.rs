@@ -16,12 +16,14 @@ pub(super) struct Transfer<'a> {
     pub login: &'a Login,
     /// Of an index, only this one.
     pub platform: Option<Platform>,
+    /// Also what refers to it.
+    pub referrers: bool,
     progress: Arc<Transfers>,
 }
 
 impl<'a> Transfer<'a> {
     pub(super) fn new(context: &'a Context, login: &'a Login, platform: Option<Platform>) -> Self {
-        Self { context, login, platform, progress: Arc::new(Transfers::new(context.out)) }
+        Self { context, login, platform, referrers: false, progress: Arc::new(Transfers::new(context.out)) }
     }
 
     pub(super) fn observer(&self) -> Arc<dyn Progress> {
@@ -45,6 +47,7 @@ impl<'a> Transfer<'a> {
         let mut how = Copy::new(spool);
         how.platform = self.platform.clone().or_else(|| target.is_of_one_platform().then(Platform::host));
         how.progress = self.observer();
+        how.referrers = self.referrers;
         let copied = copy(&from.origin, &target.destination, &how).await;
         self.progress.end();
         match copied {

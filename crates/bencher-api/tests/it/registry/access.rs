@@ -209,6 +209,21 @@ async fn a_token_for_one_repository_mounts_from_the_others_of_its_project() {
 }
 
 #[tokio::test]
+async fn nobody_in_particular_mounts_from_the_same_project_too() {
+    let server = TestServer::start().await;
+    let push = server.token(None, &["repository:stall/base:pull,push"]).await;
+    let digest = sha256(b"base");
+    let path = format!("stall/base/blobs/uploads/?digest={digest}");
+    Answer::of(server.v2(Method::POST, &path).bearer_auth(push).body("base")).await.expect(201);
+    for (number, from) in ["&from=stall/base", ""].into_iter().enumerate() {
+        let target = format!("stall/web{number}");
+        let token = server.token(None, &[&format!("repository:{target}:pull,push")]).await;
+        let path = format!("{target}/blobs/uploads/?mount={digest}{from}");
+        Answer::of(server.v2(Method::POST, &path).bearer_auth(token)).await.expect(201);
+    }
+}
+
+#[tokio::test]
 async fn all_repositories_are_listed_to_admins_only() {
     crate::support::on_each_database(async |server| {
         let user = keeper(&server).await;

@@ -8,13 +8,18 @@ use bencher_types::{
     },
 };
 
+use serde::Deserialize;
+
 use super::{access::Access, hash::digest_of};
 use crate::{
     app::App,
     limits,
     store::{
         StoreError,
-        oci::manifest::{ManifestReference, NewManifest, Stored},
+        oci::{
+            Place,
+            manifest::{ManifestReference, NewManifest, Stored},
+        },
     },
 };
 
@@ -103,4 +108,47 @@ pub async fn push(
         }
         Stored::TooDeep => Err(ManifestError::TooDeep { limit: limits::MAX_MANIFEST_DEPTH }),
     }
+}
+
+/// The image of an index that whoever knows no indexes gets in its place: the one for linux/amd64, as from docker's registry. `None`
+/// where it has none of a kind that is taken.
+///
+/// # Errors
+/// The database failed.
+pub async fn usual_image(
+    app: &App,
+    place: &Place,
+    index: &Digest,
+    takes: impl Fn(&str) -> bool,
+) -> Result<Option<Digest>, StoreError> {
+    #[derive(Deserialize)]
+    struct Index {
+        #[serde(default)]
+        manifests: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Entry {
+        media_type: String,
+        digest: Digest,
+        platform: Option<Platform>,
+    }
+    #[derive(Deserialize)]
+    struct Platform {
+        os: String,
+        architecture: String,
+    }
+    impl Platform {
+        fn is_usual(&self) -> bool {
+            self.os == "linux" && self.architecture == "amd64"
+        }
+    }
+
+    let Some(document) = app.store.oci_manifest_document(place, &ManifestReference::Digest(index.clone())).await? else {
+        return Ok(None);
+    };
+    // What is no index lists nothing.
+    let entries = serde_json::from_slice::<Index>(&document.content).map(|index| index.manifests).unwrap_or_default();
+    let fits = |entry: &Entry| entry.platform.as_ref().is_some_and(Platform::is_usual) && takes(&entry.media_type);
+    Ok(entries.into_iter().find(fits).map(|entry| entry.digest))
 }

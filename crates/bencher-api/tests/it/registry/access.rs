@@ -17,7 +17,7 @@ impl TestServer {
         created["key"].as_str().unwrap().to_owned()
     }
 
-    fn v2(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn v2(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}/v2/{path}", self.url))
     }
 

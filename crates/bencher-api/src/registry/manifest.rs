@@ -6,11 +6,10 @@ use bencher_types::{
         digest::Algorithm,
         manifest::{self, InvalidManifest},
     },
+    wire::spec::Architecture,
 };
 
-use serde::Deserialize;
-
-use super::{access::Access, hash::digest_of};
+use super::{access::Access, hash::digest_of, index};
 use crate::{
     app::App,
     limits,
@@ -121,34 +120,10 @@ pub async fn usual_image(
     index: &Digest,
     takes: impl Fn(&str) -> bool,
 ) -> Result<Option<Digest>, StoreError> {
-    #[derive(Deserialize)]
-    struct Index {
-        #[serde(default)]
-        manifests: Vec<Entry>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Entry {
-        media_type: String,
-        digest: Digest,
-        platform: Option<Platform>,
-    }
-    #[derive(Deserialize)]
-    struct Platform {
-        os: String,
-        architecture: String,
-    }
-    impl Platform {
-        fn is_usual(&self) -> bool {
-            self.os == "linux" && self.architecture == "amd64"
-        }
-    }
-
-    let Some(document) = app.store.oci_manifest_document(place, &ManifestReference::Digest(index.clone())).await? else {
-        return Ok(None);
-    };
+    let document = app.store.oci_manifest_document(place, &ManifestReference::Digest(index.clone())).await?;
     // What is no index lists nothing.
-    let entries = serde_json::from_slice::<Index>(&document.content).map(|index| index.manifests).unwrap_or_default();
-    let fits = |entry: &Entry| entry.platform.as_ref().is_some_and(Platform::is_usual) && takes(&entry.media_type);
+    let entries = document.map(|document| index::entries(&document.content)).unwrap_or_default();
+    let fits =
+        |entry: &index::Entry| entry.is_for(Architecture::X86_64) && entry.media_type.as_deref().is_some_and(|kind| takes(kind));
     Ok(entries.into_iter().find(fits).map(|entry| entry.digest))
 }

@@ -175,7 +175,8 @@ impl OciError {
 
     /// There is one, of a kind that the client does not take. Clients know the answer from other registries.
     pub(super) fn manifest_not_accepted(reference: &ManifestReference, media_type: &str) -> Self {
-        let message = format!("{reference} is {media_type}, which the header Accept does not name; add it there, or ask for a digest");
+        let message =
+            format!("{reference} is {media_type}, which the header Accept does not name; add it there, or ask for a digest");
         Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", message).with_detail(json!({ "mediaType": media_type }))
     }
 

@@ -109,12 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn oci_room(
-        &self,
-        project: i64,
-        wanted: u64,
-        defaults: &Defaults,
-    ) -> Result<Option<(u64, Exceeded)>, StoreError> {
+    pub async fn oci_room(&self, project: i64, wanted: u64, defaults: &Defaults) -> Result<Option<(u64, Exceeded)>, StoreError> {
         let mut conn = self.read().await?;
         let standing = standing(&mut conn, project, defaults).await?;
         let of_organization = standing.of_organization(&mut conn, wanted).await?.unwrap_or_default();

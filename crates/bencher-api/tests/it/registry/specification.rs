@@ -73,7 +73,7 @@ async fn a_tag_is_served_to_who_takes_its_kind_or_names_none() {
     ] {
         let answer = ask(Method::GET, "v1", accept).await.expect(200);
         assert_eq!((answer.header("content-type"), answer.json()), (OCI_MANIFEST, manifest.clone()), "{accept:?}");
-        assert_eq!(answer.header("vary"), "accept");
+        assert!(all(&answer.headers, "vary").contains(&"accept".to_owned()), "{:?}", answer.headers);
     }
     for accept in [&[DOCKER_MANIFEST][..], &[OCI_INDEX, DOCKER_LIST], &[&format!("{OCI_MANIFEST};q=0"), "*/*"]] {
         let refused = ask(Method::GET, "v1", accept).await.expect_error(404, "MANIFEST_UNKNOWN");
@@ -81,7 +81,8 @@ async fn a_tag_is_served_to_who_takes_its_kind_or_names_none() {
         ask(Method::HEAD, "v1", accept).await.expect(404);
         // A digest is of these bytes and no others.
         let answer = ask(Method::GET, &digest.to_string(), accept).await.expect(200);
-        assert_eq!((answer.header("content-type"), answer.header("vary")), (OCI_MANIFEST, ""));
+        assert_eq!(answer.header("content-type"), OCI_MANIFEST);
+        assert!(!all(&answer.headers, "vary").contains(&"accept".to_owned()), "{:?}", answer.headers);
     }
 }
 

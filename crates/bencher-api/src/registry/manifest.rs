@@ -123,7 +123,6 @@ pub async fn usual_image(
     let document = app.store.oci_manifest_document(place, &ManifestReference::Digest(index.clone())).await?;
     // What is no index lists nothing.
     let entries = document.map(|document| index::entries(&document.content)).unwrap_or_default();
-    let fits =
-        |entry: &index::Entry| entry.is_for(Architecture::X86_64) && entry.media_type.as_deref().is_some_and(|kind| takes(kind));
+    let fits = |entry: &index::Entry| entry.is_for(Architecture::X86_64) && entry.media_type.as_deref().is_some_and(&takes);
     Ok(entries.into_iter().find(fits).map(|entry| entry.digest))
 }

@@ -175,6 +175,10 @@ async fn a_mount_from_another_project_needs_the_source_in_the_token_too() {
     let from = format!("mount={digest}&from=bank");
     let answer = mount(&key, &[narrow], &from).await.expect_error(401, "UNAUTHORIZED");
     assert!(answer.header("www-authenticate").contains(&format!("scope=\"{wide}\"")), "{}", answer.header("www-authenticate"));
+    // Who has no token yet is told of both at once.
+    let answer =
+        Answer::of(server.v2(Method::POST, &format!("shop/blobs/uploads/?{from}"))).await.expect_error(401, "UNAUTHORIZED");
+    assert!(answer.header("www-authenticate").contains(&format!("scope=\"{wide}\"")), "{}", answer.header("www-authenticate"));
     // What is not there could not be mounted with any token.
     mount(&key, &[narrow], &format!("mount={}&from=bank", sha256(b"none"))).await.expect(202);
     mount(&key, &[narrow], &format!("mount={digest}&from=none")).await.expect(202);

@@ -15,6 +15,7 @@ pub mod bandwidth;
 pub mod blob;
 pub mod collect;
 pub mod hash;
+pub mod index;
 pub mod manifest;
 pub mod mount;
 pub mod name;

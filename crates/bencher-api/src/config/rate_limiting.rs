@@ -81,4 +81,6 @@ pub struct OciBandwidth {
     pub unclaimed: Option<u64>,
     pub free: Option<u64>,
     pub plus: Option<u64>,
+    /// What one user, or whoever has keys of one project, may move, in whichever organization. A key of ours.
+    pub user: Option<u64>,
 }

@@ -62,7 +62,7 @@ fn a_file_of_the_v0_6_series_works_and_says_what_is_not_used() {
             },
             "project": { "requests": {}, "runs": {} },
             "runner": { "requests": { "minute": 16 } },
-            "oci_bandwidth": { "unclaimed": 1, "free": 2, "plus": 3 },
+            "oci_bandwidth": { "unclaimed": 1, "free": 2, "plus": 3, "user": 4 },
         },
     });
     let Loaded { config, notes } = load(&config).unwrap();

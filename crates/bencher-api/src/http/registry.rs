@@ -2,6 +2,7 @@
 //!
 //! Names of repositories have any number of segments, which routes cannot express, so there is one route and `path` reads the rest.
 
+mod accept;
 mod blob;
 mod condition;
 mod content;

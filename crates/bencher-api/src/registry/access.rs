@@ -59,7 +59,7 @@ pub struct Access {
     pub principal: Option<String>,
     /// Whether the caller may also push.
     pub may_push: bool,
-    /// What the organization may move, where that is bounded.
+    /// What the organization and the caller may move, where that is bounded.
     pub allowance: Option<Allowance>,
 }
 
@@ -107,8 +107,9 @@ impl Caller {
     #[must_use]
     pub fn with_all_scopes(self) -> Self {
         match self {
-            // Who comes with a public token has no rights but its scopes.
-            Self::Anonymous(_) | Self::Runner(..) => self,
+            // A runner has no rights but its scopes.
+            Self::Runner(..) => self,
+            Self::Anonymous(_) => Self::Anonymous(Grant::Everything),
             Self::User(user, _) => Self::User(user, Grant::Everything),
             Self::ProjectKey(holder, _) => Self::ProjectKey(holder, Grant::Everything),
         }
@@ -262,12 +263,13 @@ async fn authorize_where(
         }
     }
     let may_push = action == OciAction::Push || may_push(&principal, &project);
-    let principal = match &principal {
-        Principal::Anonymous => (project.claimed.is_none()).then(|| "public".to_owned()),
+    let known = match &principal {
+        Principal::Anonymous => None,
         Principal::User(user) => Some(format!("user:{}", user.uuid)),
         Principal::ProjectKey(holder) => Some(format!("project:{}", holder.project)),
     };
-    let allowance = app.bandwidth.of(&project, &app.clock);
+    let allowance = app.bandwidth.of(&project, known.as_deref(), &app.clock);
+    let principal = known.or_else(|| project.claimed.is_none().then(|| "public".to_owned()));
     Ok(Access { name: name.clone(), place: place(&project, name, Reach::Repository), principal, may_push, allowance })
 }
 

@@ -6,15 +6,19 @@ use bencher_types::{
         digest::Algorithm,
         manifest::{self, InvalidManifest},
     },
+    wire::spec::Architecture,
 };
 
-use super::{access::Access, hash::digest_of};
+use super::{access::Access, hash::digest_of, index};
 use crate::{
     app::App,
     limits,
     store::{
         StoreError,
-        oci::manifest::{ManifestReference, NewManifest, Stored},
+        oci::{
+            Place,
+            manifest::{ManifestReference, NewManifest, Stored},
+        },
     },
 };
 
@@ -103,4 +107,22 @@ pub async fn push(
         }
         Stored::TooDeep => Err(ManifestError::TooDeep { limit: limits::MAX_MANIFEST_DEPTH }),
     }
+}
+
+/// The image of an index that whoever knows no indexes gets in its place: the one for linux/amd64, as from docker's registry. `None`
+/// where it has none of a kind that is taken.
+///
+/// # Errors
+/// The database failed.
+pub async fn usual_image(
+    app: &App,
+    place: &Place,
+    index: &Digest,
+    takes: impl Fn(&str) -> bool,
+) -> Result<Option<Digest>, StoreError> {
+    let document = app.store.oci_manifest_document(place, &ManifestReference::Digest(index.clone())).await?;
+    // What is no index lists nothing.
+    let entries = document.map(|document| index::entries(&document.content)).unwrap_or_default();
+    let fits = |entry: &index::Entry| entry.is_for(Architecture::X86_64) && entry.media_type.as_deref().is_some_and(&takes);
+    Ok(entries.into_iter().find(fits).map(|entry| entry.digest))
 }

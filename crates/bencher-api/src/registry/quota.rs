@@ -58,8 +58,8 @@ impl Room {
     }
 }
 
-/// How much more may be pushed to a repository.
-pub(super) async fn room(app: &App, access: &Access) -> Result<Room, StoreError> {
-    let found = app.store.oci_room(access.place.repository.project_id, &app.config.registry_quotas()).await?;
+/// How much more may be pushed to a repository, by who wants to push so many bytes at most.
+pub(super) async fn room(app: &App, access: &Access, wanted: u64) -> Result<Room, StoreError> {
+    let found = app.store.oci_room(access.place.repository.project_id, wanted, &app.config.registry_quotas()).await?;
     Ok(Room(found.map(|(bytes, exceeded)| (bytes, NoRoom::in_project_of(access, exceeded)))))
 }

@@ -343,7 +343,6 @@ enum Goal {
 }
 
 async fn write(app: Arc<App>, access: Access, upload: Uuid, mut incoming: Incoming, goal: Goal) -> Result<u64, UploadError> {
-    let room = quota::room(&app, &access).await?;
     let mut turn = app.uploads.take_turn(upload).await?;
     let algorithm = if let Goal::Finish(digest) = &goal { Some(digest.algorithm()) } else { None };
     let spool = match Spool::open(app.uploads.path(upload), turn.progress.take(), algorithm).await {
@@ -357,6 +356,8 @@ async fn write(app: Arc<App>, access: Access, upload: Uuid, mut incoming: Incomi
         }
     };
     let (offset, limit) = (spool.len(), app.config.max_blob_bytes());
+    let wanted = incoming.length.map_or(limit, |length| offset.saturating_add(length));
+    let room = quota::room(&app, &access, wanted).await?;
 
     let refusal = match (incoming.start, incoming.length) {
         (Some(start), _) if start != offset => Some(UploadError::OutOfOrder { offset }),

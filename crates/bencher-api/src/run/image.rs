@@ -8,14 +8,16 @@ use bencher_types::{
     oci::benchmark::{BENCHMARK_LABEL, BenchmarkImage, BenchmarkSpec, InvalidBenchmark},
     wire::spec::Architecture,
 };
-use serde::Deserialize;
 use url::Url;
 
 use self::configuration::Configuration;
 use crate::{
     app::App,
     limits,
-    registry::blob::BlobError,
+    registry::{
+        blob::BlobError,
+        index::{Entry, Platform, entries, oci_name},
+    },
     store::{
         StoreError,
         oci::{
@@ -191,45 +193,10 @@ fn repositories<'a>(image: &'a ImageRef, project: &ProjectRow) -> Vec<&'a str> {
     if is_project { vec![rest] } else { vec![image.repository(), ""] }
 }
 
-/// What a program is built for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-struct Platform {
-    os: String,
-    architecture: String,
-}
-
-impl Platform {
-    fn fits(&self, architecture: Architecture) -> bool {
-        self.os == "linux" && self.architecture == oci_name(architecture)
-    }
-}
-
-/// An image that an index lists.
-#[derive(Debug, Deserialize)]
-struct Entry {
-    digest: Digest,
-    platform: Option<Platform>,
-}
-
-impl Entry {
-    fn is_for(&self, architecture: Architecture) -> bool {
-        self.platform.as_ref().is_some_and(|platform| platform.fits(architecture))
-    }
-}
-
 /// What of an index a runner of this architecture may run.
 fn may_run(listed: &[Entry], architecture: Architecture) -> Vec<&Digest> {
     let runs = |entry: &&Entry| entry.platform.as_ref().is_none_or(|platform| platform.fits(architecture));
     listed.iter().filter(runs).map(|entry| &entry.digest).collect()
-}
-
-/// What an index lists; nothing where the document is none.
-fn entries(document: &[u8]) -> Vec<Entry> {
-    #[derive(Deserialize)]
-    struct Index {
-        manifests: Option<Vec<Entry>>,
-    }
-    serde_json::from_slice::<Index>(document).ok().and_then(|index| index.manifests).unwrap_or_default()
 }
 
 /// The platforms of a manifest or index; empty where it does not say. Nobody relies on this: the runner looks for itself. It is for
@@ -249,14 +216,6 @@ fn platforms_without(platforms: &[Platform], architecture: Architecture) -> Opti
     }
     let names: Vec<String> = platforms.iter().map(|platform| format!("{}/{}", platform.os, platform.architecture)).collect();
     Some(names.join(", "))
-}
-
-/// What OCI documents call an architecture.
-const fn oci_name(architecture: Architecture) -> &'static str {
-    match architecture {
-        Architecture::X86_64 => "amd64",
-        Architecture::Aarch64 => "arm64",
-    }
 }
 
 #[cfg(test)]

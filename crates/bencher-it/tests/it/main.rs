@@ -18,6 +18,7 @@ mod keys;
 mod live;
 mod lost;
 mod queue;
+mod registry_killed;
 mod signatures;
 mod support;
 mod systemd;

@@ -205,6 +205,11 @@ impl World {
         self.server.take().expect("the server runs").terminate().await;
     }
 
+    /// Ends the server as the kernel does when memory is short.
+    pub(crate) async fn kill_server(&mut self) {
+        self.server.take().expect("the server runs").kill().await;
+    }
+
     async fn sign_up(&mut self) {
         self.call(Method::POST, "/v0/auth/signup", json!({ "name": "Ada", "slug": "ada", "email": EMAIL, "i_agree": true }))
             .await;

@@ -120,11 +120,15 @@ impl OciError {
     /// The blob is there for the caller to mount, but not for the token that it shows.
     pub(super) fn mount_needs_scope(target: &RepositoryName, source: &RepositoryName) -> Self {
         let error = AccessError::InsufficientScope { name: source.as_str().to_owned(), action: OciAction::Pull };
-        let mut error = Self::from(error).for_scope(target, OciAction::Push);
-        if let Some(scope) = error.rest.challenge.as_mut().and_then(|challenge| challenge.scope.as_mut()) {
+        Self::from(error).for_scope(target, OciAction::Push).and_to_pull(source)
+    }
+
+    /// Names another repository that a client should ask a token for too.
+    pub(super) fn and_to_pull(mut self, source: &RepositoryName) -> Self {
+        if let Some(scope) = self.rest.challenge.as_mut().and_then(|challenge| challenge.scope.as_mut()) {
             scope.push_str(&format!(" repository:{}:pull", source.as_str()));
         }
-        error
+        self
     }
 
     /// What is wrong with the part of a list that is asked for.
@@ -171,6 +175,13 @@ impl OciError {
             "MANIFEST_UNKNOWN",
             format!("the repository holds no manifest {reference}; push it first"),
         )
+    }
+
+    /// There is one, of a kind that the client does not take. Clients know the answer from other registries.
+    pub(super) fn manifest_not_accepted(reference: &ManifestReference, media_type: &str) -> Self {
+        let message =
+            format!("{reference} is {media_type}, which the header Accept does not name; add it there, or ask for a digest");
+        Self::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", message).with_detail(json!({ "mediaType": media_type }))
     }
 
     pub(super) fn manifest_too_large(limit: usize) -> Self {

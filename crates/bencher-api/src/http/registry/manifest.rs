@@ -1,19 +1,25 @@
 //! Manifests: look up, download, push, delete.
 //!
-//! A manifest is served as it was pushed, whatever the header `Accept` says: its digest is of these bytes. What it is, the header
-//! `Content-Type` says.
+//! A manifest is served as it was pushed: its digest is of these bytes. What a tag names is served to who takes its kind, and of an
+//! index, an image to who takes only that.
 
 use axum::{body::Body, response::Response};
 use bencher_types::Digest;
 use bytes::Bytes;
-use http::{HeaderName, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 
-use super::{CONTENT_DIGEST, Call, content::Content, empty, error::OciError, path::parse_tag};
+use super::{CONTENT_DIGEST, Call, accept::Accept, content::Content, empty, error::OciError, path::parse_tag};
 use crate::{
     limits,
     registry::{manifest, name::RepositoryName},
-    store::oci::manifest::ManifestReference,
+    store::{
+        StoreError,
+        oci::{
+            Place,
+            manifest::{ManifestDocument, ManifestReference},
+        },
+    },
     token::OciAction,
 };
 
@@ -23,18 +29,44 @@ const TAG: HeaderName = HeaderName::from_static("oci-tag");
 impl Call {
     pub(super) async fn get_manifest(&self, name: RepositoryName, reference: ManifestReference) -> Result<Response, OciError> {
         let access = self.authorize(&name, OciAction::Pull).await?;
-        let unknown = || OciError::manifest_unknown(&reference);
-        let (row, content) = if self.parts.method == Method::HEAD {
-            (self.app.store.oci_manifest(&access.place, &reference).await?.ok_or_else(unknown)?, Bytes::new())
-        } else {
-            let found = self.app.store.oci_manifest_document(&access.place, &reference).await?.ok_or_else(unknown)?;
-            (found.row, Bytes::from(found.content))
-        };
+        let ManifestDocument { row, content } = self.negotiated(&access.place, &reference).await?;
+        let content = Bytes::from(content);
         let size = u64::try_from(row.size).unwrap_or_default();
         let mut answer = Content { digest: &row.digest.0, media_type: &row.media_type, size }.answer(&self.parts)?;
         let bound = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(content.len());
         let body = answer.part.take().map(|part| Body::from(content.slice(bound(part.start)..bound(part.end))));
-        Ok(answer.with_body(body.unwrap_or_default()))
+        let mut response = answer.with_body(body.unwrap_or_default());
+        if is_tag(&reference) {
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+        }
+        Ok(response)
+    }
+
+    /// A manifest as one that the client takes. Whoever names a digest takes what it is of.
+    async fn negotiated(&self, place: &Place, reference: &ManifestReference) -> Result<ManifestDocument, OciError> {
+        let found = self.stored(place, reference).await?.ok_or_else(|| OciError::manifest_unknown(reference))?;
+        let accept = Accept::of(&self.parts.headers);
+        if !is_tag(reference) || accept.takes(&found.row.media_type) {
+            return Ok(found);
+        }
+        let image = manifest::usual_image(&self.app, place, &found.row.digest.0, |kind| accept.takes(kind)).await?;
+        let image = match image {
+            Some(digest) => self.stored(place, &ManifestReference::Digest(digest)).await?,
+            None => None,
+        };
+        image
+            .filter(|image| accept.takes(&image.row.media_type))
+            .ok_or_else(|| OciError::manifest_not_accepted(reference, &found.row.media_type))
+    }
+
+    /// A manifest, with as much of it as the method is for.
+    async fn stored(&self, place: &Place, reference: &ManifestReference) -> Result<Option<ManifestDocument>, StoreError> {
+        let store = &self.app.store;
+        if self.parts.method == Method::HEAD {
+            let row = store.oci_manifest(place, reference).await?;
+            return Ok(row.map(|row| ManifestDocument { row, content: Vec::new() }));
+        }
+        store.oci_manifest_document(place, reference).await
     }
 
     /// `PUT …/manifests/TAG`, or `PUT …/manifests/DIGEST[?tag=…]`
@@ -80,6 +112,10 @@ impl Call {
             false => Err(OciError::manifest_unknown(&reference)),
         }
     }
+}
+
+const fn is_tag(reference: &ManifestReference) -> bool {
+    matches!(reference, ManifestReference::Tag(_))
 }
 
 /// What a person should know of a manifest that was stored all the same.

@@ -25,8 +25,11 @@ const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 impl Call {
     /// `POST …/blobs/uploads[?digest=|?mount=&from=]`
     pub(super) async fn begin_upload(&self, name: RepositoryName, body: &mut Body) -> Result<Response, OciError> {
-        let access = self.authorize_first_push(&name).await?;
         let query = self.query()?;
+        let source = parameter(&query, "mount").and(parameter(&query, "from")).and_then(|from| from.parse().ok());
+        // Who has no token yet asks for one that is good for both, and not for one after the other.
+        let access = self.authorize_first_push(&name).await;
+        let access = access.map_err(|error| source.iter().fold(error, OciError::and_to_pull))?;
         if let Some(digest) = parameter(&query, "digest") {
             return self.whole(&access, &parse_digest(digest)?, body).await;
         }

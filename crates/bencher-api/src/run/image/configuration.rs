@@ -11,8 +11,11 @@ use hashlink::LruCache;
 use object_store::ObjectStoreExt as _;
 use serde::Deserialize;
 
-use super::Platform;
-use crate::{app::App, limits, registry::blob};
+use crate::{
+    app::App,
+    limits,
+    registry::{blob, index::Platform},
+};
 
 /// As much of an image's configuration as is of interest here.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! How much the registry may hold for a project and for an organization, and how much it does.
 //!
-//! What a project's repositories hold counts once, however many of them hold it; an organization has the sum of its projects. The sums
-//! are kept by triggers, so that a push costs a look at one row and not at everything that is there.
+//! What a project's repositories hold counts once, however many of them hold it, and what an organization's projects hold likewise. A
+//! project's sum is kept by triggers, so that a push costs a look at one row and not at everything that is there. The sum of those sums
+//! is the most that an organization can have; only where that leaves too little room are its blobs themselves added up.
 
 use crate::{
     store::{Queries, Store, StoreError, Tx},
@@ -81,7 +82,7 @@ impl Defaults {
         if let Some(exceeded) = standing.project.exceeded(Whose::Project) {
             return Ok(Some(exceeded));
         }
-        Ok(standing.of_organization(tx).await?.and_then(|stock| stock.exceeded(Whose::Organization)))
+        Ok(standing.of_organization(tx, 0).await?.and_then(|stock| stock.exceeded(Whose::Organization)))
     }
 }
 
@@ -99,18 +100,19 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn oci_stock_of_organization(&self, organization: i64, defaults: &Defaults) -> Result<Stock, StoreError> {
-        let stock = sum_of_organization(&mut self.read().await?, organization).await?;
+        let stock = held_by_organization(&mut self.read().await?, organization).await?;
         Ok(Stock { quota: stock.quota.or(defaults.organization), ..stock })
     }
 
-    /// How many bytes more the registry would take for a project, and whose bound that is; `None` for any number.
+    /// How many bytes more the registry would take for a project, and whose bound that is; `None` for any number. Where it is at least
+    /// what is wanted, it may be more than this.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn oci_room(&self, project: i64, defaults: &Defaults) -> Result<Option<(u64, Exceeded)>, StoreError> {
+    pub async fn oci_room(&self, project: i64, wanted: u64, defaults: &Defaults) -> Result<Option<(u64, Exceeded)>, StoreError> {
         let mut conn = self.read().await?;
         let standing = standing(&mut conn, project, defaults).await?;
-        let of_organization = standing.of_organization(&mut conn).await?.unwrap_or_default();
+        let of_organization = standing.of_organization(&mut conn, wanted).await?.unwrap_or_default();
         let both = [(standing.project, Whose::Project), (of_organization, Whose::Organization)];
         let (least, whose) = both.into_iter().min_by_key(|(stock, _)| stock.room()).expect("two of them");
         Ok(least.quota.map(|quota| (least.room(), Exceeded { whose, quota, needed: least.bytes })))
@@ -146,10 +148,15 @@ struct Standing {
 }
 
 impl Standing {
-    /// What is held for the organization, where that has a bound: else nothing is summed up.
-    async fn of_organization(&self, conn: &mut impl Queries) -> Result<Option<Stock>, StoreError> {
+    /// What is held for the organization, where that has a bound: else nothing is summed up. As much as its projects hold, each for
+    /// itself, where that leaves room for what is wanted.
+    async fn of_organization(&self, conn: &mut impl Queries, wanted: u64) -> Result<Option<Stock>, StoreError> {
         let Some((organization, quota)) = self.organization else { return Ok(None) };
-        Ok(Some(Stock { quota: Some(quota), ..sum_of_organization(conn, organization).await? }))
+        let most = Stock { quota: Some(quota), ..sum_of_organization(conn, organization).await? };
+        if most.bytes.saturating_add(wanted) <= quota {
+            return Ok(Some(most));
+        }
+        Ok(Some(Stock { quota: Some(quota), ..held_by_organization(conn, organization).await? }))
     }
 }
 
@@ -174,11 +181,23 @@ async fn standing(conn: &mut impl Queries, project: i64, defaults: &Defaults) ->
     }))
 }
 
+/// What the projects of an organization hold, what several of them hold counted for each.
 async fn sum_of_organization(conn: &mut impl Queries, organization: i64) -> Result<Stock, StoreError> {
     let sql = "SELECT CAST(COALESCE(SUM(oci_usage.blobs), 0) AS BIGINT) AS blobs, \
                CAST(COALESCE(SUM(oci_usage.bytes), 0) AS BIGINT) AS bytes, \
                (SELECT registry_quota FROM organization WHERE id = $1) AS quota \
                FROM project JOIN oci_usage ON oci_usage.project_id = project.id WHERE project.organization_id = $1";
+    let row: StockRow = conn.one(sql.to_owned(), values![organization]).await?;
+    Ok(row.stock())
+}
+
+/// What the projects of an organization hold, each blob once.
+async fn held_by_organization(conn: &mut impl Queries, organization: i64) -> Result<Stock, StoreError> {
+    let sql = "SELECT COUNT(*) AS blobs, CAST(COALESCE(SUM(oci_blob.size), 0) AS BIGINT) AS bytes, \
+               (SELECT registry_quota FROM organization WHERE id = $1) AS quota FROM oci_blob WHERE oci_blob.digest IN \
+               (SELECT oci_repository_blob.digest FROM oci_repository_blob \
+               JOIN oci_repository ON oci_repository.id = oci_repository_blob.repository_id \
+               JOIN project ON project.id = oci_repository.project_id WHERE project.organization_id = $1)";
     let row: StockRow = conn.one(sql.to_owned(), values![organization]).await?;
     Ok(row.stock())
 }

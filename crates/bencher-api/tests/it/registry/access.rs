@@ -17,7 +17,7 @@ impl TestServer {
         created["key"].as_str().unwrap().to_owned()
     }
 
-    fn v2(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn v2(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}/v2/{path}", self.url))
     }
 
@@ -175,6 +175,10 @@ async fn a_mount_from_another_project_needs_the_source_in_the_token_too() {
     let from = format!("mount={digest}&from=bank");
     let answer = mount(&key, &[narrow], &from).await.expect_error(401, "UNAUTHORIZED");
     assert!(answer.header("www-authenticate").contains(&format!("scope=\"{wide}\"")), "{}", answer.header("www-authenticate"));
+    // Who has no token yet is told of both at once.
+    let answer =
+        Answer::of(server.v2(Method::POST, &format!("shop/blobs/uploads/?{from}"))).await.expect_error(401, "UNAUTHORIZED");
+    assert!(answer.header("www-authenticate").contains(&format!("scope=\"{wide}\"")), "{}", answer.header("www-authenticate"));
     // What is not there could not be mounted with any token.
     mount(&key, &[narrow], &format!("mount={}&from=bank", sha256(b"none"))).await.expect(202);
     mount(&key, &[narrow], &format!("mount={digest}&from=none")).await.expect(202);
@@ -205,6 +209,21 @@ async fn a_token_for_one_repository_mounts_from_the_others_of_its_project() {
         let path = format!("{target}/blobs/uploads/?mount={digest}{from}");
         Answer::of(server.v2(Method::POST, &path).bearer_auth(token)).await.expect(201);
         assert_eq!(server.blob(&target, &user, &digest).await.expect(200).body, b"base");
+    }
+}
+
+#[tokio::test]
+async fn nobody_in_particular_mounts_from_the_same_project_too() {
+    let server = TestServer::start().await;
+    let push = server.token(None, &["repository:stall/base:pull,push"]).await;
+    let digest = sha256(b"base");
+    let path = format!("stall/base/blobs/uploads/?digest={digest}");
+    Answer::of(server.v2(Method::POST, &path).bearer_auth(push).body("base")).await.expect(201);
+    for (number, from) in ["&from=stall/base", ""].into_iter().enumerate() {
+        let target = format!("stall/web{number}");
+        let token = server.token(None, &[&format!("repository:{target}:pull,push")]).await;
+        let path = format!("{target}/blobs/uploads/?mount={digest}{from}");
+        Answer::of(server.v2(Method::POST, &path).bearer_auth(token)).await.expect(201);
     }
 }
 

@@ -84,3 +84,29 @@ async fn what_an_organization_moves_in_a_day_may_be_bounded() {
     server.project(&stranger, "stall", "public").await;
     server.push_blob("stall", &stranger, b"small").await;
 }
+
+#[tokio::test]
+async fn what_a_user_moves_in_a_day_may_be_bounded_whichever_token_it_shows() {
+    let server = TestServer::start_with(Backend::Sqlite, |config| {
+        let oci_bandwidth = Some(OciBandwidth { user: Some(1_000_000), ..OciBandwidth::default() });
+        config.plus.get_or_insert_default().rate_limiting = Some(RateLimiting { oci_bandwidth, ..RateLimiting::default() });
+    });
+    let server = server.await.expect("SQLite is always there");
+    let user = keeper(&server).await;
+    let digest = server.push_blob("shop", &user, &bytes(600_000, 1)).await;
+    server.blob("shop", &user, &digest).await.expect(200);
+    let refused = server.blob("shop", &user, &digest).await.expect_error(429, "TOOMANYREQUESTS");
+    assert!(refused.json()["errors"][0]["message"].as_str().is_some_and(|message| message.starts_with("you have moved")));
+    let key = server.key(&user).await;
+    for scope in ["repository:shop:pull", "repository:shop:pull,push"] {
+        let token = server.token(Some(("anybody", &*key)), &[scope]).await;
+        let path = format!("shop/blobs/{digest}");
+        Answer::of(server.v2(Method::GET, &path).bearer_auth(token)).await.expect_error(429, "TOOMANYREQUESTS");
+    }
+    // In another project too; others may go on.
+    server.project(&user, "bakery", "public").await;
+    let path = format!("bakery/blobs/uploads/?digest={}", sha256(b"more"));
+    Answer::of(server.oci(Method::POST, &path, &user).body("more")).await.expect_error(429, "TOOMANYREQUESTS");
+    let stranger = server.sign_up("Stranger").await;
+    server.blob("shop", &stranger, &digest).await.expect(200);
+}

@@ -86,7 +86,7 @@ async fn a_project_holds_each_blob_once_and_no_more_than_its_quota() {
 }
 
 #[tokio::test]
-async fn an_organization_has_the_sum_of_its_projects() {
+async fn an_organization_holds_what_its_projects_hold_each_blob_once() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(server) = server(backend, None, Some(2000)).await else { continue };
         let user = keeper(&server).await;
@@ -95,13 +95,24 @@ async fn an_organization_has_the_sum_of_its_projects() {
         let organization = format!("organizations/{}", organizations[0]);
         push(&server, &user, "shop", &bytes(900, 1)).await.expect(201);
         push(&server, &user, "bakery", &bytes(900, 1)).await.expect(201);
-        assert_eq!(usage(&server, &user, &organization).await, (2, 1800));
-        let refused = push(&server, &user, "bakery", &bytes(300, 2)).await.expect_error(403, "DENIED");
+        assert_eq!(usage(&server, &user, &organization).await, (1, 900));
+        // The projects for themselves have 2200 bytes with this, and 2700 and 3200 with the next two; together 1300, and 1800.
+        push(&server, &user, "bakery", &bytes(400, 2)).await.expect(201);
+        let upload = server.begin_upload("shop", &user).await;
+        let path = format!("{upload}?digest={}", super::sha256(&bytes(500, 3)));
+        let body = reqwest::Body::wrap_stream(futures::stream::iter([Ok::<_, std::io::Error>(bytes(500, 3))]));
+        Answer::of(server.oci(Method::PUT, &path, &user).body(body)).await.expect(201);
+        let mount = format!("bakery/blobs/uploads/?mount={}&from=shop", super::sha256(&bytes(500, 3)));
+        Answer::of(server.oci(Method::POST, &mount, &user)).await.expect(201);
+        assert_eq!(usage(&server, &user, &organization).await, (3, 1800));
+
+        let refused = push(&server, &user, "bakery", &bytes(300, 4)).await.expect_error(403, "DENIED");
         assert!(String::from_utf8_lossy(&refused.body).contains("organization of the project bakery"));
+        assert_eq!(refused.json()["errors"][0]["detail"], json!({ "quota": 2000, "needed": 2100 }));
         let mount = format!("bakery/x/blobs/uploads/?mount={}&from=shop", super::sha256(&bytes(900, 1)));
         Answer::of(server.oci(Method::POST, &mount, &user)).await.expect(201);
-        assert_eq!(server.delete("/v0/projects/shop?hard=true", &user).await.0, StatusCode::NO_CONTENT);
-        assert_eq!(usage(&server, &user, &organization).await, (1, 900));
+        assert_eq!(server.delete("/v0/projects/bakery?hard=true", &user).await.0, StatusCode::NO_CONTENT);
+        assert_eq!(usage(&server, &user, &organization).await, (2, 1400));
     }
 }
 

@@ -2,7 +2,10 @@
 //! answers must have.
 
 use bencher_api::registry::hash::digest_of;
-use bencher_types::oci::digest::Algorithm;
+use bencher_types::oci::{
+    digest::Algorithm,
+    manifest::{DOCKER_LIST, DOCKER_MANIFEST},
+};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 
@@ -53,13 +56,72 @@ async fn a_part_of_a_manifest_can_be_read() {
 }
 
 #[tokio::test]
-async fn a_manifest_comes_back_as_it_is_whatever_is_accepted() {
+async fn a_tag_is_served_to_who_takes_its_kind_or_names_none() {
     let (server, user) = shop().await;
-    let (manifest, _) = server.push_image("shop", &user, "v1", 1).await;
-    for accept in ["*/*", OCI_MANIFEST, "application/vnd.docker.distribution.manifest.v2+json", "text/plain;q=0.1"] {
-        let answer = Answer::of(server.oci(Method::GET, "shop/manifests/v1", &user).header("accept", accept)).await.expect(200);
-        assert_eq!((answer.header("content-type"), answer.json()), (OCI_MANIFEST, manifest.clone()));
+    let (manifest, digest) = server.push_image("shop", &user, "v1", 1).await;
+    let ask = async |method, reference: &str, accept: &[&str]| {
+        let request = server.oci(method, &format!("shop/manifests/{reference}"), &user);
+        Answer::of(accept.iter().fold(request, |request, accept| request.header("accept", *accept))).await
+    };
+    for accept in [
+        &[][..],
+        &["*/*"],
+        &[OCI_MANIFEST],
+        &[DOCKER_MANIFEST, OCI_MANIFEST],
+        &["text/plain;q=0.1"],
+        &[DOCKER_MANIFEST, "application/json"],
+    ] {
+        let answer = ask(Method::GET, "v1", accept).await.expect(200);
+        assert_eq!((answer.header("content-type"), answer.json()), (OCI_MANIFEST, manifest.clone()), "{accept:?}");
+        assert!(all(&answer.headers, "vary").contains(&"accept".to_owned()), "{:?}", answer.headers);
     }
+    for accept in [&[DOCKER_MANIFEST][..], &[OCI_INDEX, DOCKER_LIST], &[&format!("{OCI_MANIFEST};q=0"), "*/*"]] {
+        let refused = ask(Method::GET, "v1", accept).await.expect_error(404, "MANIFEST_UNKNOWN");
+        assert_eq!(refused.json()["errors"][0]["detail"], json!({ "mediaType": OCI_MANIFEST }), "{accept:?}");
+        ask(Method::HEAD, "v1", accept).await.expect(404);
+        // A digest is of these bytes and no others.
+        let answer = ask(Method::GET, &digest.to_string(), accept).await.expect(200);
+        assert_eq!(answer.header("content-type"), OCI_MANIFEST);
+        assert!(!all(&answer.headers, "vary").contains(&"accept".to_owned()), "{:?}", answer.headers);
+    }
+}
+
+#[tokio::test]
+async fn who_takes_no_index_gets_its_image_for_linux_on_amd64() {
+    on_each_database(async |server| {
+        let user = keeper(&server).await;
+        let mut entries = Vec::new();
+        for (seed, architecture) in [(1, "arm64"), (2, "amd64")] {
+            let (manifest, _) = server.push_image("shop", &user, architecture, seed).await;
+            let mut entry = descriptor(OCI_MANIFEST, manifest.to_string().as_bytes());
+            entry["platform"] = json!({ "os": "linux", "architecture": architecture });
+            entries.push(entry);
+        }
+        let amd64 = entries[1]["digest"].as_str().unwrap().to_owned();
+        let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries });
+        server.put_manifest("shop", &user, "many", &index).await.expect(201);
+        let one = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entries[0]] });
+        server.put_manifest("shop", &user, "arm", &one).await.expect(201);
+        let mut elsewhere = entries[1].clone();
+        elsewhere["digest"] = json!(sha256(b"elsewhere"));
+        let sparse = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [elsewhere] });
+        server.put_manifest("shop", &user, "sparse", &sparse).await.expect(201);
+
+        let ask = async |method, tag: &str, accept: &str| {
+            Answer::of(server.oci(method, &format!("shop/manifests/{tag}"), &user).header("accept", accept)).await
+        };
+        for method in [Method::GET, Method::HEAD] {
+            let answer = ask(method.clone(), "many", OCI_MANIFEST).await.expect(200);
+            assert_eq!((answer.header("content-type"), answer.header("docker-content-digest")), (OCI_MANIFEST, &*amd64));
+            assert_eq!(answer.header("etag"), format!("\"{amd64}\""));
+            let both = format!("{OCI_MANIFEST}, {OCI_INDEX};q=0.1");
+            assert_eq!(ask(method.clone(), "many", &both).await.expect(200).header("content-type"), OCI_INDEX);
+            for (tag, accept) in [("many", DOCKER_MANIFEST), ("arm", OCI_MANIFEST), ("sparse", OCI_MANIFEST)] {
+                ask(method.clone(), tag, accept).await.expect(404);
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -68,8 +130,7 @@ async fn manifests_of_docker_are_held_as_they_are() {
         let user = keeper(&server).await;
         server.push_blob("shop", &user, b"{}").await;
         server.push_blob("shop", &user, b"layer").await;
-        let (kind, list) =
-            ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json");
+        let (kind, list) = (DOCKER_MANIFEST, DOCKER_LIST);
         let manifest = json!({
             "schemaVersion": 2, "mediaType": kind,
             "config": descriptor("application/vnd.docker.container.image.v1+json", b"{}"),

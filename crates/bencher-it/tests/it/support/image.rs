@@ -44,7 +44,7 @@ fn header(mode: u32, size: u64) -> tar::Header {
     header
 }
 
-fn digest(bytes: &[u8]) -> Digest {
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
     Digest::from_hash(Algorithm::Sha256, &sha2::Sha256::digest(bytes))
 }
 

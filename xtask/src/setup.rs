@@ -72,6 +72,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement { package: "skopeo", provides: Provides::Program("skopeo"), needs: TEST, why: "a real client of the registry" },
     Requirement { package: "buildah", provides: Provides::Program("buildah"), needs: TEST, why: "a real client of the registry" },
     Requirement { package: "umoci", provides: Provides::Program("umoci"), needs: TEST, why: "makes images in layouts, which the registry takes" },
+    Requirement { package: "bubblewrap", provides: Provides::Program("bwrap"), needs: TEST, why: "the jail of `bencher image build --setup`" },
     Requirement { package: "podman", provides: Provides::Program("podman"), needs: TEST, why: "a real container engine" },
     Requirement { package: "busybox-static", provides: Provides::StaticProgram("busybox"), needs: GUEST, why: "small images with a shell" },
     Requirement { package: "python3-aiosmtpd", provides: Provides::File("/usr/lib/python3/dist-packages/aiosmtpd/__init__.py"), needs: TEST, why: "a real mail server" },

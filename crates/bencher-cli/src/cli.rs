@@ -13,6 +13,7 @@ pub(crate) mod machine;
 pub(crate) mod organization;
 pub(crate) mod profile;
 pub(crate) mod project;
+pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod threshold;
 pub(crate) mod tools;

@@ -19,6 +19,7 @@ mod noise;
 mod organization;
 mod profile;
 mod reference;
+mod registry;
 mod report;
 mod resource;
 pub(crate) mod run;

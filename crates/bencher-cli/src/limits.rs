@@ -62,6 +62,13 @@ pub(crate) const GIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long git may take to look up the commits of an import, thousands of them at once.
 pub(crate) const GIT_HISTORY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long another process may have the file with log-ins: it reads and writes a few kilobytes.
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long another transfer to the same place is waited for: a large image over a slow line.
+pub(crate) const TRANSFER_PATIENCE: Duration = Duration::from_secs(60 * 60);
+/// The wait between two looks at whether it still has it.
+pub(crate) const LOCK_POLL: Duration = Duration::from_millis(10);
+
 /// How long git may take to clone a repository that an image is built from.
 pub(crate) const GIT_CLONE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// How long the command may take that builds what goes into an image.

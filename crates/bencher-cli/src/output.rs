@@ -6,6 +6,7 @@ pub(crate) mod comment;
 pub(crate) mod comparison;
 mod guards;
 pub(crate) mod history;
+mod registry;
 pub(crate) mod report;
 pub(crate) mod resources;
 mod signing;

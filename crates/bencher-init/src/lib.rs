@@ -34,6 +34,7 @@ pub mod drive;
 pub mod frame;
 pub mod limits;
 pub mod live;
+pub mod pattern;
 pub mod port;
 
 pub use config::GuestConfig;

@@ -3,7 +3,8 @@
 //! The way of a pulled image: [`RegistryClient`] fetches documents and blobs, [`BlobStore`] keeps the blobs, [`merge`] reads
 //! the layers into one tree in memory, a [`sink`] writes that tree, and [`ImageCache`] keeps what was written. [`Images`]
 //! goes that way in one call. The way of a made image: [`assemble`] writes a [`Layout`], and [`copy()`] takes it to a registry,
-//! or any image from one place to another. Archives and what a container engine has become a layout first.
+//! or any image from one place to another. Archives and what a container engine has become a layout first. [`flatten`] makes one
+//! archive of all its layers.
 //!
 //! This crate knows nothing of jobs, of runners, or of how an image is executed. It reads no environment.
 
@@ -20,6 +21,7 @@ pub mod copy;
 pub mod document;
 pub mod engine;
 pub mod error;
+mod flatten;
 mod flock;
 mod hash;
 pub mod images;
@@ -43,6 +45,7 @@ pub use copy::{Copied, Copy, Destination, Documented, Origin, copy};
 pub use document::{BlobRef, DocumentError, ProcessDefaults, ResolvedImage};
 pub use engine::{Engine, EngineError};
 pub use error::{Blame, IoError, PullError};
+pub use flatten::{FlattenError, flatten};
 pub use images::Images;
 pub use layout::{Layout, LayoutError};
 pub use limits::{CacheLimits, Limits, StoreLimits, TransferLimits};

@@ -16,6 +16,9 @@ pub const MAX_FILE_COUNT: usize = 255;
 /// Default number of symbolic links followed to reach one file: what the kernel itself follows.
 pub const MAX_SYMLINKS: u32 = 40;
 
+/// Names of folders that are looked at to expand one pattern for files.
+pub const MAX_PATTERN_NAMES: usize = 100_000;
+
 /// Default time a benchmark's processes have between SIGTERM and SIGKILL, and stragglers after the benchmark's exit.
 pub const GRACE_PERIOD: Duration = Duration::from_secs(1);
 

@@ -206,6 +206,7 @@ fn order(args: &RunArgs) -> Result<Order, LocalError> {
         timeout: args.timeout.duration(),
         bounds: Bounds::from(&args.bounds),
         file_paths: args.output.clone(),
+        artifacts: Vec::new(),
         measures: Measures::default(),
         iterations: args.iter,
         warmups: args.warmup,

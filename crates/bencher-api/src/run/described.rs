@@ -3,7 +3,7 @@
 use bencher_types::{
     ImageRef,
     oci::benchmark::{BenchmarkSpec, Resources},
-    wire::run::NewRunJob,
+    wire::{job::WantedArtifact, run::NewRunJob},
 };
 
 use super::job::JobError;
@@ -22,6 +22,13 @@ pub(super) fn fill(job: &mut NewRunJob, benchmark: &BenchmarkSpec) {
         let env = job.env.get_or_insert_default();
         env.entry(variable.name.clone()).or_insert_with(|| variable.value.clone());
     }
+}
+
+/// The files that are kept beside the results; only an image names them.
+pub(super) fn artifacts(benchmark: &BenchmarkSpec) -> Option<Vec<WantedArtifact>> {
+    let wanted =
+        benchmark.artifacts.iter().map(|artifact| WantedArtifact { path: artifact.path.clone(), name: artifact.name.clone() });
+    (!benchmark.artifacts.is_empty()).then(|| wanted.collect())
 }
 
 /// Whether a spec has what a benchmark needs.

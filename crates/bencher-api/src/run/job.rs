@@ -110,6 +110,7 @@ pub(super) async fn prepare(
         env: None,
         timeout,
         file_paths: job.file_paths,
+        artifacts: described::artifacts(&benchmark),
         build_time: job.build_time,
         file_size: job.file_size,
         average: settings.average,

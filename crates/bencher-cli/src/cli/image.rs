@@ -143,8 +143,8 @@ pub(crate) struct View {
 /// A program gets its loader and its shared libraries beside it, found as its loader finds them, unless it goes on top of a --base that
 /// has them. The same input gives the same digest.
 ///
-/// With --git, what is put into the image is taken from a fresh clone, after --setup was run in it: on this machine, as you, with
-/// everything that you may do. Give it only what you would build here anyway.
+/// With --git, what is put into the image is taken from a fresh clone, after --setup was run in it: in a jail, where it sees the programs
+/// of --setup-in, of --base or of this machine, may write to the clone, and reaches nothing else of this machine but its network.
 #[derive(Debug, Args)]
 pub(crate) struct Build {
     /// Programs (ELF files; the first is the entrypoint), or one folder that becomes the image's root; `{arch}` (amd64) and
@@ -169,6 +169,15 @@ pub(crate) struct Build {
     /// What to run in the clone before files are taken from it, such as "cargo build --release"
     #[arg(long, value_name = "COMMAND", requires = "git")]
     pub setup: Option<String>,
+    /// The image whose programs --setup runs, such as docker.io/library/rust:1; --base, or this machine's /usr, if absent
+    #[arg(long, value_name = "PLACE", requires = "setup")]
+    pub setup_in: Option<place::Place>,
+    /// Run --setup without a network
+    #[arg(long, requires = "setup")]
+    pub no_network: bool,
+    /// Run --setup without a jail: on this machine, as you, with everything that you may do
+    #[arg(long, requires = "setup", conflicts_with_all = ["setup_in", "no_network"])]
+    pub setup_on_host: bool,
     /// What the image says of its benchmark; bencher-image.yaml in the clone or the folder, if there is one
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -259,6 +259,8 @@ pub(crate) enum Server {
     /// The server's configuration
     #[command(subcommand)]
     Config(ServerConfig),
+    /// Show how the registry is: what it holds, what is damaged, when it was tidied and verified (server admins only)
+    Registry,
     /// Copy the server's database (server admins only)
     Backup {
         /// Compress the copy

@@ -5,7 +5,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Filter, Moment, Page, Sure};
+use super::{
+    Filter, Moment, Page, Sure,
+    registry::{OrganizationRegistry, ProjectRegistry},
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Organization {
@@ -92,6 +95,9 @@ pub(crate) enum Organization {
         #[command(flatten)]
         change: BillingChange,
     },
+    /// What the registry holds for an organization
+    #[command(subcommand)]
+    Registry(OrganizationRegistry),
 }
 
 /// Whom an organization is to be billed to.
@@ -269,6 +275,9 @@ pub(crate) enum Project {
     /// A project's keys, for CI
     #[command(subcommand)]
     Key(ProjectKey),
+    /// What the registry holds for a project, and which of its images it keeps
+    #[command(subcommand)]
+    Registry(ProjectRegistry),
 }
 
 #[derive(Debug, Args)]

@@ -68,6 +68,14 @@ pub(crate) enum Job {
         #[command(flatten)]
         poll: PollInterval,
     },
+    /// List the files that a job kept because its image names them as artifacts, or save them
+    Artifacts {
+        #[command(flatten)]
+        of: JobOf,
+        /// Write them into this folder, those of each iteration into one of its own
+        #[arg(long, value_name = "DIR")]
+        save: Option<PathBuf>,
+    },
     /// Cancel a job
     Cancel(JobOf),
     /// Try a job that failed again

@@ -53,7 +53,11 @@ pub(super) async fn docker(context: &Context, args: DockerLogin) -> Result<(), C
         Identity { user: None, project: None } => return Err(DockerError::NoCredential.into()),
     };
     let path = args.file.or_else(|| context.docker_config.clone()).ok_or(DockerError::NoPlace)?;
-    write(&path, &registry, &user, secret)?;
+    // A link, such as into a folder of settings that are kept elsewhere, stays one.
+    let file = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    let failed = |source| DockerError::File { path: path.clone(), source };
+    let _alone = private_file::lock(&file).await.map_err(failed)?;
+    write(&file, &registry, &user, secret)?;
     context.out.done(&format!("{user} is logged in to {registry}, in {}", path.display()));
     Ok(())
 }

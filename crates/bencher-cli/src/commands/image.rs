@@ -4,9 +4,11 @@ mod build;
 mod checkout;
 pub(crate) mod engine;
 mod error;
+mod jail;
 mod origin;
 mod progress;
 mod registry;
+mod setup;
 mod signing;
 mod target;
 mod transfer;
@@ -41,7 +43,10 @@ use crate::{
 pub(super) async fn image(context: &Context, args: args::Image) -> Result<(), CliError> {
     // What was made for the time being goes when this function ends, however it ends: not when the process is killed.
     tokio::select! {
-        done = run(context, args) => done,
+        done = run(context, args) => done.map_err(|error| match error {
+            CliError::Image(error) => error.told_from(&context.client.registry()).into(),
+            error => error,
+        }),
         () = interrupted() => Err(ImageError::Interrupted.into()),
     }
 }
@@ -129,6 +134,7 @@ async fn pull(context: &Context, args: args::Pull) -> Result<(), CliError> {
         Place::Standard => return Ok(()),
         // What an image of the same name had before is of no use to anybody.
         Place::Layout { dir, .. } if is_own_layout(context, dir) => {
+            let _alone = target::alone(context, dir).await?;
             let swept = Layout::open(dir).and_then(|layout| layout.sweep(&Limits::default()));
             swept.map_err(|source| ImageError::Layout { dir: dir.clone(), source: Box::new(source) })?;
         }

@@ -1,5 +1,7 @@
 //! `job`.
 
+mod artifacts;
+
 use std::time::Duration;
 
 use bencher_types::{
@@ -50,6 +52,9 @@ pub(super) async fn job(context: &Context, args: args::Job) -> Result<Exit, CliE
             }
             let of_which = if warmups { Runs::Warmups } else { Runs::Iterations };
             return logs(context, &get(context, &of).await?, &mut tail, of_which, iteration);
+        }
+        args::Job::Artifacts { of, save } => {
+            return artifacts::artifacts(context, &get(context, &of).await?, save.as_deref());
         }
         args::Job::Cancel(of) => ask(context, &of, "cancel").await?,
         args::Job::Retry(of) => ask(context, &of, "retry").await?,

@@ -3,6 +3,7 @@
 use bencher_types::{
     ResourceId,
     wire::{
+        registry::ServerRegistry,
         runner::{NewRunner, NewRunnerSpec, Runner, RunnerKeyCreated, RunnerMode, UpdateRunner},
         server::{ApiVersion, Backup, BackupCreated, Console},
         spec::{NewSpec, Spec, UpdateSpec},
@@ -121,6 +122,7 @@ pub(super) async fn server(context: &Context, args: args::Server) -> Result<(), 
         args::Server::Config(args::ServerConfig::View) => {
             out.json(&client.get::<Value>(&["v0", "server", "config"], &[]).await?.json)
         }
+        args::Server::Registry => context.view::<ServerRegistry>(&path([&"server", &"registry"]), &Vec::new()).await,
         args::Server::Backup { compress, data_store, remove } => {
             let body = Backup {
                 compress: compress.then_some(true),

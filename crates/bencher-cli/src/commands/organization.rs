@@ -14,7 +14,7 @@ use bencher_types::{
 
 use serde_json::json;
 
-use super::{Context, resource::path};
+use super::{Context, registry, resource::path};
 use crate::{
     cli::{Format, Query, Span, organization as args, pairs},
     error::CliError,
@@ -61,6 +61,7 @@ pub(super) async fn organization(context: &Context, args: args::Organization) ->
             let body = UpdateBilling { customer: change.customer };
             context.out.show(&context.client.put::<Billing>(&path, &body).await?)
         }
+        args::Organization::Registry(args) => registry::of_organization(context, args).await,
     }
 }
 
@@ -160,6 +161,7 @@ pub(super) async fn project(context: &Context, args: args::Project) -> Result<()
             context.view::<Allowed>(&path([&"projects", &project, &"allowed", &what.permission()]), &Vec::new()).await
         }
         args::Project::Key(args) => key(context, args).await,
+        args::Project::Registry(args) => registry::of_project(context, args).await,
     }
 }
 

@@ -10,16 +10,16 @@ use crate::support::{Ended, Reply, World};
 const PROGRAM: &str = "/bin/true";
 
 /// A server that must not be asked, and a cache below the working folder.
-struct Offline {
-    world: World,
+pub(crate) struct Offline {
+    pub world: World,
 }
 
 impl Offline {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { world: World::new(|_| Reply::error(500, "nobody asks")) }
     }
 
-    fn run(&self, args: &[&str], env: &[(&str, &str)], stdin: &[u8]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str], env: &[(&str, &str)], stdin: &[u8]) -> Ended {
         let mut command = self.world.command(args);
         command.env("XDG_CACHE_HOME", self.world.dir.path().join("cache")).envs(env.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -28,27 +28,27 @@ impl Offline {
         self.world.end(child.wait_with_output().unwrap())
     }
 
-    fn bencher(&self, args: &[&str]) -> Ended {
+    pub(crate) fn bencher(&self, args: &[&str]) -> Ended {
         self.run(args, &[], b"")
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let ended = self.bencher(&[args, &["--format", "json"]].concat());
         assert_eq!(ended.code, Some(0), "{ended:?}");
         ended.json()
     }
 
-    fn file(&self, name: &str, content: &str) {
+    pub(crate) fn file(&self, name: &str, content: &str) {
         let path = self.world.dir.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.world.dir.path().join(name).exists()
     }
 
-    fn build(&self, args: &[&str]) -> Value {
+    pub(crate) fn build(&self, args: &[&str]) -> Value {
         self.json(&[&["image", "build", "--tag", "shop:v1"], args].concat())
     }
 }
@@ -97,6 +97,18 @@ fn what_cannot_be_read_is_one_error_and_leaves_nothing() {
     let ended = here.bencher(&["image", "copy", "oci:one", "./b.tar", "--platform", "linux/riscv64"]);
     assert!(ended.stderr.contains("this host is linux/riscv64"), "{ended:?}");
     assert!(!here.has("b.tar") && !here.has(".b.tar.unfinished"), "nothing is half-done");
+}
+
+#[test]
+fn another_registry_that_does_not_answer_is_named_in_the_hint_and_this_server_is_not() {
+    let here = Offline::new();
+    // A port on which nobody listens any more.
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap();
+    drop(held);
+    let ended = here.bencher(&["image", "pull", &format!("http://{address}/shop/x:v1"), "oci:new"]);
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stderr.contains(&format!("does {address} run a registry")) && !ended.stderr.contains("--host"), "{ended:?}");
 }
 
 #[test]
@@ -172,7 +184,7 @@ fn several_platforms_become_one_image() {
 }
 
 /// A repository with a commit on `main`, tagged `v1`, and one more on the branch `next`.
-fn repository(here: &Offline) {
+pub(crate) fn repository(here: &Offline) {
     here.file("repo/source", "one\n");
     here.file("repo/bencher-image.yaml", "spec:\n  command: [/bench]\n  timeout: 5m\n");
     let git = |args: &[&str]| {
@@ -202,6 +214,7 @@ fn a_clone_is_set_up_and_what_comes_of_it_is_the_same_every_time() {
             git,
             "--setup",
             "mkdir root && tr a-z A-Z < source > root/built; echo done",
+            "--setup-on-host",
             "--output",
             output,
         ])
@@ -227,7 +240,20 @@ fn a_clone_that_cannot_be_made_or_set_up_is_told() {
         ("./repo#v9", "true", "there is no branch, tag or commit `v9` in ./repo"),
         ("./repo", "exit 3", "the command that was to set the clone up failed: exit 3"),
     ] {
-        let ended = here.bencher(&["image", "build", "-t", "shop:v1", ".", "--git", git, "--setup", setup, "-o", "out"]);
+        let ended = here.bencher(&[
+            "image",
+            "build",
+            "-t",
+            "shop:v1",
+            ".",
+            "--git",
+            git,
+            "--setup",
+            setup,
+            "--setup-on-host",
+            "-o",
+            "out",
+        ]);
         assert_eq!(ended.code, Some(7), "{ended:?}");
         assert!(ended.stderr.contains(expected), "{ended:?}");
         assert!(!here.has("out"));

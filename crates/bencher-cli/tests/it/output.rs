@@ -35,6 +35,27 @@ fn json_is_what_the_server_said_and_nothing_else() {
 }
 
 #[test]
+fn what_the_registry_holds_and_keeps_is_told_in_few_lines() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let preview = json!({
+        "tags": [{ "repository": "shop/http", "tag": "pr-17", "digest": digest, "modified": "2026-07-01T09:12:44Z" }],
+        "manifests": 2,
+    });
+    let world = World::new(move |asked| match asked.path.rsplit('/').next() {
+        Some("preview") => Reply::ok(preview.clone()),
+        Some("retention") => Reply::ok(json!({ "keep_tags": 20, "keep_days": 90 })),
+        _ => Reply::ok(json!({ "blobs": 7, "bytes": 3_u64 << 30, "quota": 1_u64 << 30 })),
+    });
+    let shown = |args: &[&str]| world.table(&[&["project", "registry"], args].concat()).stdout;
+    assert_eq!(shown(&["view", "shop"]), "blobs  7\nheld   3 GiB\nquota  1 GiB\n");
+    assert_eq!(shown(&["retention", "shop"]), "newest tags    20 of each repository\npushed within  90 days\n");
+    let preview = shown(&["retention", "shop", "--keep-tags", "1", "--preview"]);
+    assert!(
+        preview.contains("shop/http:pr-17") && preview.ends_with("1 tags would go, and 2 manifests that nothing needs then\n")
+    );
+}
+
+#[test]
 fn an_empty_list_says_so() {
     let world = World::always(200, json!([]));
     let ended = world.table(&["spec", "list"]);

@@ -27,17 +27,23 @@ struct OnTerminal {
     child: Child,
     terminal: File,
     seen: String,
+    /// The beginning of a character whose end is still to come.
+    begun: Vec<u8>,
 }
 
 impl OnTerminal {
     fn start(world: &World, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let size = Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        Self::of_width(100, world, args, env)
+    }
+
+    fn of_width(columns: u16, world: &World, args: &[&str], env: &[(&str, &str)]) -> Self {
+        let size = Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(Some(&size), None).unwrap();
         let side = || Stdio::from(pty.slave.try_clone().unwrap());
         let mut command = world.command(args);
         let command = command.env("TERM", "xterm-256color").envs(env.iter().copied()).stdin(side()).stdout(side()).stderr(side());
         let child = command.spawn().unwrap();
-        Self { child, terminal: File::from(pty.master), seen: String::new() }
+        Self { child, terminal: File::from(pty.master), seen: String::new(), begun: Vec::new() }
     }
 
     /// Reads until a text has appeared. Ends with what there is when the process closes the terminal.
@@ -47,9 +53,19 @@ impl OnTerminal {
             // A terminal that nobody holds any more fails to be read.
             match self.terminal.read(&mut chunk) {
                 Ok(0) | Err(_) => break,
-                Ok(read) => self.seen.push_str(&String::from_utf8_lossy(&chunk[..read])),
+                Ok(read) => self.take(&chunk[..read]),
             }
         }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.begun.extend(bytes);
+        let whole = match std::str::from_utf8(&self.begun) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Ok(_) | Err(_) => self.begun.len(),
+        };
+        let whole: Vec<u8> = self.begun.drain(..whole).collect();
+        self.seen.push_str(&String::from_utf8_lossy(&whole));
     }
 
     fn interrupt(&self) {
@@ -147,4 +163,79 @@ fn what_cannot_be_taken_back_is_asked_for_first() {
     let (seen, code) = OnTerminal::start(&world, &["project", "delete", "shop", "--yes"], &[]).end();
     assert_eq!((code, world.asked().len()), (Some(0), 2), "{seen}");
     assert!(!seen.contains("[y/N]"), "{seen}");
+}
+
+/// A registry that takes everything, and a layout with one large layer.
+fn transfer() -> World {
+    let world = World::new(|asked| match asked.method.as_str() {
+        "HEAD" => Reply::text(404, ""),
+        "POST" => Reply::text(202, "").header("location", &asked.path),
+        "PATCH" => {
+            let range = asked.headers.get("content-range").map_or("0-0", |range| range.to_str().unwrap()).to_owned();
+            Reply::text(202, "").header("location", &asked.path).header("range", &range)
+        }
+        _ => Reply::text(201, ""),
+    });
+    let mut noise = File::create(world.dir.path().join("noise")).unwrap();
+    let random = File::open("/dev/urandom").unwrap();
+    std::io::copy(&mut random.take(16 << 20), &mut noise).unwrap();
+    let build = ["image", "build", "-t", "shop:v1", "/bin/true", "--add", "noise:/noise", "-o", "images"];
+    assert_eq!(world.bencher(&build).code, Some(0));
+    world
+}
+
+const PUSH: [&str; 5] = ["image", "push", "shop:v1", "--from", "images"];
+
+/// What is to be seen of an output, line by line: without what moves the cursor and clears lines.
+fn visible(seen: &str) -> Vec<String> {
+    let mut plain = String::new();
+    let mut chars = seen.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => drop(chars.by_ref().skip_while(|c| *c == '[').find(char::is_ascii_alphabetic)),
+            c => plain.push(c),
+        }
+    }
+    plain.split(['\r', '\n']).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_transfer_shows_how_far_it_is_in_lines_that_fit_the_terminal() {
+    let world = transfer();
+    for columns in [100, 40] {
+        let (seen, code) = OnTerminal::of_width(columns, &world, &PUSH, &[]).end();
+        assert_eq!(code, Some(0), "{seen}");
+        assert!(seen.contains("all layers") && seen.contains("MiB"), "{seen:?}");
+        let lines = visible(&seen);
+        // Rows as wide as the terminal follow each other without an end of the line: each begins where a row of the terminal does.
+        for line in lines.iter().filter(|line| line.contains("all layers")) {
+            for (at, _) in line.match_indices("all layers") {
+                assert_eq!(line[..at].chars().count() % usize::from(columns), 0, "{line:?}");
+            }
+            let last = line.rfind("all layers").map_or(0, |at| line[at..].trim_end().chars().count());
+            assert!(last <= usize::from(columns), "{line:?}");
+        }
+        // The lines are gone when it is done: the digest is what remains, and what to do next.
+        assert!(lines.iter().rev().find(|line| !line.is_empty()).unwrap().contains("run it with"), "{lines:#?}");
+    }
+}
+
+#[test]
+fn a_transfer_shows_no_colour_where_none_is_wanted() {
+    let world = transfer();
+    let (seen, _) = OnTerminal::start(&world, &PUSH, &[("NO_COLOR", "1")]).end();
+    assert!(seen.contains("all layers"), "{seen:?}");
+    let colours = seen.split("\u{1b}[").skip(1).filter(|rest| {
+        let end = rest.find(|c: char| c.is_ascii_alphabetic());
+        end.is_some_and(|end| rest[end..].starts_with('m') && !matches!(&rest[..end], "" | "0"))
+    });
+    assert_eq!(colours.count(), 0, "{seen:?}");
+}
+
+#[test]
+fn a_transfer_shows_no_moving_lines_where_nobody_looks() {
+    let world = transfer();
+    let ended = world.bencher(&PUSH);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr, "run it with `bencher run --image shop:v1`\n");
 }

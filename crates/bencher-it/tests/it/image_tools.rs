@@ -17,11 +17,11 @@ fn run(program: &str, arguments: &[&str]) -> String {
 
 /// Whether a program is here; where it has to be and is not, the test fails.
 #[expect(clippy::print_stdout, reason = "whoever runs the tests has to see that one did nothing")]
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let there = Command::new(program).arg("--version").output().is_ok();
     assert!(there || std::env::var_os("BENCHER_TEST_REQUIRE").is_none(), "this test cannot run: it needs {program}");
     if !there {
-        println!("not run: it needs {program} (Debian: {program})");
+        println!("not run: it needs {program}");
     }
     there
 }

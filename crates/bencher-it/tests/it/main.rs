@@ -12,6 +12,8 @@ mod full_day;
 mod full_disk;
 mod happy_path;
 mod history;
+mod image_attacks;
+mod image_runs;
 mod image_tools;
 mod images;
 mod keys;

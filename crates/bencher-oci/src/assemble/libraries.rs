@@ -101,6 +101,10 @@ impl Collector {
         if !interpreter.is_file() {
             return Err(AssembleError::MissingInterpreter { path: file.to_owned(), interpreter });
         }
+        if elf::inspect(&interpreter)?.is_none() {
+            // A program that somebody else built may name any file of this machine here.
+            return Err(AssembleError::NotElf { path: interpreter, hint: ", which a program names as its loader" });
+        }
         self.library(plan, &interpreter, &interpreter)?;
         let system = System::of(&interpreter, &elf)?;
         let program = Object { host, image: PathBuf::from(dest), elf, loader: None, by_configuration: false };

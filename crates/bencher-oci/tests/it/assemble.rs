@@ -243,6 +243,20 @@ fn other_tools_read_what_was_made() {
 }
 
 #[test]
+fn a_file_that_a_program_calls_its_loader_is_taken_only_if_it_is_a_program() {
+    if !have_tool("cc") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("secret"), "of the user").unwrap();
+    let loader = format!("-Wl,--dynamic-linker={}", dir.path().join("secret").display());
+    let program = compile(dir.path(), "program", "int main(void) { return 0; }", &[&loader]);
+    let layout = Layout::create(&dir.path().join("layout")).unwrap();
+    let refused = assemble(&programs(&[&program]), &layout, "v1").unwrap_err();
+    assert!(refused.to_string().contains("which a program names as its loader"), "{refused}");
+}
+
+#[test]
 fn what_cannot_be_an_image_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let layout = Layout::create(&dir.path().join("layout")).unwrap();

@@ -8,6 +8,7 @@ mod clone;
 mod copies;
 mod corpus;
 mod ext4;
+mod flatten;
 mod hostile;
 mod hostile_images;
 mod hostile_registry;

@@ -4,12 +4,12 @@
 
 use bencher_types::{
     JobFailure, JobUuid,
-    wire::channel::{FromRunner, IterationOutput},
+    wire::channel::{Artifact, FromRunner, IterationOutput},
 };
 
 use super::{
     limits::{CUT_DOWN_SIZE, MAX_ERROR_LEN, MIN_STREAM_LEN},
-    outcome::{IterationResult, JobOutcome},
+    outcome::{IterationResult, JobOutcome, KeptFile},
 };
 
 /// The key that the runner's own metrics have among the files; no path can be that.
@@ -53,7 +53,13 @@ pub(crate) fn message(job: JobUuid, outcome: JobOutcome, max: usize) -> String {
         }
         JobOutcome::Canceled { results, warmups } => (results, warmups, End::Canceled),
     };
-    let results: Vec<IterationOutput> = results.into_iter().map(on_the_wire).collect();
+    let least = results.iter().any(|result| !result.artifacts.is_empty()).then(|| results.clone());
+    let mut results: Vec<IterationOutput> = results.into_iter().map(on_the_wire).collect();
+    if let Some(least) = least
+        && end.message(job, results.clone(), None).len() > max
+    {
+        results = least.into_iter().map(IterationResult::without_artifacts).map(on_the_wire).collect();
+    }
     let warmups: Vec<IterationOutput> = warmups.into_iter().map(on_the_wire).collect();
     let of = |warmups: Option<Vec<IterationOutput>>| end.message(job, results.clone(), warmups);
     if !warmups.is_empty() {
@@ -127,6 +133,7 @@ fn shortened(result: &IterationOutput, max: usize) -> IterationOutput {
         stderr: result.stderr.as_deref().map(|stream| ends(stream, max)),
         output: None,
         timings: result.timings,
+        artifacts: None,
     }
 }
 
@@ -155,6 +162,8 @@ fn on_the_wire(result: IterationResult) -> IterationOutput {
         }
         stderr.push_str(&format!("[runner] {note}\n"));
     }
+    let kept = |file: KeptFile| Artifact::new(file.path, file.name, &file.bytes);
+    let artifacts: Vec<Artifact> = result.artifacts.into_iter().map(kept).collect();
     let mut files: std::collections::BTreeMap<String, String> =
         result.files.into_iter().map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned())).collect();
     files.extend(result.metrics.map(|metrics| (METRICS_KEY.to_owned(), metrics)));
@@ -164,6 +173,7 @@ fn on_the_wire(result: IterationResult) -> IterationOutput {
         stderr: (!stderr.is_empty()).then_some(stderr),
         output: (!files.is_empty()).then_some(files),
         timings: result.timings,
+        artifacts: (!artifacts.is_empty()).then_some(artifacts),
     }
 }
 

@@ -29,24 +29,55 @@ pub struct IterationResult {
     pub notes: Vec<String>,
     /// Files by path.
     pub files: BTreeMap<String, Bytes>,
+    /// Files that are kept beside the results.
+    pub artifacts: Vec<KeptFile>,
     /// What the runner measured itself, in Bencher Metric Format.
     pub metrics: Option<String>,
     /// How long the parts of the iteration took.
     pub timings: Option<Timings>,
 }
 
+/// An artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptFile {
+    pub path: String,
+    pub name: Option<String>,
+    pub bytes: Bytes,
+}
+
 impl IterationResult {
     /// The bytes of everything in it: the least it takes on the wire.
     pub(crate) fn size(&self) -> usize {
         let files: usize = self.files.values().map(Bytes::len).sum();
-        self.stdout.len() + self.stderr.len() + files
+        self.stdout.len() + self.stderr.len() + files + self.artifacts_size()
+    }
+
+    fn artifacts_size(&self) -> usize {
+        self.artifacts.iter().map(|file| file.bytes.len()).sum()
+    }
+
+    /// Artifacts give way to results.
+    pub(crate) fn without_artifacts(mut self) -> Self {
+        if !self.artifacts.is_empty() {
+            let (count, bytes) = (self.artifacts.len(), self.artifacts_size());
+            self.notes.push(format!("{count} artifacts of {bytes} bytes were not kept: with them the result would be too large"));
+            self.artifacts.clear();
+        }
+        self
     }
 
     /// What remains of a result that there is no room for.
     pub(crate) fn without_output(self) -> Self {
         let note =
             format!("its {} bytes of output and files were not kept: with them the result would be too large", self.size());
-        Self { stdout: Bytes::new(), stderr: Bytes::new(), files: BTreeMap::new(), notes: vec![note], ..self }
+        Self {
+            stdout: Bytes::new(),
+            stderr: Bytes::new(),
+            files: BTreeMap::new(),
+            artifacts: Vec::new(),
+            notes: vec![note],
+            ..self
+        }
     }
 }
 

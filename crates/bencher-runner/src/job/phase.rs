@@ -1,6 +1,6 @@
 //! The phases of a job, each a type that the next step consumes.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bencher_types::{
     JobFailure,
@@ -16,7 +16,7 @@ use super::{
     admit::{Abilities, Refusal, admit},
     image::{FetchError, Image, ImageSource, disk_for},
     metrics::metrics,
-    outcome::{IterationResult, JobOutcome},
+    outcome::{IterationResult, JobOutcome, KeptFile},
     plan::{Failures, Order, Reuse},
     progress::{Progress, Step},
 };
@@ -170,6 +170,8 @@ impl Prepared {
             self.begin(Run::Iteration(iteration));
             let (result, verdict) = self.iterate(session, cancel).await;
             info!(iteration, exit_code = result.as_ref().map(|result| result.exit_code), "iteration ended");
+            let room = max_bytes.saturating_sub(size);
+            let result = result.map(|result| if result.size() > room { result.without_artifacts() } else { result });
             size += result.as_ref().map_or(0, IterationResult::size);
             ran.results.extend(result);
             if verdict != Verdict::GoOn {
@@ -203,7 +205,9 @@ impl Prepared {
             self.begin(Run::Warmup(warmup - 1));
             let (result, verdict) = self.iterate(session, cancel).await;
             info!(warmup, exit_code = result.as_ref().map(|result| result.exit_code), "warm-up run ended");
-            ran.warmups.extend(result.map(|result| {
+            ran.warmups.extend(result.map(|mut result| {
+                // Nobody keeps what does not count.
+                result.artifacts.clear();
                 size += result.size();
                 if size > max_bytes { result.without_output() } else { result }
             }));
@@ -259,18 +263,21 @@ impl Prepared {
         let notes = notes(&outcome, &self.plan);
         let metrics = metrics(self.order.measures, &self.plan.args, &outcome);
         let timings = Some(timings(&outcome));
-        let files = if self.order.measures.file_size {
-            // Their sizes are in the metrics; a program's bytes are no benchmark results.
-            std::collections::BTreeMap::new()
-        } else {
-            outcome.files.into_iter().map(|(path, file)| (path, file.bytes)).collect()
-        };
+        let (mut files, mut artifacts) = (BTreeMap::new(), Vec::new());
+        // Where sizes are measured they are in the metrics; a program's bytes are no benchmark results.
+        for (path, file) in outcome.files.into_iter().filter(|_| !self.order.measures.file_size) {
+            match self.order.artifact(&path) {
+                Some(wanted) => artifacts.push(KeptFile { path, name: wanted.name.clone(), bytes: file.bytes }),
+                None => drop(files.insert(path, file.bytes)),
+            }
+        }
         IterationResult {
             exit_code: outcome.exit.code(),
             stdout: outcome.stdout.bytes,
             stderr: outcome.stderr.bytes,
             notes,
             files,
+            artifacts,
             metrics,
             timings,
         }

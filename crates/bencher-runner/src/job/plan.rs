@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use bencher_types::wire::channel::ClaimedJob;
+use bencher_init::pattern;
+use bencher_types::wire::{channel::ClaimedJob, job::WantedArtifact};
 use oci_spec::image::ImageConfiguration;
 
 use crate::{
@@ -24,6 +25,8 @@ pub(crate) struct Order {
     pub(crate) timeout: Duration,
     pub(crate) bounds: Bounds,
     pub(crate) file_paths: Vec<String>,
+    /// Files that are kept beside the results, where files are collected and not only measured.
+    pub(crate) artifacts: Vec<WantedArtifact>,
     pub(crate) measures: Measures,
     pub(crate) iterations: u32,
     /// Runs before the first iteration, whose results do not count.
@@ -89,6 +92,7 @@ impl Order {
             timeout: config.timeout.duration(),
             bounds,
             file_paths: config.file_paths.clone().unwrap_or_default(),
+            artifacts: config.artifacts.clone().unwrap_or_default(),
             measures: Measures {
                 build_time: config.build_time.unwrap_or_default(),
                 file_size: config.file_size.unwrap_or_default(),
@@ -122,10 +126,23 @@ impl Order {
                 max_file_count: usize::try_from(self.bounds.max_file_count).unwrap_or(usize::MAX),
                 max_symlinks: self.bounds.max_symlinks,
             },
-            file_paths: self.file_paths.clone(),
+            file_paths: self.collected_paths(),
             file_contents: if self.measures.file_size { FileContents::SizeOnly } else { FileContents::Read },
             live: None,
         })
+    }
+
+    /// Results first: where there is not room for everything, artifacts are left out.
+    fn collected_paths(&self) -> Vec<String> {
+        let artifacts = self.artifacts.iter().filter(|_| !self.measures.file_size).map(|artifact| artifact.path.clone());
+        self.file_paths.iter().cloned().chain(artifacts).collect()
+    }
+
+    /// As what a collected file is kept; `None` where it is one of the results, which also goes for one that is asked for as both.
+    pub(crate) fn artifact(&self, path: &str) -> Option<&WantedArtifact> {
+        let is_meant = |asked: &str| pattern::stands_for(asked.as_bytes(), path.as_bytes());
+        let is_result = self.file_paths.iter().any(|asked| is_meant(asked));
+        self.artifacts.iter().filter(|_| !is_result).find(|asked| is_meant(&asked.path))
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat},
+    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat},
     io::Errno,
 };
 
@@ -69,6 +69,21 @@ impl AnchoredRoot {
             return Err(LocateError::NotRegular);
         }
         Ok(file)
+    }
+
+    /// What is in the folder that `path` leads to, at most `max` names, those that are no text left out: nobody can ask for them.
+    pub(super) fn names(&self, path: &str, max_symlinks: u32, max: usize) -> Result<Vec<String>, LocateError> {
+        let resolved = self.resolve(path, max_symlinks)?;
+        let folder = self.step(&resolved, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
+        let mut names = Vec::new();
+        for entry in Dir::new(folder)?.take(max) {
+            if let Ok(name) = entry?.file_name().to_str()
+                && !matches!(name, "." | "..")
+            {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(names)
     }
 
     /// The path of the tree with every link followed, relative to its root. What it names exists.

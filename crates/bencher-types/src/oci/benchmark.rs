@@ -266,6 +266,14 @@ impl Quantity for Bytes {
     }
 }
 
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Quantity::parse(text)
+    }
+}
+
 /// Reads a number or a text as a quantity.
 struct QuantityVisitor<T>(PhantomData<T>);
 

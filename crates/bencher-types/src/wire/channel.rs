@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
@@ -146,6 +147,45 @@ pub struct IterationOutput {
     pub output: Option<BTreeMap<String, String>>,
     /// How long the parts of the iteration took, as far as the runner knows.
     pub timings: Option<Timings>,
+    /// Files that the image names as artifacts: kept beside the results, and never read for metrics. Ours.
+    pub artifacts: Option<Vec<Artifact>>,
+}
+
+/// A file that is kept for people, its bytes as they were.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonArtifact)]
+pub struct Artifact {
+    /// Where it was in the image.
+    pub path: String,
+    /// What the image calls it.
+    pub name: Option<String>,
+    /// Its content, where that is text.
+    pub text: Option<String>,
+    /// Its content, where that is no text.
+    pub base64: Option<String>,
+}
+
+impl Artifact {
+    #[must_use]
+    pub fn new(path: String, name: Option<String>, bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self { path, name, text: Some(text.to_owned()), base64: None },
+            Err(_) => Self { path, name, text: None, base64: Some(STANDARD.encode(bytes)) },
+        }
+    }
+
+    /// Its content.
+    ///
+    /// # Errors
+    /// It is not what base 64 looks like.
+    pub fn bytes(&self) -> Result<Vec<u8>, base64::DecodeError> {
+        match (&self.text, &self.base64) {
+            (Some(text), _) => Ok(text.clone().into_bytes()),
+            (None, Some(base64)) => STANDARD.decode(base64),
+            (None, None) => Ok(Vec::new()),
+        }
+    }
 }
 
 /// How long the parts of an iteration took, in nanoseconds. What a sandbox does not have is absent.

@@ -129,6 +129,8 @@ pub struct JobConfig {
     /// How long one iteration may take.
     pub timeout: Timeout,
     pub file_paths: Option<Vec<String>>,
+    /// Files that are kept beside the results, as the image asks for. Ours.
+    pub artifacts: Option<Vec<WantedArtifact>>,
     pub build_time: Option<bool>,
     pub file_size: Option<bool>,
     pub average: Option<Average>,
@@ -143,6 +145,16 @@ pub struct JobConfig {
     pub fold: Option<Fold>,
     pub allow_failure: Option<bool>,
     pub backdate: Option<DateTime>,
+}
+
+/// Files that are kept beside the results.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = JsonWantedArtifact)]
+pub struct WantedArtifact {
+    /// An absolute path in the image, or a pattern for several.
+    pub path: String,
+    pub name: Option<String>,
 }
 
 impl JobConfig {

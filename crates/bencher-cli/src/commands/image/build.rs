@@ -20,7 +20,15 @@ use bencher_types::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{ImageError, checkout::Checkout, on, origin::Opened, own_layout, push, transfer::Transfer};
+use super::{
+    ImageError,
+    checkout::Checkout,
+    on,
+    origin::Opened,
+    own_layout, push,
+    setup::{Setup, within},
+    transfer::Transfer,
+};
 use crate::{
     cli::{Format, image::Build},
     commands::Context,
@@ -45,7 +53,12 @@ pub(super) async fn build(context: &Context, args: Build) -> Result<(), CliError
     let out = context.out;
     let image = args.image.clone();
     let checkout = match &args.git {
-        Some(source) => Some(Checkout::make(context, source, args.setup.as_deref(), args.timestamp).await?),
+        Some(source) => {
+            let setup = Setup::of(&args);
+            setup.as_ref().map_or(Ok(()), Setup::check)?;
+            let transfer = Transfer::new(context, &args.login, None);
+            Some(Checkout::make(&transfer, source, setup.as_ref()).await?)
+        }
         None => None,
     };
     // What can be wrong without anything being made is looked at first.
@@ -211,7 +224,7 @@ async fn recipes(context: &Context, args: &Build, common: Common<'_>) -> Result<
         let for_platform = platform.clone().unwrap_or_else(Platform::host);
         let mut recipe = Recipe::new(source(args, root, &for_platform)?);
         recipe.base = base(context, args, layout, &for_platform).await?;
-        recipe.add = args.add.iter().map(|add| placed(add, root, &for_platform)).collect();
+        recipe.add = args.add.iter().map(|add| placed(add, root, &for_platform)).collect::<Result<_, _>>()?;
         recipe.entrypoint = (!args.entrypoint.is_empty()).then(|| args.entrypoint.clone());
         recipe.cmd.clone_from(&args.cmd);
         recipe.env = args.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -245,7 +258,7 @@ async fn base(
 }
 
 fn source(args: &Build, root: Option<&Path>, platform: &Platform) -> Result<Source, CliError> {
-    let sources: Vec<PathBuf> = args.sources.iter().map(|path| located(path, root, platform)).collect();
+    let sources = args.sources.iter().map(|path| located(path, root, platform)).collect::<Result<Vec<_>, _>>()?;
     match sources.as_slice() {
         [dir] if dir.is_dir() => Ok(Source::Folder(dir.clone())),
         several => match several.iter().find(|source| source.is_dir()) {
@@ -258,12 +271,12 @@ fn source(args: &Build, root: Option<&Path>, platform: &Platform) -> Result<Sour
     }
 }
 
-fn placed(add: &Add, root: Option<&Path>, platform: &Platform) -> Add {
-    Add { source: located(&add.source, root, platform), dest: add.dest.clone() }
+fn placed(add: &Add, root: Option<&Path>, platform: &Platform) -> Result<Add, ImageError> {
+    Ok(Add { source: located(&add.source, root, platform)?, dest: add.dest.clone() })
 }
 
-/// A path below the clone where there is one, with the platform's names in it.
-fn located(path: &Path, root: Option<&Path>, platform: &Platform) -> PathBuf {
+/// A path below the clone where there is one, with the platform's names in it. A relative one does not lead out of the clone.
+fn located(path: &Path, root: Option<&Path>, platform: &Platform) -> Result<PathBuf, ImageError> {
     let machine = match platform.architecture.as_str() {
         "amd64" => "x86_64",
         "arm64" => "aarch64",
@@ -275,11 +288,12 @@ fn located(path: &Path, root: Option<&Path>, platform: &Platform) -> PathBuf {
         Some(text) => PathBuf::from(text.replace("{arch}", &platform.architecture).replace("{machine}", machine)),
         None => path.to_owned(),
     };
-    match root {
-        Some(root) if path.as_os_str() == "." => root.to_owned(),
-        Some(root) => root.join(path),
-        None => path,
+    let Some(root) = root else { return Ok(path) };
+    let below = if path.as_os_str() == "." { root.to_owned() } else { root.join(&path) };
+    if path.is_relative() {
+        within(root, &below)?;
     }
+    Ok(below)
 }
 
 /// What was asked for, where the files are from, and what the image says of its benchmark.
@@ -295,6 +309,9 @@ fn labels(args: &Build, checkout: Option<&Checkout>) -> Result<Vec<(String, Stri
         _ => None,
     };
     let found = folder.map(|folder| folder.join(BENCHMARK_FILE)).filter(|file| file.exists());
+    if let (Some(checkout), Some(file)) = (checkout, &found) {
+        within(checkout.dir(), file)?;
+    }
     if let Some(file) = args.config.clone().or(found) {
         labels.push((BENCHMARK_LABEL.to_owned(), described(&file)?));
     }

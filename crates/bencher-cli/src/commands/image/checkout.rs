@@ -1,24 +1,19 @@
 //! A fresh clone to take files from, after a command of the user's was run in it.
-//!
-//! The command runs on this machine, as the user who typed it: it is the same as typing it in a clone. What is to be kept apart from
-//! this machine is built in a container, with a container tool.
 
-use std::{
-    fs, io,
-    os::fd::AsFd as _,
-    path::Path,
-    process::{ExitStatus, Stdio},
-};
+use std::{fs, io, path::Path, process::Stdio};
 
-use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{ImageError, folder, on};
+use super::{
+    ImageError, on,
+    setup::{Scratch, Setup, make_removable},
+    transfer::Transfer,
+};
 use crate::{cli::image::GitSource, commands::Context, limits};
 
 /// A clone without its history.
 pub(super) struct Checkout {
-    folder: TempDir,
+    folder: Scratch,
     /// The whole hash.
     pub commit: String,
 }
@@ -28,30 +23,29 @@ impl Checkout {
         self.folder.path()
     }
 
-    /// Clones, goes to what is wanted, and runs the command. `timestamp` is what the command may use as the time.
-    pub(super) async fn make(
-        context: &Context,
-        source: &GitSource,
-        setup: Option<&str>,
-        timestamp: i64,
-    ) -> Result<Self, ImageError> {
-        let folder = folder(context)?;
+    /// Clones, goes to what is wanted, and runs the command.
+    pub(super) async fn make(transfer: &Transfer<'_>, source: &GitSource, setup: Option<&Setup<'_>>) -> Result<Self, ImageError> {
+        let folder = Scratch::new(transfer.context)?;
         let dir = folder.path().to_owned();
-        let git = Git { context, url: &source.url };
-        // From here, where a path that was typed means what it means.
-        git.run(&["clone", "--quiet", "--", &source.url, &dir.display().to_string()], Path::new(".")).await?;
+        let git = Git { context: transfer.context, url: &source.url };
+        // From here, where a path that was typed means what it means. Without hard links: what the command writes to must be its own.
+        let clone = ["clone", "--quiet", "--no-hardlinks", "--", &source.url, &dir.display().to_string()];
+        git.run(&clone, Path::new(".")).await?;
         if let Some(reference) = &source.reference {
             let commit = git.find(reference, &dir).await?;
             git.run(&["checkout", "--quiet", "--detach", &commit], &dir).await?;
         }
         git.run(&["submodule", "--quiet", "update", "--init", "--recursive"], &dir).await?;
         let commit = git.run(&["rev-parse", "HEAD"], &dir).await?.trim().to_owned();
-        if let Some(command) = setup {
-            set_up(context, command, &dir, timestamp).await?;
+        if let Some(setup) = setup {
+            setup.run(transfer, &dir).await?;
         }
         // A clone's own files are never twice the same.
-        fs::remove_dir_all(dir.join(".git")).map_err(on("remove", &dir.join(".git")))?;
-        Ok(Self { folder, commit })
+        make_removable(&dir).map_err(on("tidy", &dir))?;
+        match fs::remove_dir_all(dir.join(".git")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(on("remove", &dir.join(".git"))(error)),
+            _ => Ok(Self { folder, commit }),
+        }
     }
 }
 
@@ -90,21 +84,4 @@ impl Git<'_> {
         let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("git said nothing").to_owned();
         Err(failed(io::Error::other(said)))
     }
-}
-
-async fn set_up(context: &Context, text: &str, dir: &Path, timestamp: i64) -> Result<(), ImageError> {
-    context.out.talk(&format!("running on this machine, in a fresh clone: {text}"));
-    let failed = |source| ImageError::Setup { command: text.to_owned(), source };
-    // What it prints is talk: standard output is for the result.
-    let talk = io::stderr().as_fd().try_clone_to_owned().map_err(failed)?;
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", text]).current_dir(dir).stdin(Stdio::null()).stdout(talk).kill_on_drop(true);
-    command.env("SOURCE_DATE_EPOCH", timestamp.to_string());
-    let ended = tokio::time::timeout(limits::SETUP_TIMEOUT, command.status()).await;
-    let status = ended.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(ended_badly(text, status)) }
-}
-
-fn ended_badly(command: &str, status: ExitStatus) -> ImageError {
-    ImageError::Setup { command: command.to_owned(), source: io::Error::other(status.to_string()) }
 }

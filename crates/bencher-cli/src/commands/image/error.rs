@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
-use bencher_oci::{ArchiveError, Blame, EngineError, LayoutError, LoginError, RegistryError, assemble::AssembleError};
+use bencher_oci::{
+    ArchiveError, Blame, EngineError, FlattenError, LayoutError, LoginError, RegistryError, assemble::AssembleError,
+};
 use bencher_types::{ImageRef, oci::benchmark::InvalidBenchmark};
 
 use crate::{client::ApiError, exit::Exit};
@@ -68,6 +70,25 @@ pub(crate) enum ImageError {
         #[source]
         source: io::Error,
     },
+    #[error("could not make a jail for the command with bubblewrap (`bwrap`)")]
+    NoJail {
+        #[source]
+        source: io::Error,
+    },
+    #[error("could not unpack {place}")]
+    Flatten {
+        place: String,
+        #[source]
+        source: Box<FlattenError>,
+    },
+    #[error("could not unpack {place}")]
+    UnpackFailed {
+        place: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} of the clone leads out of it, to {}: only what is in the clone is put into the image", path.display(), target.display())]
+    LeavesClone { path: PathBuf, target: PathBuf },
     #[error("{} does not describe a benchmark", file.display())]
     Benchmark {
         file: PathBuf,
@@ -77,6 +98,14 @@ pub(crate) enum ImageError {
     #[error("could not {action}")]
     Registry {
         action: String,
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// The same, where it is not this server's that could not be reached.
+    #[error("could not {action}")]
+    Elsewhere {
+        action: String,
+        host: String,
         #[source]
         source: Box<RegistryError>,
     },
@@ -109,17 +138,29 @@ impl ImageError {
         match self {
             Self::NoCache | Self::NoLayout { .. } | Self::Connection { .. } | Self::Layout { .. } => Exit::Local,
             Self::Git { .. } | Self::NoSuchRef { .. } | Self::Setup { .. } | Self::Benchmark { .. } => Exit::Local,
+            Self::NoJail { .. } | Self::Flatten { .. } | Self::UnpackFailed { .. } | Self::LeavesClone { .. } => Exit::Local,
             Self::Build { .. } | Self::Folder { .. } | Self::Aborted { .. } | Self::Archive { .. } => Exit::Local,
             Self::NoEngine { .. } | Self::Login { .. } => Exit::Local,
             Self::OtherHost { .. } | Self::Digest { .. } | Self::NoFile { .. } | Self::Host { .. } => Exit::Usage,
             Self::Terminal | Self::EngineAddress { .. } => Exit::Usage,
             Self::Interrupted => Exit::Interrupted,
-            Self::Registry { source, .. } => of_registry(source),
+            Self::Registry { source, .. } | Self::Elsewhere { source, .. } => of_registry(source),
             Self::Engine { source } => match &**source {
                 EngineError::Unreachable { .. } | EngineError::NoAnswer { .. } => Exit::Unreachable,
                 EngineError::NoSuchImage { .. } | EngineError::Refused { .. } => Exit::Refused,
                 EngineError::Setup(_) | EngineError::Archive { .. } | EngineError::Io(_) => Exit::Local,
             },
+        }
+    }
+
+    /// Tells whether it is this server, at `ours`, that could not be reached, or another registry.
+    pub(super) fn told_from(self, ours: &str) -> Self {
+        match self {
+            Self::Registry { action, source } => match unreachable_host(&source) {
+                Some(host) if host != ours => Self::Elsewhere { action, host, source },
+                _ => Self::Registry { action, source },
+            },
+            other => other,
         }
     }
 
@@ -141,12 +182,13 @@ impl ImageError {
                      registry, log in with `podman login` or `docker login`"
                         .to_owned(),
                 ),
-                RegistryError::Send { .. } | RegistryError::NoAnswer { .. } => {
-                    Some("is the server running? --host or BENCHER_HOST names another".to_owned())
-                }
+                RegistryError::Send { .. } => Some("is the server running? --host or BENCHER_HOST names another".to_owned()),
                 error if error.is_transient() => Some("the same command goes on from where it ended".to_owned()),
                 _ => None,
             },
+            Self::Elsewhere { host, .. } => Some(format!(
+                "does {host} run a registry, and can it be reached from here? One without TLS is named with `http://` in front"
+            )),
             Self::NoCache => {
                 Some("name a place: `bencher image pull … oci:DIR`, `image push --from`, `image build --output`".to_owned())
             }
@@ -160,12 +202,26 @@ impl ImageError {
                 EngineError::NoSuchImage { .. } => Some("`docker images` or `podman images` shows what there is".to_owned()),
                 _ => None,
             },
+            Self::NoJail { .. } => Some(
+                "install bubblewrap and let users make user namespaces; or run the command as you, with all that you may do, with \
+                 --setup-on-host"
+                    .to_owned(),
+            ),
+            Self::LeavesClone { .. } => Some("name a file of this machine by its absolute path".to_owned()),
             Self::Benchmark { .. } => Some("`bencher image build --help` and docs/images.md show what it may say".to_owned()),
             Self::Terminal => Some("send it to a file or to another program".to_owned()),
             Self::Digest { .. } => Some("name a tag, such as shop:v1".to_owned()),
             _ => None,
         }
     }
+}
+
+/// Host and port of who did not answer, the port left out where it goes without saying.
+fn unreachable_host(error: &RegistryError) -> Option<String> {
+    let RegistryError::Send { source, .. } = error else { return None };
+    let url = source.url()?;
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 fn of_registry(error: &RegistryError) -> Exit {

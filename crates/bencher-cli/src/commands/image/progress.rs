@@ -35,7 +35,8 @@ impl Transfers {
         let target = if out.stderr_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let all = bars.add(ProgressBar::new(0));
-        style(&all, "{prefix:12} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}");
+        // Short enough for a terminal of 40 columns: only the bar gives way.
+        style(&all, "{prefix:12} {wide_bar} {percent}% {bytes_per_sec}");
         all.set_prefix("all layers");
         Self { bars, state: Mutex::new(State { all, layers: HashMap::new() }) }
     }

@@ -2,8 +2,9 @@
 //! whole, an engine gets one.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, IsTerminal as _, Write},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -17,12 +18,15 @@ use super::{ImageError, engine, folder, on, registry, transfer::Transfer};
 use crate::{
     cli::image::place::{ArchiveKind, Place},
     commands::Context,
+    limits,
 };
 
 /// Where an image goes first, and from there.
 pub(super) struct Target {
     pub destination: Destination,
     then: Then,
+    /// Nobody else writes to the same folder meanwhile.
+    _alone: Option<File>,
 }
 
 enum Then {
@@ -53,46 +57,47 @@ impl Target {
                 let found = registry::repository(context, (image, *scheme), transfer.login, transfer.observer()).await?;
                 let tag = image.tag().map(str::to_owned);
                 let destination = Destination::Registry { client: found.client, repository: found.name, tag };
-                Ok(Self { destination, then: Then::Nothing })
+                Ok(Self { destination, then: Then::Nothing, _alone: None })
             }
-            Place::Layout { dir, name: given } => Self::layout(dir, given.clone().or(name), Then::Nothing),
+            Place::Layout { dir, name: given } => Self::layout(context, dir, given.clone().or(name), Then::Nothing).await,
             Place::Path(path) if !path.is_dir() && path.extension().is_some_and(|extension| extension == "tar") => {
-                Self::archive(path, name, ArchiveKind::Oci)
+                Self::archive(context, path, name, ArchiveKind::Oci).await
             }
-            Place::Path(path) => Self::layout(path, name, Then::Nothing),
-            Place::Archive { file, name: given, kind } => Self::archive(file, given.clone().or(name), *kind),
+            Place::Path(path) => Self::layout(context, path, name, Then::Nothing).await,
+            Place::Archive { file, name: given, kind } => Self::archive(context, file, given.clone().or(name), *kind).await,
             Place::Standard => {
                 if io::stdout().is_terminal() {
                     return Err(ImageError::Terminal);
                 }
                 let folder = folder(context)?;
                 let dir = folder.path().to_owned();
-                Self::layout(&dir, name, Then::Stdout(folder))
+                Self::layout(context, &dir, name, Then::Stdout(folder)).await
             }
             Place::Engine(name) => {
                 let folder = folder(context)?;
                 let dir = folder.path().to_owned();
-                Self::layout(&dir, None, Then::Engine { name: name.clone(), folder })
+                Self::layout(context, &dir, None, Then::Engine { name: name.clone(), folder }).await
             }
         }
     }
 
-    fn layout(dir: &Path, name: Option<String>, then: Then) -> Result<Self, ImageError> {
+    async fn layout(context: &Context, dir: &Path, name: Option<String>, then: Then) -> Result<Self, ImageError> {
+        let alone = alone(context, dir).await?;
         let unusable = |source| ImageError::Layout { dir: dir.to_owned(), source: Box::new(source) };
         if dir.is_dir() && !dir.join("oci-layout").exists() && fs::read_dir(dir).is_ok_and(|mut found| found.next().is_some()) {
             // Something else is in it: nothing of ours goes there.
             return Err(unusable(LayoutError::NotALayout { dir: dir.to_owned() }));
         }
         let layout = Layout::create(dir).map_err(unusable)?;
-        Ok(Self { destination: Destination::Layout { layout, name }, then })
+        Ok(Self { destination: Destination::Layout { layout, name }, then, _alone: Some(alone) })
     }
 
-    fn archive(file: &Path, name: Option<String>, kind: ArchiveKind) -> Result<Self, ImageError> {
+    async fn archive(context: &Context, file: &Path, name: Option<String>, kind: ArchiveKind) -> Result<Self, ImageError> {
         let file_name = file.file_name().ok_or_else(|| ImageError::NoFile { path: file.to_owned() })?;
         // Beside the file and named after it, so that the same pull goes on from there.
         let staging = file.with_file_name(format!(".{}.unfinished", file_name.to_string_lossy()));
         let then = Then::Archive { file: file.to_owned(), kind, name: name.clone(), staging: staging.clone() };
-        Self::layout(&staging, name, then)
+        Self::layout(context, &staging, name, then).await
     }
 
     /// Docker's own archives hold the image of one platform.
@@ -141,6 +146,37 @@ impl Target {
             let _ = fs::remove_dir_all(staging);
         }
     }
+}
+
+/// Makes a folder and has it alone for as long as what is returned lives: another transfer to the same place is waited for, and finds
+/// what this one has brought.
+pub(super) async fn alone(context: &Context, dir: &Path) -> Result<File, ImageError> {
+    let waited = async {
+        let mut is_said = false;
+        loop {
+            fs::create_dir_all(dir).map_err(on("create", dir))?;
+            let held = File::open(dir).map_err(on("open", dir))?;
+            match held.try_lock() {
+                // It may have been removed while it was waited for.
+                Ok(()) if is_still(dir, &held) => return Ok(held),
+                Ok(()) => continue,
+                Err(TryLockError::Error(error)) => return Err(on("lock", dir)(error)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !is_said {
+                context.out.talk(&format!("waiting for another transfer to {}", dir.display()));
+                is_said = true;
+            }
+            tokio::time::sleep(limits::LOCK_POLL).await;
+        }
+    };
+    let timed_out = |_| on("wait for another transfer to", dir)(io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(limits::TRANSFER_PATIENCE, waited).await.map_err(timed_out)?
+}
+
+fn is_still(dir: &Path, held: &File) -> bool {
+    let (Ok(now), Ok(then)) = (fs::metadata(dir), held.metadata()) else { return false };
+    (now.dev(), now.ino()) == (then.dev(), then.ino())
 }
 
 /// Writes a file that is there when it is whole, and else what it was.

@@ -26,6 +26,12 @@ impl<'a> Transfer<'a> {
         Self { context, login, platform, referrers: false, progress: Arc::new(Transfers::new(context.out)) }
     }
 
+    /// The same for another platform.
+    pub(super) fn on_platform(&self, platform: Platform) -> Self {
+        let Self { context, login, .. } = *self;
+        Self { context, login, platform: Some(platform), progress: Arc::clone(&self.progress) }
+    }
+
     pub(super) fn observer(&self) -> Arc<dyn Progress> {
         Arc::clone(&self.progress) as Arc<dyn Progress>
     }

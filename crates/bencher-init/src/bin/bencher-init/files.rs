@@ -14,12 +14,13 @@ use bencher_init::{
     config::{Bounds, FileContents},
     control::GuestFailure,
     delivery::{FileOutcome, FilePath, Sha256, SkippedFor},
+    pattern,
 };
 use rustix::fs::fstatfs;
 use sha2::Digest as _;
 
 use crate::{
-    failure, limits, pattern,
+    failure, limits,
     tree::{LocateError, Tree},
 };
 
@@ -80,34 +81,17 @@ impl Collector {
         if !pattern::is_pattern(path) || self.tree.open_file(&absolute(path), self.bounds.max_symlinks).is_ok() {
             return itself();
         }
-        let mut found = self.matching(path, &absolute);
+        let mut left = limits::MAX_PATTERN_NAMES;
+        let paths = pattern::expand(path, |folder| {
+            let names = self.tree.names(&absolute(folder), self.bounds.max_symlinks, left).unwrap_or_default();
+            left -= names.len().min(left);
+            names
+        });
+        let mut found: Vec<_> = paths.into_iter().map(|path| (path.clone(), absolute(&path))).collect();
         found.retain(|(_, location)| self.tree.open_file(location, self.bounds.max_symlinks).is_ok());
         // One more than can be sent tells that there are more.
         found.truncate(usize::try_from(self.bounds.max_file_count).unwrap_or(usize::MAX).saturating_add(1));
         if found.is_empty() { itself() } else { found }
-    }
-
-    /// Everything that matches, folder by folder, in the order of the bytes.
-    fn matching(&self, path: &[u8], absolute: &impl Fn(&[u8]) -> Vec<u8>) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut left = limits::MAX_PATTERN_NAMES;
-        let start: &[u8] = if path.starts_with(b"/") { b"/" } else { b"" };
-        let mut prefixes = vec![start.to_vec()];
-        for component in path.split(|byte| *byte == b'/').filter(|component| !component.is_empty()) {
-            let mut longer = Vec::new();
-            for prefix in prefixes {
-                if !pattern::is_pattern(component) {
-                    longer.push(joined(&prefix, component));
-                    continue;
-                }
-                // What is no folder, or cannot be read, has nothing in it that matches.
-                let names = self.tree.names(&absolute(&prefix), self.bounds.max_symlinks, left).unwrap_or_default();
-                left -= names.len().min(left);
-                longer.extend(names.iter().filter(|name| pattern::matches(component, name)).map(|name| joined(&prefix, name)));
-            }
-            prefixes = longer;
-        }
-        prefixes.sort();
-        prefixes.into_iter().map(|path| (path.clone(), absolute(&path))).collect()
     }
 
     fn collect(&mut self, shown: Vec<u8>, location: &[u8]) -> Collected {
@@ -155,11 +139,6 @@ fn digest(file: &mut File, size: u64) -> io::Result<Sha256> {
     }
     file.rewind()?;
     Ok(Sha256(hasher.finalize().into()))
-}
-
-fn joined(prefix: &[u8], name: &[u8]) -> Vec<u8> {
-    let slash: &[u8] = if prefix.is_empty() || prefix.ends_with(b"/") { b"" } else { b"/" };
-    [prefix, slash, name].concat()
 }
 
 fn skipped_for(error: LocateError) -> SkippedFor {

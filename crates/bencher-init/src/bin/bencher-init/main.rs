@@ -19,7 +19,6 @@ mod limits;
 mod live;
 mod mounts;
 mod network;
-mod pattern;
 mod signals;
 mod tree;
 mod vsock;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::{CUT_DOWN_SIZE, METRICS_KEY, cut_down, message};
 use crate::job::{
     limits::MIN_MESSAGE_SIZE,
-    outcome::{IterationResult, JobOutcome},
+    outcome::{IterationResult, JobOutcome, KeptFile},
 };
 
 const LARGE: usize = 4 << 20;
@@ -32,6 +32,7 @@ fn a_result_goes_out_as_the_wire_describes_it() {
         stderr: Bytes::new(),
         notes: Vec::new(),
         files: BTreeMap::from([("a".to_owned(), Bytes::from_static(b"\xffb"))]),
+        artifacts: Vec::new(),
         metrics: Some("{}".to_owned()),
         timings: Some(Timings { run_ns: Some(7), ..Timings::default() }),
     };
@@ -44,6 +45,32 @@ fn a_result_goes_out_as_the_wire_describes_it() {
         )
     );
     assert_eq!(METRICS_KEY.len(), 8);
+}
+
+#[test]
+fn artifacts_arrive_byte_for_byte_and_give_way_to_results() {
+    let job = JobUuid::random();
+    let kept = |path: &str, bytes: &'static [u8]| KeptFile {
+        path: path.to_owned(),
+        name: Some("graph".to_owned()),
+        bytes: Bytes::from_static(bytes),
+    };
+    let with = |artifacts| {
+        let result = IterationResult { artifacts, ..printed("out") };
+        JobOutcome::Completed { results: vec![result], warmups: Vec::new() }
+    };
+    let text = message(job, with(vec![kept("/a.svg", b"<svg>"), kept("/b", b"\xff\0")]), LARGE);
+    let FromRunner::Completed { results, .. } = parse(&text) else { panic!("it is completed: {text}") };
+    let arrived: Vec<_> =
+        results[0].artifacts.iter().flatten().map(|one| (one.path.as_str(), one.bytes().expect("base 64"))).collect();
+    assert_eq!(arrived, [("/a.svg", b"<svg>".to_vec()), ("/b", b"\xff\0".to_vec())]);
+    assert_eq!(results[0].output, None);
+
+    let large: &[u8] = vec![b'x'; MIN_MESSAGE_SIZE].leak();
+    let text = message(job, with(vec![kept("/large", large)]), MIN_MESSAGE_SIZE);
+    let FromRunner::Completed { results, .. } = parse(&text) else { panic!("it is completed: {text:.200}") };
+    assert_eq!((results[0].stdout.as_deref(), &results[0].artifacts), (Some("out"), &None));
+    assert!(results[0].stderr.as_deref().is_some_and(|stderr| stderr.contains("1 artifacts of")), "{results:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bencher_types::wire::job::WantedArtifact;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +79,7 @@ fn reusing(reuse: Reuse, warmups: u32, iterations: u32, failures: Failures, meas
         timeout: Duration::from_secs(60),
         bounds: Bounds { max_output_bytes: 1000, max_file_count: 3, max_symlinks: 5, grace_period: Duration::from_secs(1) },
         file_paths: vec!["out".to_owned()],
+        artifacts: Vec::new(),
         measures,
         iterations,
         warmups,
@@ -179,6 +181,26 @@ async fn iterations_stop_when_their_results_cannot_be_delivered_any_more() {
     let outcome = run(prepared(5, Failures::Fatal, Measures::default()), &script).await;
     assert!(matches!(outcome, JobOutcome::Completed { results, .. } if results.len() == 2));
     assert_eq!(script.left(), 3);
+}
+
+#[tokio::test]
+async fn artifacts_are_kept_beside_the_results_as_far_as_there_is_room() {
+    let wanted = || {
+        let mut prepared = prepared(2, Failures::Fatal, Measures::default());
+        prepared.order.artifacts = vec![WantedArtifact { path: "/keep/*".to_owned(), name: None }];
+        prepared
+    };
+    let with = |bytes: usize| {
+        let file = |bytes: usize| CollectedFile { size: bytes as u64, bytes: vec![b'x'; bytes].into() };
+        let files = BTreeMap::from([("out".to_owned(), file(3)), ("/keep/a".to_owned(), file(bytes))]);
+        Ok(IterationOutcome { files, ..ended(Exit::Code(0), "") })
+    };
+    let outcome = run(wanted(), &Script::new([with(6000), with(6000)])).await;
+    let JobOutcome::Completed { results, .. } = outcome else { panic!("{outcome:?} is not completed") };
+    assert_eq!(results.len(), 2, "no iteration is left out for the sake of artifacts");
+    let kept: Vec<_> = results.iter().map(|result| (result.files.len(), result.artifacts.len(), result.notes.len())).collect();
+    assert_eq!(kept, [(1, 1, 0), (1, 0, 1)]);
+    assert!(results[1].notes[0].contains("1 artifacts of 6000 bytes were not kept"), "{:?}", results[1].notes);
 }
 
 #[tokio::test]

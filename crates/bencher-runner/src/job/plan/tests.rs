@@ -69,6 +69,24 @@ fn what_a_job_says_goes_over_what_the_image_says() {
 }
 
 #[test]
+fn artifacts_are_collected_after_results_and_not_where_only_sizes_are() {
+    let config = |file_size: bool| {
+        let artifacts = serde_json::json!([{ "path": "/out/*.svg", "name": "graphs" }, { "path": "/out/result" }]);
+        serde_json::json!({ "file_paths": ["/out/result"], "artifacts": artifacts, "file_size": file_size })
+    };
+    let order = Order::of_job(&job(config(false)), BOUNDS);
+    let plan = order.plan(PathBuf::from("/image"), &image()).expect("there is a command");
+    assert_eq!(plan.file_paths, ["/out/result", "/out/*.svg", "/out/result"]);
+    let name = |path: &str| order.artifact(path).map(|artifact| artifact.name.as_deref());
+    assert_eq!(name("/out/a.svg"), Some(Some("graphs")));
+    // What is asked for as a result is one.
+    assert_eq!((name("/out/result"), name("/other")), (None, None));
+
+    let order = Order::of_job(&job(config(true)), BOUNDS);
+    assert_eq!(order.plan(PathBuf::from("/image"), &image()).expect("there is a command").file_paths, ["/out/result"]);
+}
+
+#[test]
 fn an_order_without_any_command_is_the_images_fault() {
     let order = Order::of_job(&job(serde_json::json!({ "entrypoint": [] })), BOUNDS);
     assert!(matches!(order.plan(PathBuf::from("/image"), &image()), Err(ImageError::NoCommand)));

@@ -5,12 +5,16 @@
 
 use std::{collections::BTreeMap, fs::File, io, path::Path};
 
+use bencher_init::pattern;
 use bytes::Bytes;
 use rustix::fs::fstatfs;
 
-use crate::sandbox::{
-    CollectedFile, ExecutionPlan, FileContents, OutputBounds, SkipReason, SkippedFile,
-    rootfs::{AnchoredRoot, LocateError, read_bounded},
+use crate::{
+    limits,
+    sandbox::{
+        CollectedFile, ExecutionPlan, FileContents, OutputBounds, SkipReason, SkippedFile,
+        rootfs::{AnchoredRoot, LocateError, read_bounded},
+    },
 };
 
 /// File systems a benchmark's own files can be on. Those of the kernel, `/proc` and `/sys`, are not among them.
@@ -42,24 +46,46 @@ impl FileView {
     pub(super) fn collect(&self, plan: &ExecutionPlan) -> Collection {
         let mut collection = Collection::default();
         let mut read = 0;
-        for path in &plan.file_paths {
-            if collection.files.contains_key(path) {
+        for path in plan.file_paths.iter().flat_map(|path| self.expand(path, plan)) {
+            if collection.files.contains_key(&path) {
                 continue;
             }
             let found = if collection.files.len() < plan.output.max_file_count {
-                self.file(&absolute(path, &plan.working_dir), plan.file_contents, &plan.output, read)
+                self.file(&absolute(&path, &plan.working_dir), plan.file_contents, &plan.output, read)
             } else {
                 Err(SkipReason::TooMany { max: plan.output.max_file_count })
             };
             match found {
                 Ok(file) => {
                     read += file.bytes.len() as u64;
-                    collection.files.insert(path.clone(), file);
+                    collection.files.insert(path, file);
                 }
-                Err(reason) => collection.skipped.push(SkippedFile { path: path.clone(), reason }),
+                Err(reason) => collection.skipped.push(SkippedFile { path, reason }),
             }
         }
         collection
+    }
+
+    /// The paths that one of those asked for stands for. What matches no file stands for itself, and so is reported as missing.
+    fn expand(&self, path: &str, plan: &ExecutionPlan) -> Vec<String> {
+        let ExecutionPlan { working_dir, output: OutputBounds { max_symlinks, max_file_count, .. }, .. } = plan;
+        let is_file = |path: &str| self.root.open_file(&absolute(path, working_dir), *max_symlinks).is_ok();
+        let itself = || vec![path.to_owned()];
+        // A file of just that name is what is meant, whatever characters are in it.
+        if !pattern::is_pattern(path.as_bytes()) || is_file(path) {
+            return itself();
+        }
+        let mut left = limits::MAX_PATTERN_NAMES;
+        let paths = pattern::expand(path.as_bytes(), |folder| {
+            let folder = absolute(&String::from_utf8_lossy(folder), working_dir);
+            let names = self.root.names(&folder, *max_symlinks, left).unwrap_or_default();
+            left -= names.len().min(left);
+            names.into_iter().map(String::into_bytes).collect()
+        });
+        let found = paths.into_iter().filter_map(|path| String::from_utf8(path).ok()).filter(|path| is_file(path));
+        // One more than can be collected tells that there are more.
+        let found: Vec<String> = found.take(max_file_count.saturating_add(1)).collect();
+        if found.is_empty() { itself() } else { found }
     }
 
     fn file(&self, path: &str, contents: FileContents, bounds: &OutputBounds, read: u64) -> Result<CollectedFile, SkipReason> {

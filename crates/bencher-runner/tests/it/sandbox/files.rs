@@ -37,6 +37,17 @@ async fn files_are_found_wherever_they_were_written() {
 }
 
 #[tokio::test]
+async fn patterns_stand_for_every_file_that_matches() {
+    let Some(harness) = Harness::new().await else { return };
+    let script =
+        "mkdir -p /r/a /r/b /r/dir.svg; for f in r/a/1.svg r/a/2.svg r/b/3.svg r/a/.4.svg 'r/lit*.svg'; do echo x > /$f; done";
+    let outcome = collect(&harness, script, &["/r/?/*.svg", "/r/*.svg", "/r/none*"]).await;
+    let found: Vec<&str> = outcome.files.keys().map(String::as_str).collect();
+    assert_eq!(found, ["/r/a/1.svg", "/r/a/2.svg", "/r/b/3.svg", "/r/lit*.svg"]);
+    assert_eq!(reasons(&outcome), [("/r/none*", SkipReason::Missing)]);
+}
+
+#[tokio::test]
 async fn no_link_leads_to_the_host() {
     let Some(harness) = Harness::new().await else { return };
     let secret = harness.dir.path().join("secret");

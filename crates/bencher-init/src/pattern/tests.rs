@@ -66,6 +66,23 @@ fn many_stars_take_no_time() {
     assert!(!matches(pattern.as_bytes(), "a".repeat(10_000).as_bytes()));
 }
 
+#[test]
+fn a_pattern_stands_for_the_paths_that_it_is_expanded_to() {
+    let names = |folder: &[u8]| match folder {
+        b"/r" => vec![b"b".to_vec(), b"a".to_vec(), b"c".to_vec()],
+        b"/r/a" | b"/r/b" => vec![b"1.svg".to_vec(), b"2.txt".to_vec()],
+        _ => Vec::new(),
+    };
+    let found = expand(b"/r/[ab]/*.svg", names);
+    assert_eq!(found, [b"/r/a/1.svg", b"/r/b/1.svg"]);
+    assert!(found.iter().all(|path| stands_for(b"/r/[ab]/*.svg", path)));
+    assert_eq!(expand(b"plain/path", names), [b"plain/path"]);
+    assert!(stands_for(b"a*b", b"a*b") && stands_for(b"/a//b", b"/a/b"));
+    for (pattern, path) in [("/r/*", "/r/a/b"), ("/r/*", "r/a"), ("*", "a/b"), ("/r/*/x", "/r/x")] {
+        assert!(!stands_for(pattern.as_bytes(), path.as_bytes()), "{pattern} {path}");
+    }
+}
+
 /// The same, as it is defined, for stars and question marks.
 fn plainly(pattern: &[u8], name: &[u8]) -> bool {
     match pattern.split_first() {

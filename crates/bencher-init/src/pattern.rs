@@ -1,15 +1,17 @@
 //! Patterns for the names of files: `*` for any characters, `?` for one, `[a-z]` and `[!a-z]` for one of a set, `\` before
 //! a character for itself. A pattern is matched name by name, so none of them stands for a slash.
 //!
-//! Names are bytes. What is UTF-8 in them counts by characters, every other byte as one.
+//! Guest and host look for files in the same way, each in its own tree. Names are bytes. What is UTF-8 in them counts by characters, every other byte as one.
 
 /// Whether a path has anything in it that could make it a pattern.
-pub(crate) fn is_pattern(path: &[u8]) -> bool {
+#[must_use]
+pub fn is_pattern(path: &[u8]) -> bool {
     path.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
 /// Whether a name matches. As in shells, a name with a dot in front is only matched by a pattern with one.
-pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
+#[must_use]
+pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     if name.starts_with(b".") && !pattern.starts_with(b".") && !pattern.starts_with(br"\.") {
         return false;
     }
@@ -34,6 +36,46 @@ pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
         retry = Some((after_star, rest));
         (pattern, name) = (after_star, rest);
     }
+}
+
+/// The paths that a pattern may stand for, folder by folder, in the order of the bytes. `names` lists what is in the folder of a path;
+/// what is no folder, or cannot be read, has nothing in it that matches.
+pub fn expand(path: &[u8], mut names: impl FnMut(&[u8]) -> Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let start: &[u8] = if path.starts_with(b"/") { b"/" } else { b"" };
+    let mut prefixes = vec![start.to_vec()];
+    for component in components(path) {
+        let mut longer = Vec::new();
+        for prefix in prefixes {
+            if is_pattern(component) {
+                let names = names(&prefix);
+                longer.extend(names.iter().filter(|name| matches(component, name)).map(|name| joined(&prefix, name)));
+            } else {
+                longer.push(joined(&prefix, component));
+            }
+        }
+        prefixes = longer;
+    }
+    prefixes.sort();
+    prefixes
+}
+
+/// Whether a path is one that a pattern stands for, or is the pattern itself, letter by letter.
+#[must_use]
+pub fn stands_for(pattern: &[u8], path: &[u8]) -> bool {
+    let fits = |(pattern, name)| pattern == name || (is_pattern(pattern) && matches(pattern, name));
+    pattern == path
+        || (pattern.starts_with(b"/") == path.starts_with(b"/")
+            && components(pattern).count() == components(path).count()
+            && components(pattern).zip(components(path)).all(fits))
+}
+
+fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|component| !component.is_empty())
+}
+
+fn joined(prefix: &[u8], name: &[u8]) -> Vec<u8> {
+    let slash: &[u8] = if prefix.is_empty() || prefix.ends_with(b"/") { b"" } else { b"/" };
+    [prefix, slash, name].concat()
 }
 
 /// Matches one character, and gives what is left of both.

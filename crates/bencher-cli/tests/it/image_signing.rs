@@ -55,7 +55,17 @@ fn a_policy_is_set_with_the_keys_of_files() {
     let world = World::always(200, policy);
     std::fs::write(world.dir.path().join("release.pub"), KEY).unwrap();
     std::fs::write(world.dir.path().join("release.pem"), "-----BEGIN PRIVATE KEY-----").unwrap();
-    let set = ["image", "policy", "set", "shop", "--not-required", "--public-key", "Release=release.pub", "--public-key", "release.pub"];
+    let set = [
+        "image",
+        "policy",
+        "set",
+        "shop",
+        "--not-required",
+        "--public-key",
+        "Release=release.pub",
+        "--public-key",
+        "release.pub",
+    ];
     let ended = world.bencher(&set);
     assert_snapshot!(ended.all(), @r"
     exit 0

@@ -28,8 +28,8 @@ impl<'a> Transfer<'a> {
 
     /// The same for another platform.
     pub(super) fn on_platform(&self, platform: Platform) -> Self {
-        let Self { context, login, .. } = *self;
-        Self { context, login, platform: Some(platform), progress: Arc::clone(&self.progress) }
+        let Self { context, login, referrers, .. } = *self;
+        Self { context, login, platform: Some(platform), referrers, progress: Arc::clone(&self.progress) }
     }
 
     pub(super) fn observer(&self) -> Arc<dyn Progress> {

@@ -35,7 +35,7 @@ fn bundles_of_sigstore_say_what_is_signed() {
     ] {
         let signed = only_part(attached);
         assert_eq!(signed.claim.purpose, purpose);
-        assert_eq!(signed.claim.subjects, [image.clone()]);
+        assert_eq!(signed.claim.subjects, std::slice::from_ref(&image));
         assert_eq!(signed.claim.predicate_type.as_deref(), predicate);
         assert_eq!((signed.signatures.len(), signed.has_certificate), (1, false));
         match signed.message {

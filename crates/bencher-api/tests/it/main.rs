@@ -35,6 +35,7 @@ mod migrations;
 mod openapi;
 mod perf;
 mod perf_columns;
+mod plans;
 mod plots;
 mod project_keys;
 mod projects;
